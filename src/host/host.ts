@@ -1,0 +1,106 @@
+// What the operating system gives, as types. The shells know these only; the real ones (host/linux) are
+// constructed in bin/ and wire-worker/entry.ts, fakes in test/fake/.
+
+import type { Address } from '../net/address.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Instant } from '../time/instant.ts';
+
+/** A clock that never goes back and counts suspend (CLOCK_BOOTTIME). */
+export interface Clock {
+  now(): Instant;
+}
+
+/** Wall time, only for what people and the API read (timestamps), never for deadlines. */
+export interface WallClock {
+  /** The present time as RFC 3339 with microseconds, for example `2026-12-01T10:00:00.123456Z`. */
+  timestamp(): string;
+}
+
+/** Operating state of a link: RFC 2863 ifOperStatus reduced to what an announcer needs. */
+export type LinkState = 'Up' | 'Down';
+
+export interface LinkAddress {
+  readonly address: Address;
+  readonly prefixLength: number;
+}
+
+/** A network link of this host as the kernel reports it (rtnetlink). */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: Mac;
+  readonly state: LinkState;
+  readonly mtu: number;
+  /** IFF_LOOPBACK, IFF_NOARP or no Ethernet hardware address: never announced on. */
+  readonly isEthernet: boolean;
+  readonly addresses: readonly LinkAddress[];
+}
+
+/** Why a send did not leave; `Down` covers ENETDOWN, ENODEV and ENXIO (the link is down or gone). */
+export type TransmitResult = 'Sent' | 'Down' | 'Full' | 'Failed';
+
+/**
+ * A packet socket bound to one link, without blocking. `receive` is called until it returns 0.
+ * The socket outlives link flaps: after ENETDOWN it goes on by itself when the link is up again.
+ */
+export interface LinkSocket {
+  readonly fd: number;
+  readonly link: { readonly index: number; readonly name: string };
+  /** Receives one frame into `into`; returns its length, or 0 when there is none. Consumes a pending socket error. */
+  receive(into: Uint8Array): number;
+  transmit(frame: Uint8Array, length: number): TransmitResult;
+  /** Copies a frame into the batch that the next `flush` transmits; a full batch is flushed by itself. */
+  queue(frame: Uint8Array, length: number): void;
+  /** Transmits what is queued, in order; returns how many frames did not leave since the last flush. */
+  flush(): number;
+  /** False after the link was deleted, even if another with the same index or name has come since. */
+  isBound(): boolean;
+  /** Frames received that were addressed to another host (promiscuous mode, VLANs); they are never given out. */
+  readonly foreignFrames: number;
+  close(): void;
+}
+
+/** Reports the host's links and tells when something about them changed. */
+export interface LinkMonitor {
+  readonly fd: number;
+  /** A full dump of links with their addresses. */
+  links(): readonly Link[];
+  /** Reads all queued notifications; true if anything changed or notifications were lost (then dump again). */
+  drain(): boolean;
+  /**
+   * Which links were down or gone at some moment since the last call, even if they are up by now: a flap that is
+   * shorter than our reaction still has to be announced. 'Unknown' after lost notifications: any of them.
+   */
+  takeInterrupted(): ReadonlySet<number> | 'Unknown';
+  /** Netlink messages that could not be decoded; what they tell of is missing from `links`. */
+  readonly malformedMessages: number;
+  close(): void;
+}
+
+/** Wakes a thread that is blocked in `Poller.wait` from another thread (eventfd). */
+export interface Waker {
+  readonly fd: number;
+  wake(): void;
+  /** Consumes all wake-ups. */
+  drain(): void;
+  close(): void;
+}
+
+/** poll(2) over a set of descriptors. */
+export interface Poller {
+  /**
+   * Blocks until one of `fds` is readable or in error, or the timeout has passed (undefined = no timeout).
+   * Returns the descriptors that need attention.
+   */
+  wait(fds: readonly number[], timeoutMilliseconds: number | undefined): readonly number[];
+}
+
+/** All that the wire worker needs of the host. */
+export interface WireHost {
+  readonly clock: Clock;
+  readonly poller: Poller;
+  openArpSocket(link: Pick<Link, 'index' | 'name'>): LinkSocket;
+  openLinkMonitor(): LinkMonitor;
+  /** Takes hold of a waker made by another thread, by its descriptor. */
+  openWaker(fd: number): Waker;
+}
