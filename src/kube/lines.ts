@@ -1,0 +1,16 @@
+// Splits a byte stream into lines: how the API server frames watch events (one JSON document per line).
+
+/** Yields the non-empty lines of a UTF-8 stream; a last line without its newline is dropped as cut off. */
+export async function* readLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of stream) {
+    rest += decoder.decode(chunk, { stream: true });
+    let from = 0;
+    for (let end = rest.indexOf('\n', from); end >= 0; end = rest.indexOf('\n', from)) {
+      if (end > from) yield rest.slice(from, end);
+      from = end + 1;
+    }
+    rest = rest.slice(from);
+  }
+}

@@ -1,0 +1,55 @@
+// The local copy behind a ListWatch: applies lists and watch events and reports what changed, deletions that were
+// missed during a gap and objects re-created under the same name (another uid) included.
+
+import type { KubeObject, ObjectChange } from './api.ts';
+
+export const keyOf = (object: KubeObject): string =>
+  object.metadata.namespace === undefined
+    ? object.metadata.name
+    : `${object.metadata.namespace}/${object.metadata.name}`;
+
+export class ObjectStore<T extends KubeObject> {
+  readonly #objects = new Map<string, T>();
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+
+  values(): Iterable<T> {
+    return this.#objects.values();
+  }
+
+  /** Makes the store equal to a complete list; yields every difference. */
+  replace(items: readonly T[]): readonly ObjectChange<T>[] {
+    const changes: ObjectChange<T>[] = [];
+    const listed = new Set(items.map(keyOf));
+    for (const [key, before] of this.#objects) {
+      if (listed.has(key)) continue;
+      this.#objects.delete(key);
+      changes.push({ kind: 'deleted', before });
+    }
+    for (const item of items) changes.push(...this.upsert(item));
+    return changes;
+  }
+
+  upsert(object: T): readonly ObjectChange<T>[] {
+    const key = keyOf(object);
+    const before = this.#objects.get(key);
+    if (before?.metadata.resourceVersion === object.metadata.resourceVersion) return [];
+    this.#objects.set(key, object);
+    if (before === undefined) return [{ kind: 'added', object }];
+    if (before.metadata.uid === object.metadata.uid) return [{ kind: 'updated', object, before }];
+    return [
+      { kind: 'deleted', before },
+      { kind: 'added', object },
+    ];
+  }
+
+  remove(object: T): readonly ObjectChange<T>[] {
+    const key = keyOf(object);
+    const before = this.#objects.get(key);
+    if (before === undefined || before.metadata.uid !== object.metadata.uid) return [];
+    this.#objects.delete(key);
+    return [{ kind: 'deleted', before }];
+  }
+}
