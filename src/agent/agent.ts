@@ -1,0 +1,286 @@
+// The node side: connects the API (VirtualIPs, Leases) with the wire worker, which elects and answers. The worker is
+// told what is wanted and who is alive; the API is told what the worker claims and has let go.
+
+import type { LeaseLiveness } from '../election/lease-liveness.ts';
+import type { Clock, WallClock } from '../host/host.ts';
+import type { KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
+import type { AgentMetrics } from '../observe/agent-metrics.ts';
+import type { Log } from '../observe/log.ts';
+import type { AnnouncerLink } from '../resource/announcer.ts';
+import { type Duration, seconds } from '../time/duration.ts';
+import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
+import { announcerLinks } from './announcer-links.ts';
+import { AnnouncerReporter } from './announcer-reporter.ts';
+import { Departure } from './departure.ts';
+import { LivenessFeed, suspicionLimit } from './liveness-feed.ts';
+import type { Timers } from './timers.ts';
+import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
+import { VirtualIPs } from './virtual-ips.ts';
+import { Wanted } from './wanted.ts';
+import { WireState } from './wire-state.ts';
+import { WireTotals } from './wire-totals.ts';
+
+/** The wire worker as the agent uses it. */
+export interface AgentWorker {
+  send(message: ToWorker): void;
+  onMessage(handler: (message: FromWorker) => void): void;
+  /** Called when the thread has ended, with an error unless `stop` was asked for. */
+  onExit(handler: (error?: Error) => void): void;
+  /** Ends the thread within a second; rejects if that took force. */
+  stop(): Promise<void>;
+}
+
+/** This node's own Lease: kept renewed from `start` on. */
+export interface OwnLease {
+  start(): void;
+  /** Stops renewing and clears the holder; rejects with ApiError if that could not be written, and can be repeated. */
+  release(): Promise<void>;
+  /** Stops renewing and leaves the Lease as it is. */
+  stop(): void;
+}
+
+export interface AgentDeps {
+  readonly api: KubeApi;
+  readonly virtualIPs: ListWatch<KubeObject>;
+  /** The Leases of all agents. */
+  readonly leases: ListWatch<KubeObject>;
+  /** Bounds how many writes are in flight (its workers) and how fast they are repeated. */
+  readonly queue: WorkQueue;
+  readonly lease: OwnLease;
+  readonly liveness: LeaseLiveness;
+  readonly worker: AgentWorker;
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+  readonly timers: Timers;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: AgentMetrics;
+}
+
+export interface AgentOptions {
+  readonly node: string;
+  readonly version: string;
+  /** Random hex digits, new at each start. */
+  readonly session: string;
+  readonly lease: { readonly duration: Duration; readonly renewInterval: Duration };
+  /** The wire worker has ended by itself: nothing is answered any more, and the process has to end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Writes to the API that are in flight at the same time. */
+const WRITERS = 16;
+
+/** Below the 30 s that Kubernetes gives a Pod by default, with time left to stop. */
+const DEPARTURE_LIMIT = seconds(25);
+
+const LAST_REPORT_LIMIT = seconds(1);
+
+export class Agent {
+  readonly #deps: AgentDeps;
+  readonly #options: AgentOptions;
+  readonly #wire = new WireState();
+  readonly #virtualIPs: VirtualIPs;
+  readonly #wanted: Wanted;
+  readonly #reconciler: VirtualIPReconciler;
+  readonly #feed: LivenessFeed;
+  readonly #reporter: AnnouncerReporter;
+  readonly #totals: WireTotals;
+  #departure: Departure | undefined;
+  #knowsAllLeases = false;
+
+  constructor(deps: AgentDeps, options: AgentOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    const { node } = options;
+    const send = (message: ToWorker): void => deps.worker.send(message);
+    const virtualIPs = new VirtualIPs(deps.virtualIPs, deps.log);
+    const onDropped = (names: readonly string[]): void => this.#queueAll(names);
+    this.#virtualIPs = virtualIPs;
+    this.#wanted = new Wanted({ node, virtualIPs, timers: deps.timers, send, onDropped });
+    const parts = { node, virtualIPs, wanted: this.#wanted, wire: this.#wire, send };
+    const countClaim = deps.metrics.claim.bind(deps.metrics);
+    this.#reconciler = new VirtualIPReconciler({ ...deps, ...parts, countClaim });
+    const onAlive = (): void => this.#tellAlive();
+    const onReachable = (isReachable: boolean): void => this.#reachable(isReachable);
+    const { liveness: machine } = deps;
+    this.#feed = new LivenessFeed(
+      { ...deps, machine, node, onAlive, onReachable },
+      suspicionLimit(options.lease),
+    );
+    this.#reporter = new AnnouncerReporter({ ...deps, ...options });
+    this.#totals = new WireTotals(send, deps.timers);
+  }
+
+  /** Starts everything; what fails at first is tried for ever. */
+  start(): void {
+    const { worker, virtualIPs, leases, lease, queue, metrics } = this.#deps;
+    worker.onMessage((message) => this.#receive(message));
+    worker.onExit((error) => {
+      if (error !== undefined) this.#options.onFatal(error);
+    });
+    // First, so that the controller and the other agents count this node in as early as possible.
+    lease.start();
+    this.#virtualIPs.onChange((name) => this.#changed(name));
+    queue.start(WRITERS, (name) => this.#reconciler.reconcile(name));
+    this.#follow('VirtualIP', virtualIPs, () => this.#wanted.open());
+    this.#follow('Lease', leases, () => {
+      this.#knowsAllLeases = true;
+      this.#tellAlive();
+    });
+    metrics.attach({
+      heldCount: () => this.#wire.heldCount(),
+      leaseAge: () => this.#feed.renewAge(),
+      wireTotals: () => this.#totals.read(),
+    });
+  }
+
+  /** Why the agent can not do its work fully, or undefined when it can. */
+  notReady(): string | undefined {
+    const { virtualIPs, leases } = this.#deps;
+    if (this.#departure !== undefined) return 'leaving';
+    if (!this.#wire.isReady()) return 'the wire worker is starting';
+    if (virtualIPs.state() !== 'Synced') return `VirtualIPs: ${virtualIPs.state()}`;
+    if (leases.state() !== 'Synced') return `Leases: ${leases.state()}`;
+    return this.#feed.isReachable() ? undefined : "this node's Lease is not renewed";
+  }
+
+  /** Hands over what is held, then ends everything. Takes 27 s at most. */
+  async stop(): Promise<void> {
+    const { virtualIPs, leases, lease, queue, log } = this.#deps;
+    const result = await this.#depart();
+    log.info('agent has left', { result, held: this.#wire.heldCount() });
+    this.#wanted.close();
+    await Promise.all([this.#stopWorker(), this.#lastReport()]);
+    this.#feed.stop();
+    lease.stop();
+    leases.stop();
+    virtualIPs.stop();
+    await queue.stop();
+  }
+
+  async #depart(): Promise<string> {
+    const { worker, lease, log } = this.#deps;
+    const departure = new Departure({
+      ...this.#deps,
+      node: this.#options.node,
+      virtualIPs: this.#virtualIPs,
+      wire: this.#wire,
+      alive: () => this.#feed.alive(),
+      releaseLease: () => lease.release(),
+    });
+    this.#departure = departure;
+    log.info('agent is leaving', { held: this.#wire.heldCount() });
+    worker.send({ kind: 'leave' });
+    return departure.run(DEPARTURE_LIMIT);
+  }
+
+  async #stopWorker(): Promise<void> {
+    try {
+      await this.#deps.worker.stop();
+    } catch (error) {
+      this.#deps.log.error('wire worker not stopped in time', { error });
+    }
+  }
+
+  async #lastReport(): Promise<void> {
+    const links = this.#links();
+    if (links === undefined) {
+      this.#reporter.stop();
+      return;
+    }
+    const time = Promise.withResolvers<void>();
+    const timer = this.#deps.timers.after(LAST_REPORT_LIMIT, 'last-report', time.resolve);
+    const facts = { links, held: 0, notReady: 'stopped' };
+    await Promise.race([this.#reporter.finish(facts), time.promise]);
+    timer.cancel();
+  }
+
+  #follow(kind: string, watch: ListWatch<KubeObject>, onSynced: () => void): void {
+    this.#deps.metrics.watchState(kind, watch.state());
+    watch.onState((state) => {
+      this.#deps.metrics.watchState(kind, state);
+      this.#deps.log.info('watch state', { kind, state });
+      this.#report();
+    });
+    watch.start();
+    // It rejects only when it is stopped before, and then nobody waits for it.
+    watch.synced().then(onSynced, () => {});
+  }
+
+  #changed(name: string): void {
+    this.#wanted.update(name);
+    this.#deps.queue.add(name);
+    this.#departure?.check();
+  }
+
+  #queueAll(names: readonly string[]): void {
+    for (const name of names) this.#deps.queue.add(name);
+  }
+
+  /** The set is complete only once all Leases were listed. */
+  #tellAlive(): void {
+    if (!this.#knowsAllLeases) return;
+    const alive = this.#feed.alive();
+    this.#deps.log.info('nodes alive', { alive });
+    this.#deps.worker.send({ kind: 'liveness', alive });
+    this.#departure?.check();
+  }
+
+  #reachable(isReachable: boolean): void {
+    if (isReachable) this.#deps.log.info('own Lease renewed');
+    else this.#deps.log.warn('own Lease not renewed for too long; no node is suspected');
+    this.#report();
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case 'ready':
+        this.#wire.ready();
+        break;
+      case 'links':
+        this.#wire.setLinks(message.links);
+        break;
+      case 'held':
+        this.#queueAll(this.#wire.setHeld(message));
+        break;
+      case 'claim':
+        this.#reconciler.claim(message);
+        this.#deps.queue.add(message.name);
+        return;
+      case 'withdrawn':
+        this.#withdrawn(message);
+        return;
+      case 'left':
+        this.#wire.left();
+        break;
+      case 'counters':
+        this.#totals.receive(message.counters);
+        return;
+      case 'log':
+        this.#deps.log[message.level](message.message, message.values);
+        return;
+    }
+    this.#departure?.check();
+    this.#report();
+  }
+
+  #withdrawn(message: Extract<FromWorker, { readonly kind: 'withdrawn' }>): void {
+    const { name, reason } = message;
+    this.#deps.log.info('address withdrawn', { name, reason });
+    this.#reconciler.withdrawn(message);
+    this.#deps.queue.add(name);
+  }
+
+  /** The first report waits for the links, which tell the controller what this node can announce. */
+  #report(): void {
+    const links = this.#links();
+    if (links === undefined || this.#departure !== undefined) return;
+    this.#reporter.report({ links, held: this.#wire.heldCount(), notReady: this.notReady() });
+  }
+
+  #links(): readonly AnnouncerLink[] | undefined {
+    const links = this.#wire.links();
+    return links && announcerLinks(links);
+  }
+}

@@ -1,0 +1,27 @@
+// Which of the host's links an Announcer reports: Ethernet links with an address that a pool could lie in. A node
+// has hundreds of links of its Pods, which would only be noise (and the CRD bounds the lists).
+
+import type { AnnouncerLink } from '../resource/announcer.ts';
+import type { LinkReport } from '../wire-worker/messages.ts';
+
+/** As the CRD has them. */
+const MOST_LINKS = 256;
+const MOST_ADDRESSES = 64;
+
+export function announcerLinks(links: readonly LinkReport[]): readonly AnnouncerLink[] {
+  return links
+    .filter(({ mac }) => isEthernetAddress(mac))
+    .map(({ name, index, mac, state, mtu, addresses }) => {
+      const reported = addresses.filter((address) => !isLinkLocal(address)).slice(0, MOST_ADDRESSES);
+      return { name, index, mac, state, mtu, addresses: [...new Set(reported)] };
+    })
+    .filter(({ addresses }) => addresses.length > 0)
+    .slice(0, MOST_LINKS);
+}
+
+/** Tunnels have none or a shorter one, the loopback link has zeros. */
+const isEthernetAddress = (mac: string): boolean =>
+  /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) && !/^[0:]+$/.test(mac);
+
+/** fe80::/10 (RFC 4291 section 2.5.6): every link has one, and no pool can lie in it. */
+const isLinkLocal = (address: string): boolean => /^fe[89ab][0-9a-f]:/i.test(address);

@@ -1,0 +1,164 @@
+// Keeps this node's Announcer object in the API: created with the Node as its owner, its status written when it
+// changed, at once the first time and then at most every five seconds.
+
+import type { Clock, WallClock } from '../host/host.ts';
+import type { KubeApi, KubeObject } from '../kube/api.ts';
+import { ANNOUNCER, NODE } from '../kube/kinds.ts';
+import type { Log } from '../observe/log.ts';
+import type { AnnouncerLink } from '../resource/announcer.ts';
+import { type Condition, withCondition } from '../resource/condition.ts';
+import { type Duration, milliseconds, seconds } from '../time/duration.ts';
+import { after, between, type Instant } from '../time/instant.ts';
+import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
+import { apiErrorCode } from './api-errors.ts';
+import type { Timer, Timers } from './timers.ts';
+
+const MIN_INTERVAL = seconds(5);
+const RETRIES: RetrySchedule = { first: milliseconds(500), factor: 2, limit: seconds(30), jitter: 0.3 };
+
+/** What there is to report. */
+export interface AnnouncerFacts {
+  readonly links: readonly AnnouncerLink[];
+  readonly held: number;
+  /** Why the agent is not ready, or undefined when it is. */
+  readonly notReady: string | undefined;
+}
+
+export interface ReporterDeps {
+  readonly node: string;
+  readonly version: string;
+  /** Random hex digits, new at each start of the agent. */
+  readonly session: string;
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export class AnnouncerReporter {
+  readonly #deps: ReporterDeps;
+  #facts: AnnouncerFacts | undefined;
+  #written: string | undefined;
+  #writtenAt: Instant | undefined;
+  #conditions: readonly Condition[] = [];
+  #failures = 0;
+  #isWriting = false;
+  #isStopped = false;
+  #timer: Timer | undefined;
+
+  constructor(deps: ReporterDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes the present facts; they are written when they differ from what was written last. */
+  report(facts: AnnouncerFacts): void {
+    this.#facts = facts;
+    if (this.#timer === undefined && !this.#isWriting) this.#schedule(this.#pause());
+  }
+
+  /** Writes these last facts at once and then nothing any more; what can not be written is left. */
+  async finish(facts: AnnouncerFacts): Promise<void> {
+    this.stop();
+    this.#facts = facts;
+    try {
+      await this.#write();
+    } catch (error) {
+      if (apiErrorCode(error) === undefined) throw error;
+      this.#deps.log.warn('last Announcer status not written', { error });
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  #pause(): Duration {
+    if (this.#writtenAt === undefined) return milliseconds(0);
+    return between(this.#deps.clock.now(), after(this.#writtenAt, MIN_INTERVAL));
+  }
+
+  #schedule(delay: Duration): void {
+    if (this.#isStopped || this.#facts === undefined || key(this.#facts) === this.#written) return;
+    this.#timer = this.#deps.timers.after(delay, 'announcer-status', () => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    this.#timer = undefined;
+    this.#isWriting = true;
+    const delay = await this.#attempt();
+    this.#isWriting = false;
+    this.#schedule(delay);
+  }
+
+  /** Writes once; returns how long to wait before the next time. */
+  async #attempt(): Promise<Duration> {
+    try {
+      await this.#write();
+      this.#failures = 0;
+      return this.#pause();
+    } catch (error) {
+      const delay = retryDelay(RETRIES, this.#failures++, this.#deps.random());
+      const isAnswer = apiErrorCode(error) !== undefined;
+      this.#deps.log[isAnswer ? 'warn' : 'error']('Announcer status not written', {
+        error,
+        retryInMs: Math.round(delay),
+      });
+      return delay;
+    }
+  }
+
+  async #write(): Promise<void> {
+    const facts = this.#facts;
+    if (facts === undefined) return;
+    const { api, node, wallClock, clock } = this.#deps;
+    this.#conditions = withCondition(this.#conditions, readyCondition(facts), wallClock.timestamp());
+    const { version, session } = this.#deps;
+    const { links, held } = facts;
+    const status = { version, session, links, held, conditions: this.#conditions };
+    const patch = { type: 'merge', body: { status } } as const;
+    const write = () => api.patch(ANNOUNCER, { name: node }, patch, { subresource: 'status' });
+    // The object is there already in all but the first life of an agent on this node.
+    await write().catch(async (error: unknown) => {
+      if (apiErrorCode(error) !== 'NotFound') throw error;
+      await this.#create();
+      await write();
+    });
+    this.#written = key(facts);
+    this.#writtenAt = clock.now();
+  }
+
+  async #create(): Promise<void> {
+    const { api, node } = this.#deps;
+    const ownerReferences = await this.#owners();
+    const metadata = { name: node, ownerReferences };
+    const object = { apiVersion: 'fairlead.io/v1alpha1', kind: 'Announcer', metadata };
+    await api.create(ANNOUNCER, undefined, object).catch((error: unknown) => {
+      if (apiErrorCode(error) !== 'AlreadyExists') throw error;
+    });
+  }
+
+  /** The Node, so that the Announcer goes with it; nobody where the agent may not read its Node. */
+  async #owners(): Promise<readonly object[]> {
+    const { api, node, log } = this.#deps;
+    try {
+      const { uid } = (await api.get<KubeObject>(NODE, { name: node })).metadata;
+      return [{ apiVersion: 'v1', kind: 'Node', name: node, uid }];
+    } catch (error) {
+      const code = apiErrorCode(error);
+      if (code !== 'Forbidden' && code !== 'NotFound') throw error;
+      log.warn('Announcer has no owner and will outlive its Node', { node, error });
+      return [];
+    }
+  }
+}
+
+const key = (facts: AnnouncerFacts): string => JSON.stringify(facts);
+
+function readyCondition({ notReady }: AnnouncerFacts): Omit<Condition, 'lastTransitionTime'> {
+  return notReady === undefined
+    ? { type: 'Ready', status: 'True', reason: 'Synced', message: '' }
+    : { type: 'Ready', status: 'False', reason: 'NotReady', message: notReady };
+}

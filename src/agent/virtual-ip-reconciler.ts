@@ -1,0 +1,173 @@
+// Brings the API's record of one VirtualIP in line with what the wire worker does: writes our claim, keeps the
+// condition of what we hold true, and takes off the finalizer of what we have let go. Run per name by a work queue,
+// which bounds the writes in flight and spaces out what has to be tried again.
+
+import type { WallClock } from '../host/host.ts';
+import type { KubeApi, ReconcileResult } from '../kube/api.ts';
+import { VIRTUAL_IP } from '../kube/kinds.ts';
+import type { ClaimResult } from '../observe/agent-metrics.ts';
+import type { Log } from '../observe/log.ts';
+import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
+import { writeFailure } from './api-errors.ts';
+import { announcementPatch, claimPatch, releasePatch } from './status-patches.ts';
+import type { KnownVirtualIP, VirtualIPs } from './virtual-ips.ts';
+import type { Wanted } from './wanted.ts';
+import type { WireState } from './wire-state.ts';
+
+type ClaimMessage = Extract<FromWorker, { readonly kind: 'claim' }>;
+
+interface Claim extends ClaimMessage {
+  /** A former attempt may have been written although we saw no answer. */
+  isAmbiguous: boolean;
+}
+
+export interface ReconcilerDeps {
+  readonly node: string;
+  readonly api: KubeApi;
+  readonly virtualIPs: VirtualIPs;
+  readonly wanted: Wanted;
+  readonly wire: WireState;
+  readonly wallClock: WallClock;
+  readonly log: Log;
+  readonly send: (message: ToWorker) => void;
+  readonly countClaim: (result: ClaimResult) => void;
+}
+
+const DONE: ReconcileResult = { kind: 'done' };
+const RETRY: ReconcileResult = { kind: 'retry' };
+
+export class VirtualIPReconciler {
+  readonly #deps: ReconcilerDeps;
+  /** By name of the VirtualIP: there is one object of a name at a time. */
+  readonly #claims = new Map<string, Claim>();
+  /** Uids by name of what we have released and the watch still shows. */
+  readonly #released = new Map<string, string>();
+
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps;
+  }
+
+  /** The worker answers for the address and wants this written; it replaces a former claim that was not. */
+  claim(message: ClaimMessage): void {
+    this.#claims.set(message.name, { ...message, isAmbiguous: false });
+  }
+
+  /** The worker has let go: what was not written yet is not written any more. */
+  withdrawn({ name, uid }: { readonly name: string; readonly uid: string }): void {
+    if (this.#claims.get(name)?.uid === uid) this.#claims.delete(name);
+  }
+
+  /** Brings one VirtualIP up to date; rejects only for a bug of ours. */
+  async reconcile(name: string): Promise<ReconcileResult> {
+    const virtualIP = this.#deps.virtualIPs.get(name);
+    const claim = this.#claims.get(name);
+    // A claim for an object which is not there any more is lost without asking.
+    if (claim !== undefined && claim.uid !== virtualIP?.uid) return this.#settle(claim, 'refused');
+    if (virtualIP?.uid !== this.#released.get(name)) this.#released.delete(name);
+    if (virtualIP === undefined) return DONE;
+    if (claim !== undefined) return this.#writeClaim(virtualIP, claim);
+    if (virtualIP.record.holder !== this.#deps.node) return DONE;
+    return virtualIP.isDeleting ? this.#release(virtualIP) : this.#updateAnnouncement(virtualIP);
+  }
+
+  async #writeClaim(virtualIP: KnownVirtualIP, claim: Claim): Promise<ReconcileResult> {
+    const { api, node, wire, wallClock, virtualIPs } = this.#deps;
+    const held = wire.held(claim.uid);
+    // The list of held addresses, with the link, follows the claim; its change queues this key again.
+    if (held?.epoch !== claim.epoch) return DONE;
+    const announcement = { node, link: held.link };
+    const patch = claimPatch(virtualIP, { ...claim, announcement }, wallClock.timestamp());
+    try {
+      const written = await api.patch(VIRTUAL_IP, { name: claim.name }, patch, { subresource: 'status' });
+      this.#settle(claim, 'recorded');
+      virtualIPs.note(written);
+      return DONE;
+    } catch (error) {
+      return this.#claimFailed(claim, error);
+    }
+  }
+
+  async #claimFailed(claim: Claim, error: unknown): Promise<ReconcileResult> {
+    const failure = writeFailure(error);
+    this.#deps.log.debug('claim not written', { name: claim.name, epoch: claim.epoch, failure, error });
+    if (failure === 'Gone') return this.#settle(claim, 'refused');
+    if (failure === 'Refused') return this.#claimRefused(claim, error);
+    if (failure === 'Ambiguous') claim.isAmbiguous = true;
+    this.#deps.countClaim('retried');
+    return RETRY;
+  }
+
+  /**
+   * The record is not as the claim supposed. Almost always somebody else was first; but it may show our own claim, if
+   * an earlier attempt was written and its answer lost, so then the record is read before giving up.
+   */
+  async #claimRefused(claim: Claim, refusal: unknown): Promise<ReconcileResult> {
+    if (!claim.isAmbiguous) this.#settle(claim, 'refused');
+    const { api, node, log, virtualIPs } = this.#deps;
+    try {
+      const { name, uid, epoch } = claim;
+      virtualIPs.note(await api.get(VIRTUAL_IP, { name }));
+      const known = virtualIPs.get(name);
+      const isOurs = known?.uid === uid && known.record.holder === node && known.record.epoch === epoch;
+      // Then it was not the test that failed but the server's validation: our bug, or another version's schema.
+      if (known?.record.epoch === claim.previous)
+        log.error('claim not valid', { name, epoch, error: refusal });
+      return this.#settle(claim, isOurs ? 'recorded' : 'refused');
+    } catch (error) {
+      if (writeFailure(error) === 'Gone') return this.#settle(claim, 'refused');
+      log.debug('record of a refused claim not read', { name: claim.name, error });
+      return RETRY;
+    }
+  }
+
+  /** Tells the worker how its claim ended, unless that claim was withdrawn or replaced meanwhile. */
+  #settle(claim: Claim, result: 'recorded' | 'refused'): ReconcileResult {
+    const { uid, epoch, name } = claim;
+    if (this.#claims.get(name) !== claim) return DONE;
+    this.#claims.delete(name);
+    this.#deps.countClaim(result);
+    this.#deps.log.info(result === 'recorded' ? 'claim recorded' : 'claim refused', { name, epoch });
+    this.#deps.send({ kind: result, uid, epoch });
+    return DONE;
+  }
+
+  async #updateAnnouncement(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {
+    const { node, wire, wallClock } = this.#deps;
+    const held = wire.held(virtualIP.uid);
+    if (held === undefined || held.epoch !== virtualIP.record.epoch) return DONE;
+    const patch = announcementPatch(virtualIP, { node, link: held.link }, wallClock.timestamp());
+    if (patch === undefined) return DONE;
+    return this.#write(virtualIP, () =>
+      this.#deps.api.patch(VIRTUAL_IP, { name: virtualIP.name }, patch, { subresource: 'status' }),
+    );
+  }
+
+  /** The address is silent here: neither answered, nor among what the worker was last told to want. */
+  async #release(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {
+    const { uid, name } = virtualIP;
+    if (this.#released.has(name)) return DONE;
+    if (this.#deps.wire.held(uid) !== undefined || this.#deps.wanted.isSent(uid)) return DONE;
+    const patch = releasePatch(virtualIP);
+    if (patch === undefined) return DONE;
+    const result = await this.#write(virtualIP, () => this.#deps.api.patch(VIRTUAL_IP, { name }, patch));
+    if (result.kind !== 'done') return result;
+    this.#released.set(name, uid);
+    this.#deps.log.info('address released', { name });
+    return result;
+  }
+
+  /** A refused write is tried again too: the watch brings what changed, and then the patch is another one. */
+  async #write(
+    virtualIP: KnownVirtualIP,
+    send: () => Promise<Parameters<VirtualIPs['note']>[0]>,
+  ): Promise<ReconcileResult> {
+    try {
+      this.#deps.virtualIPs.note(await send());
+      return DONE;
+    } catch (error) {
+      const failure = writeFailure(error);
+      this.#deps.log.debug('VirtualIP not updated', { name: virtualIP.name, failure, error });
+      return failure === 'Gone' ? DONE : RETRY;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+// What both programs construct in the same way: log, connection to the API, watches that report what goes wrong.
+
+import type { KubeObject, ListWatch, ResourceKind, WatchProblem } from '../kube/api.ts';
+import { hasCode } from '../kube/api-error.ts';
+import { type Connection, createConnection } from '../kube/connection.ts';
+import { type Credentials, CredentialsError } from '../kube/credentials.ts';
+import { createListWatch } from '../kube/list-watch.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { ConfigurationError } from './exit.ts';
+import type { CommonFlags } from './flags.ts';
+import { VERSION } from './version.ts';
+
+export const residentMemory = (): number => process.memoryUsage.rss();
+
+export function openLog({ logLevel, logFormat }: CommonFlags, component: string): Promise<Log> {
+  const isTerminal = process.stdout.isTTY === true;
+  return createLog({
+    level: logLevel,
+    isPretty: logFormat === 'pretty' || (logFormat === 'auto' && isTerminal),
+    hasColor: isTerminal && process.env.NO_COLOR === undefined,
+    component,
+  });
+}
+
+/** Connects to nothing yet; throws ConfigurationError when the credentials can not be read. */
+export async function openConnection(
+  component: string,
+  read: () => Credentials | Promise<Credentials>,
+): Promise<Connection> {
+  try {
+    return createConnection(await read(), { userAgent: `fairlead-${component}/${VERSION}` });
+  } catch (error) {
+    if (error instanceof CredentialsError) throw new ConfigurationError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+export interface WatchScope {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+}
+
+/** The label of the Leases that agents keep. */
+export const AGENT_LEASES = 'app.kubernetes.io/component=agent';
+
+export interface WatcherOptions {
+  readonly connection: Connection;
+  readonly random: () => number;
+  readonly log: Log;
+  /** The API refuses what the program can not do without. */
+  readonly onForbidden: (error: Error) => void;
+}
+
+/** Makes watches that log what goes wrong. */
+export class Watcher {
+  readonly #options: WatcherOptions;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+  }
+
+  watch(kind: ResourceKind, scope: WatchScope = {}): ListWatch<KubeObject> {
+    const { connection, random } = this.#options;
+    const onProblem = (problem: WatchProblem): void => this.#report(problem, watch);
+    const watch: ListWatch<KubeObject> = createListWatch(connection, kind, { ...scope, random, onProblem });
+    return watch;
+  }
+
+  #report({ kind, error, retryInMs }: WatchProblem, watch: ListWatch<KubeObject>): void {
+    const { log, onForbidden } = this.#options;
+    const values = { kind, error, retryInMs: Math.round(retryInMs) };
+    if (hasCode(error, 'Gone')) log.debug('watch starts anew', values);
+    else if (retryInMs === 0) log.error('watch handler failed', values);
+    else log.warn('watch failed', values);
+    // Later it means that the API is lost (ELECTION.md section 10), and what is known goes on being served.
+    if (hasCode(error, 'Forbidden') && watch.state() === 'Syncing') onForbidden(error);
+  }
+}

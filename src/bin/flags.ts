@@ -1,0 +1,141 @@
+// The flags of the programs: what they are called, what they mean, and how their text becomes a value. A text that
+// is none is a usage error, which names the flag and what it wants.
+
+import { hostname } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type ListenAddress, parseListenAddress } from '../observe/health.ts';
+import type { LogLevel } from '../observe/log.ts';
+import { type Duration, parseDuration, seconds } from '../time/duration.ts';
+
+export type LogFormat = 'auto' | 'json' | 'pretty';
+
+const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
+const LOG_FORMATS: readonly LogFormat[] = ['auto', 'json', 'pretty'];
+
+export interface CommonFlags {
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly listen: ListenAddress;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+export interface AgentFlags extends CommonFlags {
+  readonly nodeName: string;
+  readonly leaseDuration: Duration;
+  readonly leaseRenewInterval: Duration;
+}
+
+export interface ControllerFlags extends CommonFlags {
+  readonly loadBalancerClass: readonly string[];
+}
+
+/** A parser for commander: what `read` does not understand is refused with what it wants. */
+function wants<T>(wanted: string, read: (text: string) => T | undefined): (text: string) => T {
+  return (text) => {
+    const value = read(text);
+    if (value === undefined) throw new InvalidArgumentError(`Want ${wanted}.`);
+    return value;
+  };
+}
+
+const matching =
+  (pattern: RegExp, longest: number) =>
+  (text: string): string | undefined =>
+    pattern.test(text) && text.length <= longest ? text : undefined;
+
+const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
+
+/** The name of a Kubernetes object (RFC 1123 subdomain). */
+const nodeName = wants('the name of a Node', matching(new RegExp(`^${SUBDOMAIN}$`), 253));
+const namespace = wants('the name of a namespace', matching(new RegExp(`^${LABEL}$`), 63));
+const className = wants(
+  'a class such as fairlead.io/lb',
+  matching(new RegExp(`^(${SUBDOMAIN}/)?[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$`), 317),
+);
+const listenAddress = wants('HOST:PORT, [HOST]:PORT or :PORT', parseListenAddress);
+
+/** The API keeps a Lease's duration in whole seconds. */
+const wholeSeconds = wants('a duration in whole seconds from 3s, such as 15s', (text) => {
+  const duration = parseDuration(text);
+  return duration !== undefined && duration >= 3000 && duration % 1000 === 0 ? duration : undefined;
+});
+const interval = wants('a duration from 500ms, such as 7s', (text) => {
+  const duration = parseDuration(text);
+  return duration !== undefined && duration >= 500 ? duration : undefined;
+});
+
+/** The flags that both programs have. */
+export function addCommonFlags(command: Command, options: { readonly port: number }): Command {
+  return command
+    .addOption(
+      new Option(
+        '--kubeconfig <path>',
+        "file with the cluster's address and credentials (default: in-cluster)",
+      ),
+    )
+    .addOption(
+      new Option('--namespace <name>', 'namespace of the Leases')
+        .argParser(namespace)
+        .default('fairlead-system'),
+    )
+    .addOption(
+      new Option('--listen <host:port>', 'where /healthz, /readyz and /metrics are served')
+        .argParser(listenAddress)
+        .default({ host: undefined, port: options.port }, `:${options.port}`),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'),
+    )
+    .addOption(
+      new Option('--log-format <format>', 'auto is pretty on a terminal, else json')
+        .choices(LOG_FORMATS)
+        .default('auto'),
+    );
+}
+
+export function addAgentFlags(command: Command): Command {
+  return addCommonFlags(command, { port: 9373 })
+    .addOption(
+      new Option('--node-name <name>', "this node's name in Kubernetes")
+        .env('NODE_NAME')
+        .argParser(nodeName)
+        .default(hostname().toLowerCase(), 'the host name'),
+    )
+    .addOption(
+      new Option('--lease-duration <duration>', "how long this node's Lease lasts without renewal")
+        .argParser(wholeSeconds)
+        .default(seconds(15), '15s'),
+    )
+    .addOption(
+      new Option(
+        '--lease-renew-interval <duration>',
+        'how often the Lease is renewed, below two thirds of its duration',
+      )
+        .argParser(interval)
+        .default(seconds(7), '7s'),
+    );
+}
+
+export function addControllerFlags(command: Command): Command {
+  const classes = (text: string, before: readonly string[] | undefined): readonly string[] =>
+    before === undefined || before === DEFAULT_CLASSES ? [className(text)] : [...before, className(text)];
+  return addCommonFlags(command, { port: 9374 }).addOption(
+    new Option(
+      '--load-balancer-class <class>',
+      'spec.loadBalancerClass of the Services to serve; may be repeated',
+    )
+      .argParser(classes)
+      .default(DEFAULT_CLASSES, 'fairlead.io/lb'),
+  );
+}
+
+const DEFAULT_CLASSES: readonly string[] = ['fairlead.io/lb'];
+
+/** What can not be seen in one flag alone; undefined when the flags go together. */
+export function conflictOf({ leaseDuration, leaseRenewInterval }: AgentFlags): string | undefined {
+  if (leaseRenewInterval * 3 <= leaseDuration * 2) return undefined;
+  const most = `${(leaseDuration * 2) / 3000}s`;
+  return `option '--lease-renew-interval' is too long for the Lease's duration: want ${most} or less`;
+}

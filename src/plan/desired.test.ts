@@ -1,0 +1,102 @@
+// What a node wants to hold, by table and for all lists.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseAddress } from '../net/address.ts';
+import type { VirtualIP } from '../resource/virtual-ip.ts';
+import { desiredAddress, desiredAddresses } from './desired.ts';
+
+const advertisement = (...interfaces: string[]) => ({
+  name: 'lan',
+  l2: { interfaces, ping: true, bind: false },
+});
+
+function virtualIP(changes: Partial<VirtualIP> = {}): VirtualIP {
+  const address = parseAddress('10.77.0.50');
+  assert.ok(address);
+  return {
+    name: '10.77.0.50',
+    uid: 'uid-1',
+    resourceVersion: '7',
+    createdAt: '2026-12-01T10:00:00Z',
+    isDeleting: false,
+    finalizers: ['fairlead.io/withdraw'],
+    address,
+    family: 'IPv4',
+    pool: 'default',
+    services: [{ namespace: 'web', name: 'shop', uid: 'uid-s', ports: [{ protocol: 'TCP', port: 80 }] }],
+    candidates: ['node2', 'node1'],
+    advertisements: [advertisement()],
+    record: { holder: undefined, epoch: 0 },
+    phase: 'Pending',
+    conditions: [],
+    ...changes,
+  };
+}
+
+test('a candidate wants the address with everything the election needs', () => {
+  assert.deepEqual(desiredAddress(virtualIP({ record: { holder: 'node2', epoch: 4 } }), 'node1'), {
+    uid: 'uid-1',
+    name: '10.77.0.50',
+    address: '10.77.0.50',
+    candidates: ['node2', 'node1'],
+    record: { holder: 'node2', epoch: 4 },
+    interfaces: [],
+  });
+});
+
+const v6 = parseAddress('fd77::b');
+assert.ok(v6);
+const CASES: readonly { name: string; changes: Partial<VirtualIP>; wanted: boolean }[] = [
+  { name: 'a candidate', changes: {}, wanted: true },
+  { name: 'neither candidate nor holder', changes: { candidates: ['node2'] }, wanted: false },
+  {
+    name: 'the recorded holder that is no candidate any more',
+    changes: { candidates: ['node2'], record: { holder: 'node1', epoch: 3 } },
+    wanted: true,
+  },
+  { name: 'being deleted', changes: { isDeleting: true }, wanted: false },
+  {
+    name: 'being deleted while we are the recorded holder',
+    changes: { isDeleting: true, record: { holder: 'node1', epoch: 3 } },
+    wanted: false,
+  },
+  { name: 'IPv6', changes: { family: 'IPv6', address: v6 }, wanted: false },
+  { name: 'used by no Service', changes: { services: [] }, wanted: false },
+  { name: 'without advertisement', changes: { advertisements: [] }, wanted: false },
+  { name: 'without candidates', changes: { candidates: [] }, wanted: false },
+];
+
+for (const { name, changes, wanted } of CASES) {
+  test(`node1 ${wanted ? 'wants' : 'does not want'} an address: ${name}`, () => {
+    assert.equal(desiredAddress(virtualIP(changes), 'node1') !== undefined, wanted);
+  });
+}
+
+test('interfaces are the union of all advertisements, and one without patterns allows all', () => {
+  const interfaces = (...advertisements: ReturnType<typeof advertisement>[]) =>
+    desiredAddress(virtualIP({ advertisements }), 'node1')?.interfaces;
+  assert.deepEqual(interfaces(advertisement('eth*'), advertisement('bond0', 'eth*')), ['eth*', 'bond0']);
+  assert.deepEqual(interfaces(advertisement('eth*'), advertisement()), []);
+});
+
+test('the whole list is the wanted ones in the given order', () => {
+  const nodes = fc.uniqueArray(fc.constantFrom('node1', 'node2', 'node3', 'node4'));
+  const holder = fc.constantFrom(undefined, 'node1', 'node2');
+  const entry = fc.record({ candidates: nodes, holder, isDeleting: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(entry), (entries) => {
+      const all = entries.map(({ candidates, holder, isDeleting }, i) =>
+        virtualIP({ uid: `uid-${i}`, candidates, isDeleting, record: { holder, epoch: 1 } }),
+      );
+      const expected = all.filter(
+        (each) => !each.isDeleting && (each.candidates.includes('node1') || each.record.holder === 'node1'),
+      );
+      assert.deepEqual(
+        desiredAddresses(all, 'node1').map(({ uid }) => uid),
+        expected.map(({ uid }) => uid),
+      );
+    }),
+  );
+});

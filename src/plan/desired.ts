@@ -1,0 +1,52 @@
+// What one node has to be ready to hold: the VirtualIPs that name it as a candidate or record it as their holder.
+// The whole list is computed each time, so a lost or doubled event does no harm.
+
+import type { OwnershipRecord } from '../election/record.ts';
+import { formatAddress } from '../net/address.ts';
+import type { VirtualIP } from '../resource/virtual-ip.ts';
+
+/** One VirtualIP that the node may have to hold. */
+export interface WantedAddress {
+  readonly uid: string;
+  /** metadata.name of the VirtualIP. */
+  readonly name: string;
+  /** The address as text. */
+  readonly address: string;
+  /** Node names in election order. */
+  readonly candidates: readonly string[];
+  readonly record: OwnershipRecord;
+  /** Glob patterns of link names; empty = any link that fits. */
+  readonly interfaces: readonly string[];
+}
+
+export function desiredAddresses(virtualIPs: Iterable<VirtualIP>, node: string): readonly WantedAddress[] {
+  const wanted: WantedAddress[] = [];
+  for (const virtualIP of virtualIPs) {
+    const address = desiredAddress(virtualIP, node);
+    if (address !== undefined) wanted.push(address);
+  }
+  return wanted;
+}
+
+/**
+ * The VirtualIP as the node has to hold it, or undefined if the node has nothing to do with it. One that is being
+ * deleted, or that no Service uses (a reservation, or released), is announced by nobody. A recorded holder stays
+ * in the election even when the controller has planned other candidates: it answers until one of them has taken over.
+ */
+export function desiredAddress(virtualIP: VirtualIP, node: string): WantedAddress | undefined {
+  const { uid, name, address, candidates, record } = virtualIP;
+  // IPv6 needs Neighbor Discovery (RFC 4861), which the wire worker does not answer yet.
+  if (virtualIP.isDeleting || virtualIP.family !== 'IPv4' || virtualIP.services.length === 0)
+    return undefined;
+  if (!candidates.includes(node) && record.holder !== node) return undefined;
+  const interfaces = wantedInterfaces(virtualIP);
+  if (interfaces === undefined) return undefined;
+  return { uid, name, address: formatAddress(address), candidates, record, interfaces };
+}
+
+/** The union over all L2 advertisements, where one without patterns allows every link; undefined without any. */
+function wantedInterfaces(virtualIP: VirtualIP): readonly string[] | undefined {
+  if (virtualIP.advertisements.length === 0) return undefined;
+  const patterns = virtualIP.advertisements.map((advertisement) => advertisement.l2.interfaces);
+  return patterns.some((each) => each.length === 0) ? [] : [...new Set(patterns.flat())];
+}

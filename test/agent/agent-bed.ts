@@ -1,0 +1,246 @@
+// An agent among fakes: cluster, wire worker, Lease, work queue, time. Tests say what the worker and the API do, and
+// look at what was written and sent.
+
+import { Agent, type AgentWorker, type OwnLease } from '../../src/agent/agent.ts';
+import { LeaseLiveness } from '../../src/election/lease-liveness.ts';
+import type { ReconcileResult, WorkQueue } from '../../src/kube/api.ts';
+import { LEASE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { AgentMetrics } from '../../src/observe/agent-metrics.ts';
+import type { Log, LogValues } from '../../src/observe/log.ts';
+import { milliseconds, seconds } from '../../src/time/duration.ts';
+import type { FromWorker, HeldAddress, LinkReport, ToWorker } from '../../src/wire-worker/messages.ts';
+import { FakeCluster } from './fake-cluster.ts';
+import { settle, VirtualTime } from './virtual-time.ts';
+
+export const NAME = '10.77.0.50';
+export const UID = 'uid-50';
+
+export class FakeWorker implements AgentWorker {
+  readonly sent: ToWorker[] = [];
+  isStopped = false;
+  #message: (message: FromWorker) => void = () => {};
+  #exit: (error?: Error) => void = () => {};
+
+  send(message: ToWorker): void {
+    this.sent.push(message);
+  }
+  onMessage(handler: (message: FromWorker) => void): void {
+    this.#message = handler;
+  }
+  onExit(handler: (error?: Error) => void): void {
+    this.#exit = handler;
+  }
+  stop(): Promise<void> {
+    this.isStopped = true;
+    return Promise.resolve();
+  }
+  /** The thread dies by itself. */
+  die(error: Error): void {
+    this.#exit(error);
+  }
+  say(...messages: readonly FromWorker[]): void {
+    for (const message of messages) this.#message(message);
+  }
+  held(...held: readonly HeldAddress[]): void {
+    this.say({ kind: 'held', held });
+  }
+  /** The worker answers for an address and wants it recorded. */
+  claims(epoch: number, { uid = UID, name = NAME, isLinked = true } = {}): void {
+    const claim = { kind: 'claim', uid, name, epoch, previous: epoch - 1 } as const;
+    this.say(claim, { kind: 'held', held: [{ uid, name, epoch, link: isLinked ? 'eth0' : undefined }] });
+  }
+  last<K extends ToWorker['kind']>(kind: K): Extract<ToWorker, { kind: K }> | undefined {
+    return this.sent.findLast((each): each is Extract<ToWorker, { kind: K }> => each.kind === kind);
+  }
+  count(kind: ToWorker['kind']): number {
+    return this.sent.filter((each) => each.kind === kind).length;
+  }
+}
+
+/** One key at a time, repeats kept, retried after a second of virtual time. */
+class FakeQueue implements WorkQueue {
+  readonly #time: VirtualTime;
+  readonly #waiting = new Set<string>();
+  readonly #running = new Set<string>();
+  #reconcile: ((key: string) => Promise<ReconcileResult>) | undefined;
+  #workers = 0;
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+  get length(): number {
+    return this.#waiting.size;
+  }
+  add(key: string): void {
+    this.#waiting.add(key);
+    queueMicrotask(() => this.#next());
+  }
+  addAfter(key: string, delay: number): void {
+    this.#time.after(milliseconds(delay), 'queue', () => this.add(key));
+  }
+  start(workers: number, reconcile: (key: string) => Promise<ReconcileResult>): void {
+    this.#workers = workers;
+    this.#reconcile = reconcile;
+  }
+  stop(): Promise<void> {
+    this.#reconcile = undefined;
+    return Promise.resolve();
+  }
+  #next(): void {
+    if (this.#reconcile === undefined || this.#running.size >= this.#workers) return;
+    const key = [...this.#waiting].find((each) => !this.#running.has(each));
+    if (key !== undefined) void this.#run(key, this.#reconcile);
+  }
+  async #run(key: string, reconcile: (key: string) => Promise<ReconcileResult>): Promise<void> {
+    this.#waiting.delete(key);
+    this.#running.add(key);
+    const result = await reconcile(key);
+    this.#running.delete(key);
+    if (result.kind === 'retry') this.addAfter(key, 1000);
+    this.#next();
+  }
+}
+
+export class FakeLease implements OwnLease {
+  state: 'New' | 'Started' | 'Released' | 'Stopped' = 'New';
+  releases = 0;
+  failures = 0;
+  start(): void {
+    this.state = 'Started';
+  }
+  release(): Promise<void> {
+    this.releases++;
+    if (this.failures-- > 0) return Promise.reject(Object.assign(new Error('down'), { code: 'Unreachable' }));
+    this.state = 'Released';
+    return Promise.resolve();
+  }
+  stop(): void {
+    this.state = 'Stopped';
+  }
+}
+
+export class CollectedLog implements Log {
+  readonly lines: { readonly level: string; readonly message: string; readonly values: LogValues }[] = [];
+  #add(level: string, message: string, values: LogValues = {}): void {
+    this.lines.push({ level, message, values });
+  }
+  debug = (message: string, values?: LogValues): void => this.#add('debug', message, values);
+  info = (message: string, values?: LogValues): void => this.#add('info', message, values);
+  warn = (message: string, values?: LogValues): void => this.#add('warn', message, values);
+  error = (message: string, values?: LogValues): void => this.#add('error', message, values);
+  fatal = (message: string, values?: LogValues): void => this.#add('fatal', message, values);
+  child = (): Log => this;
+  at(level: string): readonly string[] {
+    return this.lines.filter((line) => line.level === level).map(({ message }) => message);
+  }
+}
+
+export const ETH0: LinkReport = {
+  index: 2,
+  name: 'eth0',
+  mac: '02:00:00:00:00:0b',
+  state: 'Up',
+  mtu: 1500,
+  addresses: ['10.77.0.11/24'],
+  held: 0,
+};
+
+interface VirtualIPChanges {
+  readonly name?: string;
+  readonly uid?: string;
+  readonly candidates?: readonly string[];
+  readonly status?: object;
+  readonly deletionTimestamp?: string;
+}
+
+export function virtualIP({ name = NAME, uid = UID, ...changes }: VirtualIPChanges = {}): object {
+  const { candidates = ['node1', 'node2'], status = { epoch: 0 }, deletionTimestamp } = changes;
+  const deletion = deletionTimestamp === undefined ? {} : { deletionTimestamp };
+  const finalizers = ['example.com/other', 'fairlead.io/withdraw'];
+  const creationTimestamp = '2026-12-01T10:00:00Z';
+  return {
+    apiVersion: 'fairlead.io/v1alpha1',
+    kind: 'VirtualIP',
+    metadata: { name, uid, generation: 2, creationTimestamp, finalizers, ...deletion },
+    spec: {
+      address: name,
+      family: 'IPv4',
+      pool: 'default',
+      services: [{ namespace: 'web', name: 'shop', uid: 'uid-s', ports: [{ protocol: 'TCP', port: 80 }] }],
+      candidates,
+      advertisements: [{ name: 'default', l2: { interfaces: [], ping: true, bind: false } }],
+    },
+    status,
+  };
+}
+
+/** An agent on node1. */
+export class AgentBed {
+  readonly time = new VirtualTime();
+  readonly cluster = new FakeCluster();
+  readonly worker = new FakeWorker();
+  readonly lease = new FakeLease();
+  readonly log = new CollectedLog();
+  readonly metrics = new AgentMetrics({ version: '0.0.0-test', residentMemory: () => 1 });
+  readonly fatal: Error[] = [];
+  readonly virtualIPs = this.cluster.watch(VIRTUAL_IP);
+  readonly leases = this.cluster.watch(LEASE);
+  readonly agent = new Agent(
+    {
+      api: this.cluster,
+      virtualIPs: this.virtualIPs,
+      leases: this.leases,
+      queue: new FakeQueue(this.time),
+      lease: this.lease,
+      liveness: new LeaseLiveness(),
+      worker: this.worker,
+      clock: this.time,
+      wallClock: this.time,
+      timers: this.time,
+      random: () => 0.5,
+      log: this.log,
+      metrics: this.metrics,
+    },
+    {
+      node: 'node1',
+      version: '0.0.0-test',
+      session: '9f3c0a11d2e47b60',
+      lease: { duration: seconds(15), renewInterval: seconds(7) },
+      onFatal: (error) => this.fatal.push(error),
+    },
+  );
+
+  /** Starts with everything synced, node1 and `others` alive, eth0 up. */
+  async start({ others = ['node2'] }: { readonly others?: readonly string[] } = {}): Promise<void> {
+    for (const node of ['node1', ...others]) this.renew(node);
+    this.agent.start();
+    this.leases.sync();
+    this.virtualIPs.sync();
+    this.worker.say({ kind: 'ready' }, { kind: 'links', links: [ETH0] });
+    await this.pass(1);
+  }
+
+  renew(node: string, holder = node): void {
+    const metadata = {
+      name: `fairlead-agent-${node}`,
+      namespace: 'fairlead-system',
+      uid: `uid-lease-${node}`,
+    };
+    const spec = { holderIdentity: holder, renewTime: this.time.timestamp(), leaseDurationSeconds: 15 };
+    this.cluster.put(LEASE, { metadata, spec });
+  }
+
+  /** Lets milliseconds of virtual time pass. */
+  async pass(count: number): Promise<void> {
+    await this.time.advance(milliseconds(count));
+    await settle();
+  }
+
+  status(name = NAME): Record<string, unknown> {
+    return (this.cluster.stored(VIRTUAL_IP, name)?.status ?? {}) as Record<string, unknown>;
+  }
+
+  writes(plural = 'virtualips'): number {
+    return this.cluster.requests.filter((each) => each.verb === 'patch' && each.plural === plural).length;
+  }
+}

@@ -1,0 +1,107 @@
+// The agent's Announcer object: created, owned, written when it changed and not too often.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { announcerLinks } from '../../src/agent/announcer-links.ts';
+import { ANNOUNCER, NODE } from '../../src/kube/kinds.ts';
+import { AgentBed, ETH0 } from './agent-bed.ts';
+
+function statusOf(bed: AgentBed): Record<string, unknown> {
+  return (bed.cluster.stored(ANNOUNCER, 'node1')?.status ?? {}) as Record<string, unknown>;
+}
+
+async function startedBed(): Promise<AgentBed> {
+  const bed = new AgentBed();
+  bed.cluster.put(NODE, { metadata: { name: 'node1', uid: 'uid-node1' } });
+  await bed.start();
+  return bed;
+}
+
+test('the Announcer is created for the Node and reported at once', async () => {
+  const bed = await startedBed();
+  const metadata = bed.cluster.stored(ANNOUNCER, 'node1')?.metadata as Record<string, unknown>;
+  assert.deepEqual(metadata.ownerReferences, [
+    { apiVersion: 'v1', kind: 'Node', name: 'node1', uid: 'uid-node1' },
+  ]);
+  const { held: _, ...eth0 } = ETH0;
+  const { conditions, ...status } = statusOf(bed);
+  assert.deepEqual(status, {
+    version: '0.0.0-test',
+    session: '9f3c0a11d2e47b60',
+    links: [eth0],
+    held: 0,
+  });
+  assert.equal((conditions as { status: string }[])[0]?.status, 'True');
+});
+
+test('without leave to read its Node the agent makes an Announcer without owner, and says so', async () => {
+  const bed = new AgentBed();
+  bed.cluster.failure = ({ plural }) =>
+    plural === 'nodes' ? { code: 'Forbidden', when: 'before' } : undefined;
+  await bed.start();
+  const metadata = bed.cluster.stored(ANNOUNCER, 'node1')?.metadata as Record<string, unknown>;
+  assert.deepEqual(metadata.ownerReferences, []);
+  assert.equal(statusOf(bed).held, 0);
+  assert.deepEqual(bed.log.at('warn'), ['Announcer has no owner and will outlive its Node']);
+});
+
+test('changes are written at most every 5 s, the last one always', async () => {
+  const bed = await startedBed();
+  await bed.pass(6000);
+  const before = bed.writes('announcers');
+  for (let i = 1; i <= 90; i++) {
+    const held = Array.from({ length: i }, (_, k) => ({
+      uid: `u${k}`,
+      name: `n${k}`,
+      epoch: 1,
+      link: 'eth0',
+    }));
+    bed.worker.held(...held);
+    if (i % 30 === 0) bed.renew('node1');
+    await bed.pass(100);
+  }
+  assert.equal(statusOf(bed).held, 50, 'written at 0 s and 5 s');
+  assert.equal(bed.writes('announcers') - before, 2);
+  await bed.pass(5000);
+  assert.equal(statusOf(bed).held, 90);
+  assert.equal(bed.writes('announcers') - before, 3);
+  await bed.pass(3_600_000);
+  assert.equal(bed.writes('announcers') - before, 4, 'readiness changed, nothing else');
+});
+
+test('an Announcer that was deleted comes back with the next change', async () => {
+  const bed = await startedBed();
+  bed.cluster.erase(ANNOUNCER, 'node1');
+  bed.worker.say({ kind: 'links', links: [{ ...ETH0, state: 'Down' }] });
+  await bed.pass(5000);
+  assert.equal((statusOf(bed).links as { state: string }[])[0]?.state, 'Down');
+});
+
+test('a status that can not be written is tried again with growing pauses', async () => {
+  const bed = new AgentBed();
+  bed.cluster.failure = ({ plural }) =>
+    plural === 'announcers' ? { code: 'Unreachable', when: 'before' } : undefined;
+  await bed.start();
+  await bed.pass(60_000);
+  const attempts = bed.writes('announcers');
+  assert.ok(attempts >= 5 && attempts <= 9, `${attempts} attempts in a minute`);
+  bed.cluster.failure = () => undefined;
+  await bed.pass(30_000);
+  assert.equal(statusOf(bed).session, '9f3c0a11d2e47b60');
+});
+
+test('only Ethernet links with an address beyond the link are reported', () => {
+  const link = (name: string, mac: string, ...addresses: string[]) => ({ ...ETH0, name, mac, addresses });
+  const links = announcerLinks([
+    link('lo', '00:00:00:00:00:00', '127.0.0.1/8', '::1/128'),
+    link('eth0', '02:00:00:00:00:0b', '10.77.0.11/24', 'fd77::b/64', 'fe80::1/64'),
+    link('wg0', '', '10.9.0.1/24'),
+    link('tunl0', '00:00:00:00', '10.8.0.1/32'),
+    link('cali1', 'ee:ee:ee:ee:ee:ee', 'fe80::ecee:eeff:feee:eeee/64'),
+    link('eth1', '02:00:00:00:00:0c'),
+  ]);
+  assert.deepEqual(
+    links.map(({ name, addresses }) => [name, addresses]),
+    [['eth0', ['10.77.0.11/24', 'fd77::b/64']]],
+  );
+});

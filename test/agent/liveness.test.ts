@@ -1,0 +1,113 @@
+// Who is alive by the Leases, readiness, metrics, and the end of the wire worker.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { suspicionLimit } from '../../src/agent/liveness-feed.ts';
+import { LEASE } from '../../src/kube/kinds.ts';
+import { seconds } from '../../src/time/duration.ts';
+import { AgentBed } from './agent-bed.ts';
+
+const alive = (bed: AgentBed) => bed.worker.last('liveness')?.alive;
+
+/** Lets time pass while these nodes renew their Leases every 5 s. */
+async function passRenewing(bed: AgentBed, count: number, nodes: readonly string[]): Promise<void> {
+  for (let passed = 0; passed < count; passed += 5000) {
+    await bed.pass(5000);
+    for (const node of nodes) bed.renew(node);
+  }
+}
+
+test('a node whose Lease is not renewed any more is dead after its duration', async () => {
+  const bed = new AgentBed();
+  await bed.start({ others: ['node2', 'node3'] });
+  await passRenewing(bed, 10_000, ['node1', 'node2']);
+  assert.deepEqual(alive(bed), ['node1', 'node2', 'node3']);
+  await passRenewing(bed, 5000, ['node1', 'node2']);
+  assert.deepEqual(alive(bed), ['node1', 'node2']);
+  bed.renew('node3');
+  assert.deepEqual(alive(bed), ['node1', 'node2', 'node3']);
+});
+
+test('a released or deleted Lease means dead at once', async () => {
+  const bed = new AgentBed();
+  await bed.start({ others: ['node2', 'node3'] });
+  bed.renew('node2', '');
+  assert.deepEqual(alive(bed), ['node1', 'node3']);
+  bed.cluster.erase(LEASE, 'fairlead-agent-node3');
+  assert.deepEqual(alive(bed), ['node1']);
+});
+
+test('who does not see its own renewals suspects nobody, and gives everybody a full Lease afterwards', async () => {
+  const bed = new AgentBed();
+  await bed.start();
+  await bed.pass(60_000);
+  assert.deepEqual(alive(bed), ['node1', 'node2']);
+  assert.match(bed.agent.notReady() ?? '', /Lease is not renewed/);
+  assert.equal(bed.log.at('warn').at(-1), 'own Lease not renewed for too long; no node is suspected');
+  bed.renew('node1');
+  assert.equal(bed.agent.notReady(), undefined);
+  await passRenewing(bed, 10_000, ['node1']);
+  assert.deepEqual(alive(bed), ['node1', 'node2']);
+  await passRenewing(bed, 5000, ['node1']);
+  assert.deepEqual(alive(bed), ['node1']);
+});
+
+test('a Lease of an earlier life of this agent does not count as renewed', async () => {
+  const bed = new AgentBed();
+  bed.renew('node1');
+  await bed.pass(20_000);
+  bed.agent.start();
+  bed.leases.sync();
+  bed.virtualIPs.sync();
+  bed.worker.say({ kind: 'ready' });
+  await bed.pass(1);
+  assert.match(bed.agent.notReady() ?? '', /Lease is not renewed/);
+  bed.renew('node1');
+  assert.equal(bed.agent.notReady(), undefined);
+});
+
+test('the limit of suspicion lies between interval and duration: 10 s of 7 s and 15 s', () => {
+  assert.equal(suspicionLimit({ duration: seconds(15), renewInterval: seconds(7) }), seconds(10));
+  const limit = suspicionLimit({ duration: seconds(3), renewInterval: seconds(1) });
+  assert.ok(limit > seconds(1) && limit < seconds(3));
+});
+
+test('readiness names what is missing', async () => {
+  const bed = new AgentBed();
+  bed.renew('node1');
+  bed.agent.start();
+  assert.match(bed.agent.notReady() ?? '', /wire worker is starting/);
+  bed.worker.say({ kind: 'ready' });
+  assert.equal(bed.agent.notReady(), 'VirtualIPs: Syncing');
+  bed.virtualIPs.sync();
+  assert.equal(bed.agent.notReady(), 'Leases: Syncing');
+  bed.leases.sync();
+  assert.equal(bed.agent.notReady(), undefined);
+  bed.virtualIPs.setState('Lost');
+  assert.equal(bed.agent.notReady(), 'VirtualIPs: Lost');
+});
+
+test('a dead wire worker is fatal', async () => {
+  const bed = new AgentBed();
+  await bed.start();
+  bed.worker.die(new Error('out of memory'));
+  assert.deepEqual(
+    bed.fatal.map(({ message }) => message),
+    ['out of memory'],
+  );
+});
+
+test('metrics hold the counters of the worker, and the former ones when it does not answer in time', async () => {
+  const bed = new AgentBed();
+  await bed.start();
+  const page = bed.metrics.page();
+  const counts = { repliesByLink: { eth0: 7 }, announcementsByLink: {}, dropsByReason: { 'not-held': 3 } };
+  bed.worker.say({ kind: 'counters', counters: { ...counts, transmitErrors: 1, turns: 9 } });
+  const expected = /fairlead_arp_replies_total\{link="eth0"\} 7/;
+  assert.match((await page).body, expected);
+  assert.match((await page).body, /fairlead_arp_drops_total\{reason="not-held"\} 3/);
+  const late = bed.metrics.page();
+  await bed.pass(1000);
+  assert.match((await late).body, expected);
+  assert.equal(bed.worker.count('count'), 2);
+});

@@ -1,0 +1,95 @@
+// VirtualIPs that are being deleted: the withdraw finalizer goes when the address is silent, not before.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { AgentBed, NAME, UID, virtualIP } from './agent-bed.ts';
+
+const MINE = { holder: 'node1', epoch: 3, phase: 'Announced' };
+const DELETED = '2026-12-01T10:00:05Z';
+
+function finalizers(bed: AgentBed): unknown {
+  return (bed.cluster.stored(VIRTUAL_IP, NAME)?.metadata as { finalizers?: unknown } | undefined)?.finalizers;
+}
+
+function deleteIt(bed: AgentBed): void {
+  bed.cluster.change(VIRTUAL_IP, NAME, (object) => {
+    (object.metadata as Record<string, unknown>).deletionTimestamp = DELETED;
+  });
+}
+
+test('the finalizer goes only after the worker has fallen silent', async () => {
+  const bed = new AgentBed();
+  bed.cluster.put(VIRTUAL_IP, virtualIP({ status: MINE }));
+  await bed.start();
+  bed.worker.held({ uid: UID, name: NAME, epoch: 3, link: 'eth0' });
+  await bed.pass(10);
+  deleteIt(bed);
+  await bed.pass(1000);
+  assert.deepEqual(bed.worker.last('want')?.addresses, []);
+  assert.deepEqual(finalizers(bed), ['example.com/other', 'fairlead.io/withdraw']);
+  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' }, { kind: 'held', held: [] });
+  await bed.pass(1);
+  assert.deepEqual(finalizers(bed), ['example.com/other']);
+});
+
+test('what was deleted while the agent was away is released at start', async () => {
+  const bed = new AgentBed();
+  bed.cluster.put(VIRTUAL_IP, virtualIP({ status: MINE, deletionTimestamp: DELETED }));
+  await bed.start();
+  assert.deepEqual(finalizers(bed), ['example.com/other']);
+});
+
+test('what was wanted but never held is released once the worker was told', async () => {
+  const bed = new AgentBed();
+  bed.cluster.put(VIRTUAL_IP, virtualIP({ status: MINE }));
+  await bed.start();
+  deleteIt(bed);
+  await bed.pass(10);
+  assert.deepEqual(bed.worker.last('want')?.addresses, []);
+  assert.deepEqual(finalizers(bed), ['example.com/other']);
+});
+
+test("another holder's finalizer is left alone", async () => {
+  const bed = new AgentBed();
+  const status = { ...MINE, holder: 'node2' };
+  bed.cluster.put(VIRTUAL_IP, virtualIP({ status, deletionTimestamp: DELETED }));
+  await bed.start();
+  await bed.pass(60_000);
+  assert.deepEqual(finalizers(bed), ['example.com/other', 'fairlead.io/withdraw']);
+  assert.equal(bed.writes(), 0);
+});
+
+test('a finalizer that has moved in its list is still found', async () => {
+  const bed = new AgentBed();
+  bed.virtualIPs.isLagging = false;
+  bed.cluster.put(VIRTUAL_IP, virtualIP({ status: MINE }));
+  await bed.start();
+  bed.worker.held({ uid: UID, name: NAME, epoch: 3, link: 'eth0' });
+  await bed.pass(10);
+  deleteIt(bed);
+  await bed.pass(10);
+  bed.virtualIPs.isLagging = true;
+  bed.cluster.change(VIRTUAL_IP, NAME, (object) => {
+    (object.metadata as { finalizers: string[] }).finalizers = ['fairlead.io/withdraw', 'z'];
+  });
+  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' }, { kind: 'held', held: [] });
+  await bed.pass(10);
+  assert.deepEqual(finalizers(bed), ['fairlead.io/withdraw', 'z']);
+  bed.virtualIPs.catchUp();
+  await bed.pass(1500);
+  assert.deepEqual(finalizers(bed), ['z']);
+});
+
+test('a release is tried again until the API takes it, and the object goes with the last finalizer', async () => {
+  const bed = new AgentBed();
+  let failures = 2;
+  bed.cluster.failure = ({ verb }) =>
+    verb === 'patch' && failures-- > 0 ? { code: 'Unreachable', when: 'before' } : undefined;
+  const object = virtualIP({ status: MINE, deletionTimestamp: DELETED });
+  Object.assign((object as { metadata: object }).metadata, { finalizers: ['fairlead.io/withdraw'] });
+  bed.cluster.put(VIRTUAL_IP, object);
+  await bed.start();
+  await bed.pass(2500);
+  assert.equal(bed.cluster.stored(VIRTUAL_IP, NAME), undefined);
+});

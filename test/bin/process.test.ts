@@ -1,0 +1,112 @@
+// The programs as processes, without a usable API: they go on trying, end on a signal, and say why they can not go on.
+// The agent opens packet sockets, so it runs in a network namespace of its own that leads nowhere.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { requirement } from '../requirements.ts';
+import { Bundle, type Running } from './bundle.ts';
+
+/** The program may not take longer than this to end, whatever a busy machine does. */
+const SOON = { timeout: 30_000 };
+
+/** A network of its own: loopback, and a link on which nobody ever answers. */
+const NOWHERE = ['unshare', '-n', 'sh', '-c'];
+const LINKS =
+  'ip link set lo up && ip link add silent type veth peer name other && ip addr add 10.9.0.1/24 dev silent && ' +
+  'ip link set silent up && ip link set other up && exec "$@"';
+
+describe('the processes', () => {
+  const bundle = new Bundle();
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-process-'));
+
+  before(async () => {
+    await bundle.build();
+  });
+  after(() => {
+    bundle.remove();
+    rmSync(folder, { recursive: true });
+  });
+
+  function kubeconfig(server: string): string {
+    const path = join(folder, 'kubeconfig');
+    const clusters = [{ name: 'here', cluster: { server } }];
+    const contexts = [{ name: 'here', context: { cluster: 'here', user: 'me' } }];
+    const users = [{ name: 'me', user: { token: 'secret' } }];
+    writeFileSync(path, JSON.stringify({ 'current-context': 'here', clusters, contexts, users }));
+    return path;
+  }
+
+  function startAgent(server: string): Running {
+    const args = [
+      'agent',
+      '--kubeconfig',
+      kubeconfig(server),
+      '--node-name',
+      'node1',
+      '--listen',
+      '127.0.0.1:0',
+    ];
+    return bundle.start(args, [...NOWHERE, LINKS, 'sh']);
+  }
+
+  test('agent: without an API it goes on trying, and leaves on SIGTERM with 0', {
+    ...SOON,
+    ...requirement('root', 'ip'),
+  }, async () => {
+    const agent = startAgent('https://127.0.0.1:1');
+    await agent.says(/"link":"silent".*"link found"/);
+    await agent.says(/("watch failed".*){4}/s);
+    agent.child.kill('SIGTERM');
+    const { code, stdout, stderr } = await agent.ended;
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /"result":"HandedOver".*"agent has left"/);
+  });
+
+  test('agent: a second signal ends it at once', { ...SOON, ...requirement('root', 'ip') }, async () => {
+    // Nobody answers there, so giving the Lease back takes its full second.
+    const agent = startAgent('https://10.9.0.2:6443');
+    await agent.says(/"link":"silent".*"link found"/);
+    agent.child.kill('SIGTERM');
+    await agent.says(/"agent is leaving"/);
+    agent.child.kill('SIGTERM');
+    const { code, stdout } = await agent.ended;
+    assert.equal(code, 1);
+    assert.doesNotMatch(stdout, /"agent has left"/);
+  });
+
+  test('controller: an API that refuses the essentials ends it with 5', SOON, async () => {
+    const status = { kind: 'Status', reason: 'Forbidden', message: 'leases is forbidden', code: 403 };
+    const server = createServer((_request, response) => {
+      response.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify(status));
+    });
+    const port = await listening(server);
+    const path = kubeconfig(`http://127.0.0.1:${port}`);
+    const { code, stdout } = await bundle.run('controller', '--kubeconfig', path, '--listen', '127.0.0.1:0');
+    server.close();
+    assert.equal(code, 5);
+    assert.match(stdout, /"level":"fatal".*want the roles of the chart/);
+  });
+
+  test('controller: without an API it goes on trying, and ends on SIGTERM with 0', SOON, async () => {
+    const args = ['controller', '--kubeconfig', kubeconfig('https://127.0.0.1:1'), '--listen', '127.0.0.1:0'];
+    const controller = bundle.start(args);
+    await controller.says(/"leader Lease not read or written"/);
+    controller.child.kill('SIGTERM');
+    const { code, stderr } = await controller.ended;
+    assert.deepEqual([code, stderr], [0, '']);
+  });
+});
+
+function listening(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const bound = server.address();
+      assert.ok(typeof bound === 'object' && bound !== null);
+      resolve(bound.port);
+    });
+  });
+}
