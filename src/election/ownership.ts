@@ -1,0 +1,260 @@
+// Which addresses this node holds: a pure machine over all VirtualIPs that concern it. Liveness and the API's record
+// come in as inputs; announcing, claiming and withdrawing go out. ELECTION.md sections 4 and 8.
+//
+// A claim is answered at once and recorded in parallel: the API arbitrates, a refusal takes the address back.
+
+import type { Machine, Timeout } from '../protocol/machine.ts';
+import { type Duration, times } from '../time/duration.ts';
+import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import type { OwnershipRecord, WithdrawReason } from './record.ts';
+import { rankToClaim } from './succession.ts';
+
+export interface OwnershipOptions {
+  /** The name of this node. */
+  readonly node: string;
+  /** How much later each further candidate claims, so that the first one's claim can be seen. */
+  readonly claimStagger: Duration;
+}
+
+/** One address that concerns this node. */
+export interface WantedOwnership {
+  readonly uid: string;
+  readonly name: string;
+  /** Node names in election order. */
+  readonly candidates: readonly string[];
+  readonly record: OwnershipRecord;
+}
+
+export type OwnershipInput =
+  /** The whole wanted state; what is held and not in it is withdrawn. */
+  | { readonly kind: 'want'; readonly addresses: readonly WantedOwnership[] }
+  /** The whole set of living nodes. Nothing is taken from anybody before the first of these. */
+  | { readonly kind: 'liveness'; readonly alive: readonly string[] }
+  | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
+  | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
+  /** Claim nothing more; keep each held address until somebody else has recorded a claim to it. */
+  | { readonly kind: 'leave' };
+
+export type OwnershipOutput =
+  | { readonly kind: 'announce'; readonly uid: string; readonly epoch: number }
+  /** Record this node as holder at `epoch`, if the record's epoch still is `previous`. */
+  | { readonly kind: 'claim'; readonly uid: string; readonly epoch: number; readonly previous: number }
+  | { readonly kind: 'withdraw'; readonly uid: string; readonly reason: WithdrawReason }
+  /** Once, after `leave`: nothing is held any more. */
+  | { readonly kind: 'left' };
+
+export interface HeldOwnership {
+  readonly uid: string;
+  readonly epoch: number;
+}
+
+type Tenure =
+  /** Somebody else holds it, or it is not ours to take. */
+  | { readonly state: 'Watching' }
+  /** Vacant since `since` under the record `vacancy`; ours to claim at `claimAt`. */
+  | {
+      readonly state: 'Waiting';
+      readonly vacancy: OwnershipRecord;
+      readonly since: Instant;
+      readonly claimAt: Instant;
+    }
+  /** Answered; the record does not show it yet. */
+  | { readonly state: 'Claiming'; readonly epoch: number; readonly from: OwnershipRecord }
+  /** Answered, and recorded. */
+  | { readonly state: 'Holding'; readonly epoch: number }
+  /** The claim from the record `from` was lost; nothing is claimed until another record is seen. */
+  | { readonly state: 'Refused'; readonly from: OwnershipRecord };
+
+interface Entry {
+  wanted: WantedOwnership;
+  /** The last record that was believed. */
+  record: OwnershipRecord;
+  /** The highest epoch seen or claimed: the next claim is above it. */
+  highest: number;
+  tenure: Tenure;
+}
+
+/** How many released addresses are remembered; a late record is late by seconds, not by thousands of releases. */
+const REMEMBERED = 4096;
+
+const WATCHING: Tenure = { state: 'Watching' };
+
+const isSameRecord = (a: OwnershipRecord, b: OwnershipRecord): boolean =>
+  a.epoch === b.epoch && a.holder === b.holder;
+
+const isHeld = (tenure: Tenure): tenure is Extract<Tenure, { readonly epoch: number }> =>
+  tenure.state === 'Claiming' || tenure.state === 'Holding';
+
+export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
+  readonly #options: OwnershipOptions;
+  readonly #entries = new Map<string, Entry>();
+  /** The highest epochs of what was released last, oldest first. */
+  readonly #released = new Map<string, number>();
+  #alive: ReadonlySet<string> | undefined;
+  #departure: 'Staying' | 'Leaving' | 'Left' = 'Staying';
+  #deadline: Instant | undefined;
+
+  constructor(options: OwnershipOptions) {
+    this.#options = options;
+  }
+
+  deadline(): Instant | undefined {
+    return this.#deadline;
+  }
+
+  /** All addresses that are answered now, recorded or not. */
+  held(): readonly HeldOwnership[] {
+    const held: HeldOwnership[] = [];
+    for (const [uid, { tenure }] of this.#entries)
+      if (isHeld(tenure)) held.push({ uid, epoch: tenure.epoch });
+    return held;
+  }
+
+  step(now: Instant, input: OwnershipInput | Timeout): readonly OwnershipOutput[] {
+    const outputs: OwnershipOutput[] = [];
+    this.#take(input, outputs);
+    if (input.kind !== 'recorded') this.#claimWhatIsDue(now, outputs);
+    this.#finishLeaving(outputs);
+    return outputs;
+  }
+
+  #take(input: OwnershipInput | Timeout, outputs: OwnershipOutput[]): void {
+    switch (input.kind) {
+      case 'want':
+        this.#want(input.addresses, outputs);
+        break;
+      case 'liveness':
+        this.#alive = new Set(input.alive);
+        break;
+      case 'recorded':
+        this.#recorded(input.uid, input.epoch);
+        break;
+      case 'refused':
+        this.#refused(input, outputs);
+        break;
+      case 'leave':
+        if (this.#departure === 'Staying') this.#departure = 'Leaving';
+        break;
+      case 'timeout':
+    }
+  }
+
+  #want(addresses: readonly WantedOwnership[], outputs: OwnershipOutput[]): void {
+    const uids = new Set(addresses.map((wanted) => wanted.uid));
+    for (const [uid, entry] of this.#entries) {
+      if (uids.has(uid)) continue;
+      this.#withdraw(entry, { reason: 'Released', next: WATCHING }, outputs);
+      this.#entries.delete(uid);
+      this.#remember(uid, entry.highest);
+    }
+    for (const wanted of addresses) this.#believe(this.#entryOf(wanted), wanted.record, outputs);
+  }
+
+  #entryOf(wanted: WantedOwnership): Entry {
+    const known = this.#entries.get(wanted.uid);
+    if (known !== undefined) {
+      known.wanted = wanted;
+      return known;
+    }
+    const { uid, record } = wanted;
+    const highest = Math.max(record.epoch, this.#released.get(uid) ?? 0);
+    const entry: Entry = { wanted, record, highest, tenure: WATCHING };
+    this.#entries.set(uid, entry);
+    this.#released.delete(uid);
+    return entry;
+  }
+
+  /** An address may come back while the record of it is still the old one, and its epoch must not go back then. */
+  #remember(uid: string, highest: number): void {
+    this.#released.set(uid, highest);
+    const [oldest] = this.#released.keys();
+    if (this.#released.size > REMEMBERED && oldest !== undefined) this.#released.delete(oldest);
+  }
+
+  /** Takes a record from the API as the truth, unless it is older than what this node knows. */
+  #believe(entry: Entry, record: OwnershipRecord, outputs: OwnershipOutput[]): void {
+    const { tenure } = entry;
+    if (tenure.state === 'Refused') {
+      if (isSameRecord(record, tenure.from)) return;
+      // Even an older epoch than the refused one is news here: the API just said that our knowledge was wrong
+      // (a cluster restored from a backup goes back).
+      entry.tenure = WATCHING;
+    } else if (record.epoch < (isHeld(tenure) ? tenure.epoch : entry.record.epoch)) return;
+    entry.record = record;
+    entry.highest = Math.max(entry.highest, record.epoch);
+    if (!isHeld(tenure)) return;
+    const isMine = record.epoch === tenure.epoch && record.holder === this.#options.node;
+    if (isMine) entry.tenure = { state: 'Holding', epoch: tenure.epoch };
+    else this.#withdraw(entry, { reason: 'TakenOver', next: WATCHING }, outputs);
+  }
+
+  #recorded(uid: string, epoch: number): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.tenure.state !== 'Claiming' || entry.tenure.epoch !== epoch) return;
+    entry.tenure = { state: 'Holding', epoch };
+    entry.record = { holder: this.#options.node, epoch };
+  }
+
+  #refused(
+    { uid, epoch }: { readonly uid: string; readonly epoch: number },
+    outputs: OwnershipOutput[],
+  ): void {
+    const entry = this.#entries.get(uid);
+    // Only a claim in flight can be lost: when the record already shows it, the refused write was a repetition.
+    if (entry?.tenure.state !== 'Claiming' || entry.tenure.epoch !== epoch) return;
+    const next: Tenure = { state: 'Refused', from: entry.tenure.from };
+    this.#withdraw(entry, { reason: 'LostElection', next }, outputs);
+    // The record that won may have come before the refusal, when it still looked stale.
+    this.#believe(entry, entry.wanted.record, outputs);
+  }
+
+  #withdraw(
+    entry: Entry,
+    { reason, next }: { readonly reason: WithdrawReason; readonly next: Tenure },
+    outputs: OwnershipOutput[],
+  ): void {
+    if (isHeld(entry.tenure)) outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
+    entry.tenure = next;
+  }
+
+  #claimWhatIsDue(now: Instant, outputs: OwnershipOutput[]): void {
+    this.#deadline = undefined;
+    for (const entry of this.#entries.values()) {
+      if (isHeld(entry.tenure) || entry.tenure.state === 'Refused') continue;
+      entry.tenure = this.#vacancyOf(entry, now);
+      if (entry.tenure.state !== 'Waiting') continue;
+      if (hasPassed(entry.tenure.claimAt, now)) this.#claim(entry, outputs);
+      else this.#deadline = earlier(this.#deadline, entry.tenure.claimAt);
+    }
+  }
+
+  #vacancyOf({ wanted, record, tenure }: Entry, now: Instant): Tenure {
+    if (this.#departure !== 'Staying') return WATCHING;
+    const view = { me: this.#options.node, candidates: wanted.candidates, record, alive: this.#alive };
+    const rank = rankToClaim(view);
+    if (rank === undefined) return WATCHING;
+    // The wait counts from when the address became vacant, also when the ranks change meanwhile.
+    const isSameVacancy = tenure.state === 'Waiting' && isSameRecord(tenure.vacancy, record);
+    const since = isSameVacancy ? tenure.since : now;
+    const claimAt = after(since, times(this.#options.claimStagger, rank));
+    return { state: 'Waiting', vacancy: record, since, claimAt };
+  }
+
+  #claim(entry: Entry, outputs: OwnershipOutput[]): void {
+    const { uid } = entry.wanted;
+    const epoch = entry.highest + 1;
+    entry.highest = epoch;
+    entry.tenure = { state: 'Claiming', epoch, from: entry.record };
+    outputs.push(
+      { kind: 'announce', uid, epoch },
+      { kind: 'claim', uid, epoch, previous: entry.record.epoch },
+    );
+  }
+
+  #finishLeaving(outputs: OwnershipOutput[]): void {
+    if (this.#departure !== 'Leaving') return;
+    for (const { tenure } of this.#entries.values()) if (isHeld(tenure)) return;
+    this.#departure = 'Left';
+    outputs.push({ kind: 'left' });
+  }
+}

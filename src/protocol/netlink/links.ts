@@ -1,0 +1,52 @@
+// The host's links with their addresses, put together from the messages of two dumps.
+
+import type { Address } from '../../net/address.ts';
+import type { Mac } from '../../net/mac.ts';
+import type { NetlinkAddress } from './address-message.ts';
+import { LinkFlag, LinkType, type NetlinkLink, OperState } from './link-message.ts';
+
+/** Has the shape of `Link` in host/host.ts, which a pure file can not import. */
+export interface DumpedLink {
+  readonly index: number;
+  readonly name: string;
+  /** Six zero bytes where the link has no Ethernet hardware address. */
+  readonly mac: Mac;
+  readonly state: 'Up' | 'Down';
+  readonly mtu: number;
+  readonly isEthernet: boolean;
+  readonly addresses: readonly { readonly address: Address; readonly prefixLength: number }[];
+}
+
+/** Links in the order of the dump, each with its addresses in the order of theirs. */
+export function toLinks(
+  links: readonly NetlinkLink[],
+  addresses: readonly NetlinkAddress[],
+): readonly DumpedLink[] {
+  const byIndex = Map.groupBy(addresses, (address) => address.index);
+  return links.map((link) => ({
+    index: link.index,
+    name: link.name,
+    mac: link.mac.length === 6 ? link.mac : new Uint8Array(6),
+    state: isUp(link) ? 'Up' : 'Down',
+    mtu: link.mtu,
+    isEthernet: isEthernet(link),
+    addresses: (byIndex.get(link.index) ?? []).map(({ address, prefixLength }) => ({
+      address,
+      prefixLength,
+    })),
+  }));
+}
+
+/**
+ * Up by RFC 2863 and by the administrator. Drivers that know no operating state report Unknown: there IFF_RUNNING,
+ * which the kernel derives from the carrier, decides.
+ */
+function isUp({ flags, operState }: NetlinkLink): boolean {
+  if ((flags & LinkFlag.Up) === 0) return false;
+  return operState === OperState.Up || (operState === OperState.Unknown && (flags & LinkFlag.Running) !== 0);
+}
+
+function isEthernet({ type, flags, mac }: NetlinkLink): boolean {
+  const isSilent = (flags & (LinkFlag.Loopback | LinkFlag.NoArp)) !== 0;
+  return type === LinkType.Ethernet && mac.length === 6 && !isSilent;
+}

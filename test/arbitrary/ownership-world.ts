@@ -1,0 +1,288 @@
+// A small cluster around several Ownership machines: an API that arbitrates claims, watches that lag, liveness that may
+// be wrong, nodes that crash and leave. It checks what must hold at every step and counts what happened.
+
+import assert from 'node:assert/strict';
+import { Ownership, type OwnershipInput, type OwnershipOutput } from '../../src/election/ownership.ts';
+import type { OwnershipRecord } from '../../src/election/record.ts';
+import type { Timeout } from '../../src/protocol/machine.ts';
+import { milliseconds } from '../../src/time/duration.ts';
+import { after, instant } from '../../src/time/instant.ts';
+
+interface StoredAddress {
+  readonly uid: string;
+  readonly candidates: readonly string[];
+  readonly record: OwnershipRecord;
+}
+type Store = ReadonlyMap<string, StoredAddress>;
+type Claim = Extract<OwnershipOutput, { readonly kind: 'claim' }>;
+
+interface Node {
+  readonly name: string;
+  readonly machine: Ownership;
+  readonly inbox: OwnershipInput[];
+  /** Written to the API but not yet answered. */
+  readonly claims: Claim[];
+  /** The epochs this node was told are recorded. */
+  readonly recorded: Map<string, number>;
+  readonly announced: Map<string, number>;
+  /** How much of the history of the store its watch has shown. */
+  watched: number;
+  isLeaving: boolean;
+  hasLeft: boolean;
+}
+
+const STAGGER = milliseconds(50);
+
+/** What happened at least once over all runs, by name. */
+export type Counts = Map<string, number>;
+
+export class OwnershipWorld {
+  readonly #names: readonly string[];
+  readonly #nodes = new Map<string, Node>();
+  readonly #history: Store[] = [];
+  readonly #counts: Counts;
+  readonly #removals = new Map<string, number>();
+  #store: Store = new Map();
+  #now = instant(0);
+
+  constructor(names: readonly string[], counts: Counts) {
+    this.#names = names;
+    this.#counts = counts;
+    this.#commit(new Map());
+    for (const name of names) this.start(name);
+  }
+
+  /** Starts or restarts a node; an earlier life of it ends, its claims in flight are lost. */
+  start(name: string): void {
+    this.#nodes.set(name, {
+      name,
+      machine: new Ownership({ node: name, claimStagger: STAGGER }),
+      inbox: [],
+      claims: [],
+      recorded: new Map(),
+      announced: new Map(),
+      watched: this.#history.length - 1,
+      isLeaving: false,
+      hasLeft: false,
+    });
+  }
+
+  crash(name: string): void {
+    if (this.#nodes.delete(name)) this.#count('crash');
+  }
+
+  leave(name: string): void {
+    this.#nodes.get(name)?.inbox.push({ kind: 'leave' });
+  }
+
+  /** The controller creates or re-plans an address. */
+  plan(name: string, candidates: readonly string[]): void {
+    const uid = this.#uidOf(name);
+    const record = this.#store.get(uid)?.record ?? { holder: undefined, epoch: 0 };
+    this.#commit(new Map(this.#store).set(uid, { uid, candidates, record }));
+  }
+
+  remove(name: string): void {
+    const store = new Map(this.#store);
+    if (!store.delete(this.#uidOf(name))) return;
+    this.#removals.set(name, (this.#removals.get(name) ?? 0) + 1);
+    this.#commit(store);
+  }
+
+  /** An address that is made again under the same name has another uid. */
+  #uidOf(name: string): string {
+    return `${name}-${this.#removals.get(name) ?? 0}`;
+  }
+
+  /** The node's watch shows it some more of the history, not always all. */
+  watch(name: string, steps: number): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    node.watched = Math.min(node.watched + steps, this.#history.length - 1);
+    this.#want(node, this.#history[node.watched] ?? new Map());
+  }
+
+  /** The node is told who lives; `mistaken` are called dead although they live. */
+  tell(name: string, mistaken: readonly string[]): void {
+    const alive = [...this.#nodes.values()].filter((node) => !node.isLeaving).map((node) => node.name);
+    this.#nodes
+      .get(name)
+      ?.inbox.push({ kind: 'liveness', alive: alive.filter((each) => !mistaken.includes(each)) });
+  }
+
+  /** The API decides on the node's oldest claim. */
+  decide(name: string): void {
+    const node = this.#nodes.get(name);
+    const claim = node?.claims.shift();
+    if (node === undefined || claim === undefined) return;
+    const { uid, epoch, previous } = claim;
+    const stored = this.#store.get(uid);
+    if (stored?.record.epoch !== previous) {
+      node.inbox.push({ kind: 'refused', uid, epoch });
+      // What won is read and passed on, ahead of the watch.
+      const shown = new Map(this.#history[node.watched]);
+      if (stored !== undefined) shown.set(uid, stored);
+      this.#want(node, shown);
+      this.#count('refused');
+      return;
+    }
+    assert.ok(epoch > previous, 'a claim raises the epoch');
+    this.#commit(new Map(this.#store).set(uid, { ...stored, record: { holder: name, epoch } }));
+    node.inbox.push({ kind: 'recorded', uid, epoch });
+  }
+
+  /** The node's machine takes its next input. */
+  deliver(name: string): void {
+    const node = this.#nodes.get(name);
+    const input = node?.inbox.shift();
+    if (node !== undefined && input !== undefined) this.#step(node, input);
+  }
+
+  /** Time passes; machines whose deadlines it reaches get their timeouts on time. */
+  pass(length: number): void {
+    const end = after(this.#now, milliseconds(length));
+    for (;;) {
+      const due = [...this.#nodes.values()]
+        .map((node) => ({ node, deadline: node.machine.deadline() }))
+        .filter(({ deadline }) => deadline !== undefined && deadline <= end)
+        .sort((a, b) => (a.deadline ?? 0) - (b.deadline ?? 0))[0];
+      if (due?.deadline === undefined) break;
+      this.#now = due.deadline;
+      this.#step(due.node, { kind: 'timeout' });
+      const next = due.node.machine.deadline();
+      assert.ok(next === undefined || next > this.#now, 'a deadline that its timeout did not serve');
+    }
+    this.#now = end;
+  }
+
+  /** No more faults: everybody sees everything, until nothing changes. */
+  settle(): void {
+    for (let round = 0; round < 40; round++) {
+      const before = this.#fingerprint();
+      for (const name of this.#names) {
+        this.watch(name, this.#history.length);
+        this.tell(name, []);
+        this.#drain(name);
+      }
+      this.pass(1000);
+      for (const name of this.#names) {
+        while ((this.#nodes.get(name)?.claims.length ?? 0) > 0) this.decide(name);
+        this.#drain(name);
+      }
+      if (this.#fingerprint() === before) return;
+    }
+    assert.fail('no rest after 40 rounds without faults');
+  }
+
+  /** What must hold when nothing changes any more. */
+  checkRest(): void {
+    for (const [uid, { candidates, record }] of this.#store) {
+      const holders = [...this.#nodes.values()].filter((node) => this.#holds(node, uid) !== undefined);
+      assert.ok(holders.length <= 1, `${uid} is held by ${holders.map(({ name }) => name)}`);
+      const able = candidates.filter((name) => this.#nodes.get(name)?.isLeaving === false);
+      if (able.length > 0) assert.equal(holders.length, 1, `${uid} is held by nobody, able: ${able}`);
+      const [holder] = holders;
+      if (holder === undefined) continue;
+      assert.deepEqual(record, { holder: holder.name, epoch: this.#holds(holder, uid) });
+      this.#count(able.length > 0 ? 'held at rest' : 'held by the last resort');
+    }
+    for (const node of this.#nodes.values()) {
+      for (const { uid } of node.machine.held()) assert.ok(this.#store.has(uid), 'held after its removal');
+      if (node.isLeaving) assert.equal(node.hasLeft, node.machine.held().length === 0);
+    }
+  }
+
+  #drain(name: string): void {
+    while ((this.#nodes.get(name)?.inbox.length ?? 0) > 0) this.deliver(name);
+  }
+
+  #fingerprint(): string {
+    const held = [...this.#nodes].map(([name, { machine, isLeaving }]) => [name, isLeaving, machine.held()]);
+    return JSON.stringify([held, [...this.#store]]);
+  }
+
+  #holds(node: Node, uid: string): number | undefined {
+    return node.machine.held().find((held) => held.uid === uid)?.epoch;
+  }
+
+  /**
+   * What names the node as a candidate or as the recorded holder, and what it holds: a watch that still shows the record
+   * from before the node's own claim, but already a plan without it, would otherwise release what the API just gave.
+   */
+  #want(node: Node, store: Store): void {
+    const held = new Set(node.machine.held().map(({ uid }) => uid));
+    const addresses = [...store.values()]
+      .filter(({ uid, candidates, record }) => {
+        return candidates.includes(node.name) || record.holder === node.name || held.has(uid);
+      })
+      .map((stored) => ({ ...stored, name: stored.uid }));
+    node.inbox.push({ kind: 'want', addresses });
+  }
+
+  #commit(store: Store): void {
+    for (const [uid, { record }] of store) {
+      const before = this.#store.get(uid)?.record;
+      assert.ok(before === undefined || record.epoch >= before.epoch, 'the epoch of a record went back');
+    }
+    this.#store = store;
+    this.#history.push(store);
+  }
+
+  #step(node: Node, input: OwnershipInput | Timeout): void {
+    if (input.kind === 'leave') node.isLeaving = true;
+    if (input.kind === 'recorded') node.recorded.set(input.uid, input.epoch);
+    const outputs = node.machine.step(this.#now, input);
+    for (const output of outputs) this.#perform(node, output);
+    if (outputs.length > 0) this.#checkRecorded();
+  }
+
+  #perform(node: Node, output: OwnershipOutput): void {
+    switch (output.kind) {
+      case 'announce':
+        assert.ok(!node.isLeaving, 'a leaving node announces');
+        assert.ok(output.epoch >= (node.announced.get(output.uid) ?? 0), 'an announced epoch went back');
+        node.announced.set(output.uid, output.epoch);
+        break;
+      case 'claim':
+        assert.equal(this.#holds(node, output.uid), output.epoch, 'claimed but not held');
+        node.claims.push(output);
+        this.#count('claim');
+        break;
+      case 'withdraw':
+        this.#checkWithdrawal(node, output.uid);
+        this.#count(node.isLeaving ? `${output.reason} while leaving` : output.reason);
+        break;
+      case 'left':
+        assert.ok(node.isLeaving && !node.hasLeft && node.machine.held().length === 0);
+        node.hasLeft = true;
+        this.#count('left');
+    }
+  }
+
+  /** Make before break: a recorded holder lets go only when somebody else's claim is recorded, or nobody wants it. */
+  #checkWithdrawal(node: Node, uid: string): void {
+    const epoch = node.recorded.get(uid);
+    const record = this.#store.get(uid)?.record;
+    if (epoch === undefined || epoch !== node.announced.get(uid) || record === undefined) return;
+    assert.ok(
+      record.epoch > epoch,
+      `${node.name} lets go of ${uid} at ${epoch}, the record is at ${record.epoch}`,
+    );
+  }
+
+  /** At most one machine holds an address with a recorded claim of the same epoch. */
+  #checkRecorded(): void {
+    const seen = new Set<string>();
+    for (const node of this.#nodes.values()) {
+      for (const { uid, epoch } of node.machine.held()) {
+        if (node.recorded.get(uid) !== epoch) continue;
+        assert.ok(!seen.has(`${uid}/${epoch}`), `two hold ${uid} at the recorded epoch ${epoch}`);
+        seen.add(`${uid}/${epoch}`);
+      }
+    }
+  }
+
+  #count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  }
+}
