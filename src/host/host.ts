@@ -16,6 +16,14 @@ export interface WallClock {
   timestamp(): string;
 }
 
+/** What draws random numbers, for jitter and identifiers; a fake draws from a seed. */
+export interface Random {
+  /** At least 0, below 1. */
+  fraction(): number;
+  /** `count` random bytes. */
+  bytes(count: number): Uint8Array;
+}
+
 /** Operating state of a link: RFC 2863 ifOperStatus reduced to what an announcer needs. */
 export type LinkState = 'Up' | 'Down';
 

@@ -1,0 +1,141 @@
+// One link's socket with what it answers and announces: drives protocol/arp (RFC 826, RFC 5227) on a LinkSocket.
+
+import type { Link, LinkSocket } from '../../host/host.ts';
+import type { Mac } from '../../net/mac.ts';
+import { type AnnouncerInput, ArpAnnouncer } from '../../protocol/arp/announcer.ts';
+import { answer } from '../../protocol/arp/answer.ts';
+import { writeAnnouncement } from '../../protocol/arp/arp-packet.ts';
+import type { Timeout } from '../../protocol/machine.ts';
+import type { Instant } from '../../time/instant.ts';
+import type { L2Counters, LinkCounts } from './l2-counters.ts';
+
+/** After so many frames of one link the others, the messages and the timers have their turn. */
+const FRAMES_PER_TURN = 256;
+const FRAME_BYTES = 128;
+
+/** Held addresses by number, each with the epoch it was announced under. */
+type Epochs = ReadonlyMap<number, number>;
+
+/** The answered addresses. Keys are signed, because V8 allocates numbers beyond 2^31, and the answer path must not. */
+class HeldAddresses {
+  mac: Mac;
+  readonly epochs = new Map<number, number>();
+
+  constructor(mac: Mac) {
+    this.mac = mac;
+  }
+
+  has(value: number): boolean {
+    return this.epochs.has(value | 0);
+  }
+}
+
+export class ArpLink {
+  readonly socket: LinkSocket;
+  #link: Link;
+  readonly #counters: L2Counters;
+  #counts: LinkCounts;
+  readonly #held: HeldAddresses;
+  readonly #announcer = new ArpAnnouncer();
+  readonly #received = { bytes: new Uint8Array(FRAME_BYTES), length: 0 };
+  readonly #reply = new Uint8Array(FRAME_BYTES);
+  #foreignSeen = 0;
+  #hasMore = false;
+
+  constructor(link: Link, socket: LinkSocket, counters: L2Counters) {
+    this.socket = socket;
+    this.#link = link;
+    this.#counters = counters;
+    this.#counts = counters.of(link.name);
+    this.#held = new HeldAddresses(link.mac);
+  }
+
+  get link(): Link {
+    return this.#link;
+  }
+
+  /** How many addresses are answered here. */
+  get heldCount(): number {
+    return this.#held.epochs.size;
+  }
+
+  /** True if `receive` stopped before the socket was empty: call it again without waiting for poll. */
+  get hasMore(): boolean {
+    return this.#hasMore;
+  }
+
+  deadline(): Instant | undefined {
+    return this.#announcer.deadline();
+  }
+
+  /** Takes what is known of the link now; after another MAC or an interruption all addresses are announced again. */
+  update(now: Instant, link: Link, wasInterrupted: boolean): void {
+    const isOtherMac = link.mac.some((byte, i) => byte !== this.#link.mac[i]);
+    this.#link = link;
+    this.#counts = this.#counters.of(link.name);
+    this.#held.mac = link.mac;
+    if (link.state === 'Up' && (isOtherMac || wasInterrupted)) this.#step(now, { kind: 'link-up' });
+  }
+
+  /** Falls silent for everything that is not in `wanted`. */
+  release(now: Instant, wanted: Epochs): void {
+    for (const key of this.#held.epochs.keys()) {
+      if (wanted.has(key >>> 0)) continue;
+      this.#held.epochs.delete(key);
+      this.#step(now, { kind: 'withdraw', address: key >>> 0 });
+    }
+  }
+
+  /** Answers for all of `wanted`, and announces what is new here or has a new epoch. */
+  take(now: Instant, wanted: Epochs): void {
+    for (const [address, epoch] of wanted) {
+      if (this.#held.epochs.get(address | 0) === epoch) continue;
+      this.#held.epochs.set(address | 0, epoch);
+      this.#step(now, { kind: 'announce', address });
+    }
+    this.#flush();
+  }
+
+  timeout(now: Instant): void {
+    this.#step(now, { kind: 'timeout' });
+  }
+
+  #step(now: Instant, input: AnnouncerInput | Timeout): void {
+    const outputs = this.#announcer.step(now, input);
+    for (const announcement of outputs) {
+      this.socket.queue(this.#reply, writeAnnouncement(announcement, this.#held.mac, this.#reply));
+      this.#counts.announcements++;
+    }
+    // A thousand addresses that are taken at once fill whole batches; `take` flushes the last one.
+    if (input.kind !== 'announce' && outputs.length > 0) this.#flush();
+  }
+
+  #flush(): void {
+    this.#counters.transmitErrors += this.socket.flush();
+  }
+
+  /** Answers the frames that are waiting. */
+  receive(): void {
+    this.#hasMore = true;
+    for (let i = 0; i < FRAMES_PER_TURN && this.#hasMore; i++) this.#hasMore = this.#receiveOne();
+    this.#flush();
+    this.#counters.otherHost += this.socket.foreignFrames - this.#foreignSeen;
+    this.#foreignSeen = this.socket.foreignFrames;
+  }
+
+  #receiveOne(): boolean {
+    const length = this.socket.receive(this.#received.bytes);
+    if (length === 0) return false;
+    this.#received.length = length;
+    const result = answer(this.#received, this.#held, this.#reply);
+    if (result > 0) {
+      this.socket.queue(this.#reply, result);
+      this.#counts.replies++;
+    } else this.#counters.drop(result);
+    return true;
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+}

@@ -1,0 +1,57 @@
+// What L2 announcing has done, counted since the start: for /metrics. The counts go on when a link is deleted and
+// comes back, because a metric must not go back.
+
+import { ARP_DROP_NAMES } from '../../protocol/arp/answer.ts';
+
+/** The counts of one link name, raised in place: the answer path has no time for more. */
+export interface LinkCounts {
+  replies: number;
+  announcements: number;
+}
+
+export interface L2Totals {
+  readonly repliesByLink: Readonly<Record<string, number>>;
+  readonly announcementsByLink: Readonly<Record<string, number>>;
+  readonly dropsByReason: Readonly<Record<string, number>>;
+  readonly transmitErrors: number;
+}
+
+/** The socket's own drop, besides those of protocol/arp: the frame was for another host. */
+const OTHER_HOST = 'other-host';
+
+export class L2Counters {
+  transmitErrors = 0;
+  otherHost = 0;
+  readonly #links = new Map<string, LinkCounts>();
+  /** By the negative of the ArpDrop. */
+  readonly #drops: number[] = new Array(Object.keys(ARP_DROP_NAMES).length + 1).fill(0);
+
+  of(link: string): LinkCounts {
+    const known = this.#links.get(link);
+    if (known !== undefined) return known;
+    const counts = { replies: 0, announcements: 0 };
+    this.#links.set(link, counts);
+    return counts;
+  }
+
+  /** `code`: a negative ArpDrop. */
+  drop(code: number): void {
+    this.#drops[-code] = (this.#drops[-code] ?? 0) + 1;
+  }
+
+  totals(): L2Totals {
+    const links = [...this.#links];
+    const drops = Object.entries(ARP_DROP_NAMES).map(([code, name]) => [
+      name,
+      this.#drops[-Number(code)] ?? 0,
+    ]);
+    return {
+      repliesByLink: Object.fromEntries(links.map(([name, { replies }]) => [name, replies])),
+      announcementsByLink: Object.fromEntries(
+        links.map(([name, { announcements }]) => [name, announcements]),
+      ),
+      dropsByReason: { ...Object.fromEntries(drops), [OTHER_HOST]: this.otherHost },
+      transmitErrors: this.transmitErrors,
+    };
+  }
+}

@@ -1,0 +1,13 @@
+// How the wire worker logs: it has no output of its own, the main thread writes what arrives as messages.
+
+import type { FromWorker } from './messages.ts';
+
+type Line = Extract<FromWorker, { readonly kind: 'log' }>;
+
+/** A constant message with values. */
+export type Log = (level: Line['level'], message: string, values: Line['values']) => void;
+
+export const logTo =
+  (post: (message: FromWorker) => void): Log =>
+  (level, message, values) =>
+    post({ kind: 'log', level, message, values });

@@ -1,0 +1,226 @@
+// The wire worker's loop on a fake host in virtual time: what it says to the main thread, what it sends on the wire,
+// and in which order.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  describeFrame,
+  FakeWire,
+  linkOf,
+  NODE,
+  NODE_MAC,
+  requestFor,
+  wantedOf,
+} from '../../test/fake/fake-wire.ts';
+
+const VIP = '10.77.0.50';
+
+/** Announcements on eth0 as `ms text`, counted from `start`. */
+function announcements(wire: FakeWire, start: number): readonly string[] {
+  const { sent } = wire.host.socketOn('eth0');
+  return sent.map(({ at, bytes }) => `${Math.round(at - start)} ${describeFrame(bytes).text}`);
+}
+
+test('says its links and that it is ready, links first', () => {
+  const wire = new FakeWire();
+  const [links, ready] = wire.messages.filter(({ kind }) => kind !== 'log');
+  assert.deepEqual(links, {
+    kind: 'links',
+    links: [
+      {
+        index: 2,
+        name: 'eth0',
+        mac: NODE_MAC,
+        state: 'Up',
+        mtu: 1500,
+        addresses: ['10.77.0.11/24'],
+        held: 0,
+      },
+    ],
+  });
+  assert.deepEqual(ready, { kind: 'ready' });
+});
+
+test('a wanted address is held, claimed, announced and answered', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  const uid = `uid-${VIP}`;
+  assert.deepEqual(wire.last('held').held, [{ uid, name: VIP, epoch: 1, link: 'eth0' }]);
+  assert.deepEqual(wire.all('claim'), [{ kind: 'claim', uid, name: VIP, epoch: 1, previous: 0 }]);
+  assert.equal(wire.last('links').links[0]?.held, 1);
+  assert.equal(wire.ask(VIP), NODE_MAC);
+  assert.equal(wire.ask('10.77.0.51'), undefined);
+});
+
+test('the held list is sent before the claim, so that the main thread knows what it writes', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  const order = wire.messages.map(({ kind }) => kind).filter((kind) => kind === 'held' || kind === 'claim');
+  assert.deepEqual(order, ['held', 'claim']);
+});
+
+test('announces in both forms at 0, 0.1, 1.1, 2.2 and 3.3 s, then every 60 s', () => {
+  const wire = new FakeWire();
+  const start = wire.host.now;
+  wire.want(wantedOf(VIP));
+  wire.pass(64_000);
+  const times = [0, 100, 1100, 2200, 3300, 63_300];
+  const expected = times.flatMap((at) => [`${at} request ${VIP}`, `${at} reply ${VIP}`]);
+  assert.deepEqual(announcements(wire, start), expected);
+});
+
+test('an address that is not wanted any more is withdrawn: silent first, then said', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  wire.messages.length = 0;
+  wire.want();
+  const told = wire.messages.filter(({ kind }) => kind !== 'links');
+  assert.deepEqual(told, [
+    { kind: 'held', held: [] },
+    { kind: 'withdrawn', uid: `uid-${VIP}`, name: VIP, reason: 'Released' },
+  ]);
+  const { sent } = wire.host.socketOn('eth0');
+  const before = sent.length;
+  assert.equal(wire.ask(VIP), undefined);
+  wire.pass(120_000);
+  assert.equal(sent.length, before, 'no announcement after the withdrawal');
+});
+
+test('a frame that arrives with the withdrawal is not answered', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  const socket = wire.host.socketOn('eth0');
+  const before = socket.sent.length;
+  // One turn of the loop sees both the message and the frame.
+  socket.deliver(requestFor(VIP));
+  wire.want();
+  assert.equal(socket.sent.length, before);
+  assert.ok(!socket.isReadable);
+});
+
+test('a refused claim is withdrawn as a lost election', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  wire.send({ kind: 'refused', uid: `uid-${VIP}`, epoch: 1 });
+  assert.equal(wire.last('withdrawn').reason, 'LostElection');
+  assert.deepEqual(wire.last('held').held, []);
+  assert.equal(wire.ask(VIP), undefined);
+});
+
+test('a record of another holder with a higher epoch takes the address away', () => {
+  const wire = new FakeWire();
+  const candidates = [NODE, 'node2'];
+  wire.want(wantedOf(VIP, { candidates }));
+  wire.want(wantedOf(VIP, { candidates, record: { holder: 'node2', epoch: 2 } }));
+  assert.equal(wire.last('withdrawn').reason, 'TakenOver');
+  assert.equal(wire.ask(VIP), undefined);
+});
+
+test('takes over when the holder dies, after its rank, by the timer alone', () => {
+  const wire = new FakeWire();
+  const candidates = ['node2', 'node3', NODE];
+  wire.send({ kind: 'liveness', alive: [NODE, 'node2', 'node3'] });
+  wire.want(wantedOf(VIP, { candidates, record: { holder: 'node2', epoch: 7 } }));
+  assert.equal(wire.ask(VIP), undefined);
+  wire.send({ kind: 'liveness', alive: [NODE, 'node3'] });
+  const start = wire.host.now;
+  wire.pass(40);
+  assert.equal(wire.ask(VIP), undefined);
+  wire.pass(20);
+  assert.equal(wire.ask(VIP), NODE_MAC);
+  assert.equal(announcements(wire, start)[0], `50 request ${VIP}`);
+  assert.equal(wire.last('claim').epoch, 8);
+});
+
+test('leaving with nothing held is over at once; with something held, when another has it', () => {
+  const idle = new FakeWire();
+  idle.send({ kind: 'leave' });
+  assert.equal(idle.all('left').length, 1);
+
+  const wire = new FakeWire();
+  const candidates = [NODE, 'node2'];
+  wire.want(wantedOf(VIP, { candidates }));
+  wire.send({ kind: 'leave' });
+  assert.equal(wire.all('left').length, 0);
+  assert.equal(wire.ask(VIP), NODE_MAC, 'answers until somebody else has claimed');
+  wire.want(wantedOf(VIP, { candidates, record: { holder: 'node2', epoch: 2 } }));
+  assert.equal(wire.all('left').length, 1);
+  assert.equal(wire.ask(VIP), undefined);
+});
+
+test('a thousand addresses taken at once are all announced at once, and one held list is sent', () => {
+  const wire = new FakeWire();
+  const start = wire.host.now;
+  const addresses = Array.from({ length: 1000 }, (_, i) => `10.77.${i >> 8}.${i & 255}`);
+  wire.setLinks(linkOf({ addresses: ['10.77.0.11/16'] }));
+  wire.want(...addresses.map((address) => wantedOf(address)));
+  const first = announcements(wire, start).filter((text) => text.startsWith('0 request'));
+  assert.deepEqual(
+    first,
+    addresses.map((address) => `0 request ${address}`),
+  );
+  assert.equal(wire.all('held').length, 1);
+  assert.equal(wire.all('claim').length, 1000);
+});
+
+test('frames are counted by what became of them', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  wire.ask(VIP);
+  wire.ask('10.77.0.99');
+  const socket = wire.host.socketOn('eth0');
+  socket.foreignFrames = 4;
+  socket.deliver(new Uint8Array(20));
+  wire.loop.turn();
+  const counters = wire.counters();
+  assert.deepEqual(counters.repliesByLink, { eth0: 1 });
+  assert.deepEqual(counters.announcementsByLink, { eth0: 2 });
+  const dropped = Object.entries(counters.dropsByReason).filter(([, count]) => count > 0);
+  assert.deepEqual(dropped, [
+    ['too-short', 1],
+    ['not-held', 1],
+    ['other-host', 4],
+  ]);
+  assert.ok(counters.turns > 0);
+});
+
+test('a flood does not keep messages from being handled', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  const socket = wire.host.socketOn('eth0');
+  for (let i = 0; i < 1000; i++) socket.deliver(new Uint8Array(42));
+  wire.loop.turn();
+  assert.ok(socket.isReadable, 'one turn does not empty the socket');
+  wire.want();
+  assert.ok(socket.isReadable);
+  assert.equal(wire.all('withdrawn').length, 1);
+});
+
+test('frames that a turn left over are taken in the next, although poll knows nothing of them', () => {
+  const wire = new FakeWire();
+  const socket = wire.host.socketOn('eth0');
+  for (let i = 0; i < 6 * 48; i++) socket.deliver(new Uint8Array(42));
+  wire.loop.turn();
+  assert.ok(socket.waiting > 0 && !socket.isReadable);
+  wire.loop.turn();
+  assert.equal(socket.waiting, 0);
+});
+
+test('an IPv6 address is refused with a line in the log, once, and the others are held', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf('fd77::50'), wantedOf(VIP));
+  wire.want(wantedOf('fd77::50'), wantedOf(VIP));
+  assert.deepEqual(
+    wire.last('held').held.map(({ name }) => name),
+    [VIP],
+  );
+  const warnings = wire.all('log').filter(({ level }) => level === 'warn');
+  assert.equal(warnings.length, 1);
+});
+
+test('ends at a stop message, without looking at the messages behind it, and closes its sockets', () => {
+  const wire = new FakeWire();
+  assert.equal(wire.send({ kind: 'stop' }), false);
+  wire.loop.close();
+  assert.ok(wire.host.sockets.every(({ isClosed }) => isClosed));
+});

@@ -1,0 +1,220 @@
+// The wire worker's loop: waits in poll(2) for frames, link changes, messages of the main thread and the machines'
+// deadlines, and does what the ownership machine says. Knows the host as a type only, so it runs against fakes too.
+
+import { L2Announcer } from '../announce/l2/l2-announcer.ts';
+import { L2Counters } from '../announce/l2/l2-counters.ts';
+import { Ownership, type OwnershipInput, type OwnershipOutput } from '../election/ownership.ts';
+import type { LinkMonitor, Waker, WireHost } from '../host/host.ts';
+import type { Timeout } from '../protocol/machine.ts';
+import { milliseconds } from '../time/duration.ts';
+import { between, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import { LinkTable } from './link-table.ts';
+import { type Log, logTo } from './log.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { Reporter } from './reporter.ts';
+import { WantedAddresses } from './wanted-addresses.ts';
+
+/** ELECTION.md section 4: the k-th candidate claims k times this later. */
+const CLAIM_STAGGER = milliseconds(50);
+
+export interface WireLoopOptions {
+  readonly host: WireHost;
+  readonly node: string;
+  /** The main thread's waker, which says that messages are waiting. */
+  readonly wakerFd: number;
+  /** The next message of the main thread, if there is one. */
+  readonly receive: () => ToWorker | undefined;
+  readonly post: (message: FromWorker) => void;
+}
+
+export class WireLoop {
+  readonly #options: WireLoopOptions;
+  readonly #host: WireHost;
+  readonly #waker: Waker;
+  readonly #monitor: LinkMonitor;
+  readonly #counters = new L2Counters();
+  readonly #log: Log;
+  readonly #table: LinkTable;
+  readonly #announcer = new L2Announcer();
+  readonly #ownership: Ownership;
+  readonly #wanted: WantedAddresses;
+  readonly #reporter: Reporter;
+  #fds: { readonly sockets: readonly number[]; readonly all: readonly number[] };
+  #turns = 0;
+  #isStopped = false;
+  /** Whether links or the number of addresses on them may have changed since the last report. */
+  #isReportDue = true;
+  #malformedSeen = 0;
+
+  constructor(options: WireLoopOptions) {
+    const { host, node, post } = options;
+    this.#options = options;
+    this.#host = host;
+    this.#log = logTo(post);
+    this.#waker = host.openWaker(options.wakerFd);
+    this.#monitor = host.openLinkMonitor();
+    this.#table = new LinkTable({
+      openArpSocket: (link) => host.openArpSocket(link),
+      counters: this.#counters,
+      log: this.#log,
+    });
+    this.#ownership = new Ownership({ node, claimStagger: CLAIM_STAGGER });
+    this.#wanted = new WantedAddresses(this.#log);
+    this.#reporter = new Reporter(post);
+    this.#fds = { sockets: [], all: [this.#waker.fd, this.#monitor.fd] };
+  }
+
+  /** Learns the links and says that the worker is ready; then messages that came before are handled. */
+  start(): void {
+    const now = this.#host.clock.now();
+    this.#refreshLinks(now);
+    this.#reportLinks();
+    this.#options.post({ kind: 'ready' });
+    this.#handleMessages(now);
+  }
+
+  /** Runs until a `stop` message. */
+  run(): void {
+    this.start();
+    while (this.turn());
+  }
+
+  /** Waits once and handles all that is due; false after a `stop` message. */
+  turn(): boolean {
+    const ready = this.#host.poller.wait(this.#pollSet(), this.#timeout());
+    this.#turns++;
+    const now = this.#host.clock.now();
+    // What the main thread withdraws is not answered from the next frame on, so messages come before frames.
+    if (ready.includes(this.#waker.fd)) this.#handleMessages(now);
+    if (this.#isStopped) return false;
+    if (ready.includes(this.#monitor.fd) && this.#monitor.drain()) this.#refreshLinks(now);
+    for (const link of this.#table.sockets.values())
+      if (link.hasMore || ready.includes(link.socket.fd)) link.receive();
+    this.#timeouts(now);
+    this.#reportLinks();
+    return true;
+  }
+
+  #pollSet(): readonly number[] {
+    const sockets = this.#table.fds;
+    if (sockets !== this.#fds.sockets)
+      this.#fds = { sockets, all: [this.#waker.fd, this.#monitor.fd, ...sockets] };
+    return this.#fds.all;
+  }
+
+  /** Milliseconds until the next deadline; undefined if there is none. */
+  #timeout(): number | undefined {
+    let deadline = earlier(this.#ownership.deadline(), this.#table.deadline());
+    for (const link of this.#table.sockets.values()) {
+      if (link.hasMore) return 0;
+      deadline = earlier(deadline, link.deadline());
+    }
+    return deadline === undefined ? undefined : Math.max(0, between(this.#host.clock.now(), deadline));
+  }
+
+  // One step of each machine a turn: what is due after that makes the next turn's timeout 0, and frames come between.
+  #timeouts(now: Instant): void {
+    if (isDue(this.#ownership.deadline(), now)) this.#step(now, { kind: 'timeout' });
+    for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
+    if (isDue(this.#table.deadline(), now)) {
+      this.#table.retry(now);
+      this.#announce(now);
+    }
+  }
+
+  #handleMessages(now: Instant): void {
+    this.#waker.drain();
+    for (let message = this.#options.receive(); message !== undefined; message = this.#options.receive()) {
+      this.#handle(now, message);
+      if (this.#isStopped) return;
+    }
+  }
+
+  #handle(now: Instant, message: ToWorker): void {
+    switch (message.kind) {
+      case 'stop':
+        this.#isStopped = true;
+        return;
+      case 'count':
+        this.#options.post({
+          kind: 'counters',
+          counters: { ...this.#counters.totals(), turns: this.#turns },
+        });
+        return;
+      case 'want':
+        this.#step(now, { kind: 'want', addresses: this.#wanted.replace(message.addresses) });
+        return;
+      default:
+        this.#step(now, message);
+    }
+  }
+
+  /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */
+  #step(now: Instant, input: OwnershipInput | Timeout): void {
+    const outputs = this.#ownership.step(now, input);
+    // A new list may bring other interfaces for what is held already.
+    const concernsWire = outputs.some(({ kind }) => kind === 'announce' || kind === 'withdraw');
+    if (concernsWire || input.kind === 'want') this.#announce(now);
+    for (const output of outputs) this.#tell(output);
+  }
+
+  #tell(output: OwnershipOutput): void {
+    switch (output.kind) {
+      case 'announce':
+        return;
+      case 'claim': {
+        const { uid, epoch, previous } = output;
+        this.#options.post({ kind: 'claim', uid, name: this.#wanted.nameOf(uid), epoch, previous });
+        return;
+      }
+      case 'withdraw': {
+        const { uid, reason } = output;
+        this.#options.post({ kind: 'withdrawn', uid, name: this.#wanted.nameOf(uid), reason });
+        return;
+      }
+      case 'left':
+        this.#options.post({ kind: 'left' });
+    }
+  }
+
+  /** Makes what is answered equal to what is held. */
+  #announce(now: Instant): void {
+    this.#isReportDue = true;
+    const held = this.#ownership.held();
+    this.#announcer.reconcile(now, this.#wanted.announced(held), this.#table);
+    this.#reporter.reportHeld(
+      held.map(({ uid, epoch }) => ({
+        uid,
+        name: this.#wanted.nameOf(uid),
+        epoch,
+        link: this.#announcer.linkOf(uid),
+      })),
+    );
+  }
+
+  #refreshLinks(now: Instant): void {
+    const links = this.#monitor.links();
+    this.#table.update(now, links, this.#monitor.takeInterrupted());
+    this.#announce(now);
+    const malformed = this.#monitor.malformedMessages;
+    if (malformed > this.#malformedSeen)
+      this.#log('warn', 'netlink messages not understood', { count: malformed - this.#malformedSeen });
+    this.#malformedSeen = malformed;
+  }
+
+  #reportLinks(): void {
+    if (!this.#isReportDue) return;
+    this.#isReportDue = false;
+    const sockets = this.#table.sockets;
+    this.#reporter.reportLinks(this.#table.links, (index) => sockets.get(index)?.heldCount ?? 0);
+  }
+
+  /** Closes what the loop opened; the waker stays with the thread that made it. */
+  close(): void {
+    this.#table.close();
+    this.#monitor.close();
+  }
+}
+
+const isDue = (deadline: Instant | undefined, now: Instant): boolean =>
+  deadline !== undefined && hasPassed(deadline, now);

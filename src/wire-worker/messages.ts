@@ -1,0 +1,101 @@
+// What the agent's main thread and the wire worker say to each other. Both directions carry whole states where
+// they can (level, not edge): a lost or doubled message does no harm.
+//
+// The worker owns: packet sockets, link state, the ARP answers, the ownership machine. The main thread owns: the
+// Kubernetes API. So the worker asks for a claim to be recorded, and the main thread says what the record holds.
+
+import type { OwnershipRecord, WithdrawReason } from '../election/record.ts';
+import type { LinkState } from '../host/host.ts';
+
+/** One VirtualIP that this node may have to hold. */
+export interface WantedAddress {
+  readonly uid: string;
+  /** metadata.name of the VirtualIP. */
+  readonly name: string;
+  /** The address as text. */
+  readonly address: string;
+  /** Node names in election order. */
+  readonly candidates: readonly string[];
+  readonly record: OwnershipRecord;
+  /** Glob patterns of link names from the advertisement; empty = any link that fits. */
+  readonly interfaces: readonly string[];
+}
+
+/** One link, as it crosses the thread boundary (text instead of bigint values). */
+export interface LinkReport {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: string;
+  readonly state: LinkState;
+  readonly mtu: number;
+  /** `10.77.0.11/24` and so on. */
+  readonly addresses: readonly string[];
+  /** How many held addresses are answered on this link. */
+  readonly held: number;
+}
+
+export type ToWorker =
+  /** The whole wanted state; what is held and not in it is withdrawn. */
+  | { readonly kind: 'want'; readonly addresses: readonly WantedAddress[] }
+  /** Which nodes are alive, whole list; a node that is not in it is dead. */
+  | { readonly kind: 'liveness'; readonly alive: readonly string[] }
+  /** The claim was written. */
+  | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
+  /** The claim was refused: a lost election. The record that won, if it could be read, follows in a `want`. */
+  | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
+  /** Make-before-break departure of this node: keep answering until somebody else has claimed. */
+  | { readonly kind: 'leave' }
+  /** Answer with a `counters` message. */
+  | { readonly kind: 'count' }
+  /** End the thread at once. */
+  | { readonly kind: 'stop' };
+
+/** One address that this node answers for now. */
+export interface HeldAddress {
+  readonly uid: string;
+  readonly name: string;
+  readonly epoch: number;
+  /** The link it is answered on; undefined while no link fits (then it is held but not announced). */
+  readonly link: string | undefined;
+}
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'links'; readonly links: readonly LinkReport[] }
+  /** The whole list of held addresses, sent when it changed. */
+  | { readonly kind: 'held'; readonly held: readonly HeldAddress[] }
+  /** Write this claim: status.holder = this node, status.epoch = epoch, if the record's epoch still is `previous`. */
+  | {
+      readonly kind: 'claim';
+      readonly uid: string;
+      readonly name: string;
+      readonly epoch: number;
+      readonly previous: number;
+    }
+  /** An address is no longer answered. */
+  | {
+      readonly kind: 'withdrawn';
+      readonly uid: string;
+      readonly name: string;
+      readonly reason: WithdrawReason;
+    }
+  /** After `leave`: nothing is held any more. */
+  | { readonly kind: 'left' }
+  | { readonly kind: 'counters'; readonly counters: WireCounters }
+  /** For the log: a constant message with values. */
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly values: Readonly<Record<string, string | number>>;
+    };
+
+export interface WireCounters {
+  readonly repliesByLink: Readonly<Record<string, number>>;
+  readonly announcementsByLink: Readonly<Record<string, number>>;
+  /** Frames that were not answered, by the name of the reason (protocol/arp/answer.ts). */
+  readonly dropsByReason: Readonly<Record<string, number>>;
+  readonly transmitErrors: number;
+  /** How often the worker's loop woke up; a number that runs away is a loop that spins. */
+  readonly turns: number;
+}

@@ -1,0 +1,97 @@
+// A packet socket in memory: frames are put into it and what it transmits is kept, with the time.
+
+import type { Clock, LinkSocket, TransmitResult } from '../../src/host/host.ts';
+import type { Instant } from '../../src/time/instant.ts';
+
+const BATCH = 48;
+
+export interface SentFrame {
+  readonly at: Instant;
+  readonly bytes: Uint8Array;
+}
+
+export class FakeLinkSocket implements LinkSocket {
+  readonly fd: number;
+  readonly link: { readonly index: number; readonly name: string };
+  /** What left the host, in order. */
+  readonly sent: SentFrame[] = [];
+  isClosed = false;
+  foreignFrames = 0;
+  readonly #clock: Clock;
+  /** What poll knows of. */
+  readonly #inbox: Uint8Array[] = [];
+  /** What was received with a batch and not given out yet: poll knows nothing of it. */
+  readonly #batch: Uint8Array[] = [];
+  readonly #queue: Uint8Array[] = [];
+  #isUp = true;
+  #isBound = true;
+  #hasError = false;
+
+  constructor(fd: number, link: { readonly index: number; readonly name: string }, clock: Clock) {
+    this.fd = fd;
+    this.link = link;
+    this.#clock = clock;
+  }
+
+  /** As the kernel: going down leaves an error that makes the socket readable until it is consumed. */
+  setUp(isUp: boolean, exists: boolean): void {
+    if (this.#isUp && !isUp) this.#hasError = true;
+    this.#isUp = isUp;
+    if (!exists) this.#isBound = false;
+  }
+
+  /** Frames that were delivered and not given out. */
+  get waiting(): number {
+    return this.#inbox.length + this.#batch.length;
+  }
+
+  get isReadable(): boolean {
+    return this.#hasError || this.#inbox.length > 0;
+  }
+
+  /** A frame arrives. */
+  deliver(frame: Uint8Array): void {
+    if (this.#isUp && this.#isBound) this.#inbox.push(frame);
+  }
+
+  receive(into: Uint8Array): number {
+    this.#assertOpen();
+    this.#hasError = false;
+    if (this.#batch.length === 0) this.#batch.push(...this.#inbox.splice(0, BATCH));
+    const frame = this.#batch.shift();
+    if (frame === undefined) return 0;
+    into.set(frame);
+    return frame.length;
+  }
+
+  transmit(frame: Uint8Array, length: number): TransmitResult {
+    this.#assertOpen();
+    if (!this.#isUp || !this.#isBound) return 'Down';
+    this.sent.push({ at: this.#clock.now(), bytes: frame.slice(0, length) });
+    return 'Sent';
+  }
+
+  queue(frame: Uint8Array, length: number): void {
+    this.#assertOpen();
+    this.#queue.push(frame.slice(0, length));
+  }
+
+  flush(): number {
+    return this.#queue.splice(0).filter((frame) => this.transmit(frame, frame.length) !== 'Sent').length;
+  }
+
+  isBound(): boolean {
+    return this.#isBound;
+  }
+
+  close(): void {
+    this.#assertOpen();
+    if (this.#queue.length > 0)
+      throw new Error(`close socket on "${this.link.name}": frames are queued, want flush`);
+    this.isClosed = true;
+  }
+
+  #assertOpen(): void {
+    if (this.isClosed) throw new Error(`use socket on "${this.link.name}": closed`);
+  }
+}

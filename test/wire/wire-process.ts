@@ -1,0 +1,121 @@
+// The tests' handle on worker-process.ts, which runs in a node's namespace.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { ToWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
+import type { Command, Line } from './worker-process.ts';
+
+const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
+
+/** Ten times what anything here takes, or more; a test that waits so long has failed. */
+const DEADLINE_MS = 10_000;
+
+export class WireProcess {
+  readonly lines: Line[] = [];
+  readonly #child: ChildProcess;
+  readonly #waiting = new Set<() => void>();
+  #errors = '';
+
+  constructor(test: TestContext, netns: string, ...options: readonly string[]) {
+    const argv = ['netns', 'exec', netns, process.execPath, PROGRAM, ...options];
+    const child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = child;
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      this.lines.push(JSON.parse(line) as Line);
+      for (const look of [...this.#waiting]) look();
+    });
+    child.stderr.on('data', (data: Buffer) => {
+      this.#errors += data.toString();
+    });
+    test.after(() => child.kill('SIGKILL'));
+  }
+
+  /** Starts one that holds nothing, so that its thread waits without a timeout. */
+  static async idle(test: TestContext, netns: string, ...options: readonly string[]): Promise<WireProcess> {
+    const wire = new WireProcess(test, netns, ...options);
+    const isUp = (): boolean =>
+      wire
+        .all('links')
+        .at(-1)
+        ?.links.some(({ state }) => state === 'Up') ?? false;
+    await wire.until('link up', isUp);
+    return wire;
+  }
+
+  /** Starts one with all it wants: ready, and `addresses` held. */
+  static async holding(test: TestContext, netns: string, addresses: readonly string[]): Promise<WireProcess> {
+    const wire = new WireProcess(test, netns);
+    await wire.line('ready');
+    wire.send({ kind: 'liveness', alive: ['node1'] });
+    wire.want(addresses);
+    await wire.until('all held', () => wire.heldOn('eth0') === addresses.length);
+    return wire;
+  }
+
+  command(command: Command): void {
+    this.#child.stdin?.write(`${JSON.stringify(command)}\n`);
+  }
+
+  send(message: ToWorker): void {
+    this.command({ kind: 'send', message });
+  }
+
+  want(addresses: readonly string[]): void {
+    const wanted = addresses.map((address): WantedAddress => {
+      const record = { holder: undefined, epoch: 0 };
+      return { uid: `uid-${address}`, name: address, address, candidates: ['node1'], record, interfaces: [] };
+    });
+    this.send({ kind: 'want', addresses: wanted });
+  }
+
+  all<K extends Line['kind']>(kind: K): readonly Extract<Line, { readonly kind: K }>[] {
+    return this.lines.filter((line): line is Extract<Line, { readonly kind: K }> => line.kind === kind);
+  }
+
+  /** How many addresses the worker said last that it answers on a link of this name. */
+  heldOn(link: string): number {
+    return (
+      this.all('held')
+        .at(-1)
+        ?.held.filter((each) => each.link === link).length ?? 0
+    );
+  }
+
+  /** Waits for a line of a kind, also one that is there already. */
+  async line<K extends Line['kind']>(kind: K): Promise<Extract<Line, { readonly kind: K }>> {
+    await this.until(`line ${kind}`, () => this.all(kind).length > 0);
+    const [first] = this.all(kind);
+    if (first === undefined) throw new Error(`no line ${kind}`);
+    return first;
+  }
+
+  /** Waits until something is true of the lines; fails after the deadline. */
+  async until(what: string, isTrue: () => boolean): Promise<void> {
+    if (isTrue()) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const look = (): void => {
+      if (isTrue()) resolve();
+    };
+    const late = setTimeout(() => reject(new Error(`wait for ${what}: ${this.#story()}`)), DEADLINE_MS);
+    this.#waiting.add(look);
+    await promise.finally(() => {
+      clearTimeout(late);
+      this.#waiting.delete(look);
+    });
+  }
+
+  #story(): string {
+    const last = this.lines.slice(-5).map((line) => JSON.stringify(line));
+    return `${last.join(' ')} ${this.#errors}`;
+  }
+
+  /** Waits for the process to end; its exit code. */
+  async exit(): Promise<number | null> {
+    const late = AbortSignal.timeout(DEADLINE_MS);
+    const [code] = await once(this.#child, 'exit', { signal: late });
+    return code;
+  }
+}

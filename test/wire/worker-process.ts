@@ -1,0 +1,65 @@
+// A program for the tests: a main thread with a wire worker, in the namespace it was started in. Commands come as
+// lines of JSON on stdin, what the worker says goes out as lines of JSON on stdout.
+
+import { createInterface } from 'node:readline';
+import type { Waker } from '../../src/host/host.ts';
+import { createWaker } from '../../src/host/linux/event-waker.ts';
+import { startWireWorker } from '../../src/wire-worker/client.ts';
+import type { FromWorker, ToWorker } from '../../src/wire-worker/messages.ts';
+
+export type Command =
+  | { readonly kind: 'send'; readonly message: ToWorker }
+  /** Blocks the main thread: no event, no timer, no message. */
+  | { readonly kind: 'block'; readonly milliseconds: number }
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'exit'; readonly code: number }
+  /** An exception that nobody catches. */
+  | { readonly kind: 'throw' };
+
+export type Line =
+  | FromWorker
+  | { readonly kind: 'blocking' }
+  | { readonly kind: 'stopped'; readonly error: string | undefined }
+  | { readonly kind: 'exited'; readonly error: string | undefined };
+
+// Written at once and synchronously, because a blocked or exiting main thread writes nothing later.
+const tell = (line: Line): void => console.log(JSON.stringify(line));
+
+/** How the waker is broken on purpose: `deaf` wakes nobody, `closed` is a descriptor that is not open. */
+function wakerFor(fault: string | undefined): Waker {
+  const waker = createWaker();
+  if (fault === 'deaf') return { ...waker, wake: () => {} };
+  if (fault === 'closed') return { fd: 9999, wake: () => {}, drain: () => {}, close: () => waker.close() };
+  return waker;
+}
+
+const worker = startWireWorker({
+  node: 'node1',
+  waker: wakerFor(process.argv[2]),
+  atExit: (handler) => process.on('exit', handler),
+});
+worker.onMessage(tell);
+worker.onExit((error) => tell({ kind: 'exited', error: error?.message }));
+
+function obey(command: Command): void {
+  switch (command.kind) {
+    case 'send':
+      return worker.send(command.message);
+    case 'block':
+      tell({ kind: 'blocking' });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, command.milliseconds);
+      return;
+    case 'stop':
+      worker.stop().then(
+        () => tell({ kind: 'stopped', error: undefined }),
+        (error: Error) => tell({ kind: 'stopped', error: error.message }),
+      );
+      return;
+    case 'exit':
+      return process.exit(command.code);
+    case 'throw':
+      throw new Error('asked to fail');
+  }
+}
+
+createInterface({ input: process.stdin }).on('line', (line) => obey(JSON.parse(line) as Command));
