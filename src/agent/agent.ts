@@ -97,7 +97,8 @@ export class Agent {
     const virtualIPs = new VirtualIPs(deps.virtualIPs, deps.log);
     const onDropped = (names: readonly string[]): void => this.#queueAll(names);
     this.#virtualIPs = virtualIPs;
-    this.#wanted = new Wanted({ node, virtualIPs, timers: deps.timers, send, onDropped });
+    const isHeld = (uid: string): boolean => this.#wire.held(uid) !== undefined;
+    this.#wanted = new Wanted({ node, virtualIPs, timers: deps.timers, isHeld, send, onDropped });
     const parts = { node, virtualIPs, wanted: this.#wanted, wire: this.#wire, send };
     const countClaim = deps.metrics.claim.bind(deps.metrics);
     this.#reconciler = new VirtualIPReconciler({ ...deps, ...parts, countClaim });
@@ -218,6 +219,11 @@ export class Agent {
     for (const name of names) this.#deps.queue.add(name);
   }
 
+  #heldChanged(names: readonly string[]): void {
+    for (const name of names) this.#wanted.update(name);
+    this.#queueAll(names);
+  }
+
   /** The set is complete only once all Leases were listed. */
   #tellAlive(): void {
     if (!this.#knowsAllLeases) return;
@@ -242,7 +248,7 @@ export class Agent {
         this.#wire.setLinks(message.links);
         break;
       case 'held':
-        this.#queueAll(this.#wire.setHeld(message));
+        this.#heldChanged(this.#wire.setHeld(message));
         break;
       case 'claim':
         this.#reconciler.claim(message);

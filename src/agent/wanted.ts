@@ -14,6 +14,8 @@ export interface WantedDeps {
   readonly node: string;
   readonly virtualIPs: VirtualIPs;
   readonly timers: Timers;
+  /** Whether the worker answers for it now. */
+  readonly isHeld: (uid: string) => boolean;
   readonly send: (message: ToWorker) => void;
   /** Names that the list just sent does not hold any more. */
   readonly onDropped: (names: readonly string[]) => void;
@@ -45,8 +47,9 @@ export class Wanted {
 
   /** Plans one VirtualIP anew. */
   update(name: string): void {
-    const virtualIP = this.#deps.virtualIPs.get(name);
-    const next = virtualIP && desiredAddress(virtualIP, this.#deps.node);
+    const { virtualIPs, node, isHeld } = this.#deps;
+    const virtualIP = virtualIPs.get(name);
+    const next = virtualIP && desiredAddress(virtualIP, node, isHeld(virtualIP.uid));
     if (isSame(this.#entries.get(name), next)) return;
     if (next === undefined) this.#entries.delete(name);
     else this.#entries.set(name, next);

@@ -1,11 +1,11 @@
-// What a node wants to hold, by table and for all lists.
+// What a node wants to hold, by table and for all its reasons.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseAddress } from '../net/address.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
-import { desiredAddress, desiredAddresses } from './desired.ts';
+import { desiredAddress } from './desired.ts';
 
 const advertisement = (...interfaces: string[]) => ({
   name: 'lan',
@@ -36,7 +36,7 @@ function virtualIP(changes: Partial<VirtualIP> = {}): VirtualIP {
 }
 
 test('a candidate wants the address with everything the election needs', () => {
-  assert.deepEqual(desiredAddress(virtualIP({ record: { holder: 'node2', epoch: 4 } }), 'node1'), {
+  assert.deepEqual(desiredAddress(virtualIP({ record: { holder: 'node2', epoch: 4 } }), 'node1', false), {
     uid: 'uid-1',
     name: '10.77.0.50',
     address: '10.77.0.50',
@@ -70,33 +70,29 @@ const CASES: readonly { name: string; changes: Partial<VirtualIP>; wanted: boole
 
 for (const { name, changes, wanted } of CASES) {
   test(`node1 ${wanted ? 'wants' : 'does not want'} an address: ${name}`, () => {
-    assert.equal(desiredAddress(virtualIP(changes), 'node1') !== undefined, wanted);
+    assert.equal(desiredAddress(virtualIP(changes), 'node1', false) !== undefined, wanted);
   });
 }
 
 test('interfaces are the union of all advertisements, and one without patterns allows all', () => {
   const interfaces = (...advertisements: ReturnType<typeof advertisement>[]) =>
-    desiredAddress(virtualIP({ advertisements }), 'node1')?.interfaces;
+    desiredAddress(virtualIP({ advertisements }), 'node1', false)?.interfaces;
   assert.deepEqual(interfaces(advertisement('eth*'), advertisement('bond0', 'eth*')), ['eth*', 'bond0']);
   assert.deepEqual(interfaces(advertisement('eth*'), advertisement()), []);
 });
 
-test('the whole list is the wanted ones in the given order', () => {
+test('exactly candidates, recorded holders and those that hold it already want an address', () => {
   const nodes = fc.uniqueArray(fc.constantFrom('node1', 'node2', 'node3', 'node4'));
   const holder = fc.constantFrom(undefined, 'node1', 'node2');
-  const entry = fc.record({ candidates: nodes, holder, isDeleting: fc.boolean() });
   fc.assert(
-    fc.property(fc.array(entry), (entries) => {
-      const all = entries.map(({ candidates, holder, isDeleting }, i) =>
-        virtualIP({ uid: `uid-${i}`, candidates, isDeleting, record: { holder, epoch: 1 } }),
+    fc.property(nodes, holder, fc.boolean(), fc.boolean(), (candidates, holder, isDeleting, isHeld) => {
+      const wanted = desiredAddress(
+        virtualIP({ candidates, isDeleting, record: { holder, epoch: 1 } }),
+        'node1',
+        isHeld,
       );
-      const expected = all.filter(
-        (each) => !each.isDeleting && (each.candidates.includes('node1') || each.record.holder === 'node1'),
-      );
-      assert.deepEqual(
-        desiredAddresses(all, 'node1').map(({ uid }) => uid),
-        expected.map(({ uid }) => uid),
-      );
+      const isConcerned = isHeld || candidates.includes('node1') || holder === 'node1';
+      assert.equal(wanted !== undefined, isConcerned && !isDeleting);
     }),
   );
 });

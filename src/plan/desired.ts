@@ -19,26 +19,22 @@ export interface WantedAddress {
   readonly interfaces: readonly string[];
 }
 
-export function desiredAddresses(virtualIPs: Iterable<VirtualIP>, node: string): readonly WantedAddress[] {
-  const wanted: WantedAddress[] = [];
-  for (const virtualIP of virtualIPs) {
-    const address = desiredAddress(virtualIP, node);
-    if (address !== undefined) wanted.push(address);
-  }
-  return wanted;
-}
-
 /**
  * The VirtualIP as the node has to hold it, or undefined if the node has nothing to do with it. One that is being
  * deleted, or that no Service uses (a reservation, or released), is announced by nobody. A recorded holder stays
  * in the election even when the controller has planned other candidates: it answers until one of them has taken over.
+ * So does a node that holds it already (`isHeld`) while the record of its claim is still on its way.
  */
-export function desiredAddress(virtualIP: VirtualIP, node: string): WantedAddress | undefined {
+export function desiredAddress(
+  virtualIP: VirtualIP,
+  node: string,
+  isHeld: boolean,
+): WantedAddress | undefined {
   const { uid, name, address, candidates, record } = virtualIP;
   // IPv6 needs Neighbor Discovery (RFC 4861), which the wire worker does not answer yet.
   if (virtualIP.isDeleting || virtualIP.family !== 'IPv4' || virtualIP.services.length === 0)
     return undefined;
-  if (!candidates.includes(node) && record.holder !== node) return undefined;
+  if (!isHeld && !candidates.includes(node) && record.holder !== node) return undefined;
   const interfaces = wantedInterfaces(virtualIP);
   if (interfaces === undefined) return undefined;
   return { uid, name, address: formatAddress(address), candidates, record, interfaces };

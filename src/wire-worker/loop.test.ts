@@ -124,11 +124,11 @@ test('takes over when the holder dies, after its rank, by the timer alone', () =
   assert.equal(wire.ask(VIP), undefined);
   wire.send({ kind: 'liveness', alive: [NODE, 'node3'] });
   const start = wire.host.now;
-  wire.pass(40);
+  wire.pass(490);
   assert.equal(wire.ask(VIP), undefined);
   wire.pass(20);
   assert.equal(wire.ask(VIP), NODE_MAC);
-  assert.equal(announcements(wire, start)[0], `50 request ${VIP}`);
+  assert.equal(announcements(wire, start)[0], `500 request ${VIP}`);
   assert.equal(wire.last('claim').epoch, 8);
 });
 

@@ -195,3 +195,17 @@ async function pageOf(bed: AgentBed): Promise<string> {
   await bed.pass(1000);
   return (await page).body;
 }
+
+test('a re-plan without this node does not release an address whose claim is still being recorded', async () => {
+  const bed = await bedWith();
+  bed.cluster.failure = (request) =>
+    isStatusPatch(request) ? { code: 'Unreachable', when: 'before' } : undefined;
+  bed.worker.claims(1);
+  await bed.pass(1);
+  bed.cluster.put(VIRTUAL_IP, virtualIP({ candidates: ['node2'] }));
+  await bed.pass(1);
+  assert.equal(bed.worker.last('want')?.addresses[0]?.uid, UID);
+  bed.worker.held();
+  await bed.pass(1);
+  assert.deepEqual(bed.worker.last('want')?.addresses, []);
+});
