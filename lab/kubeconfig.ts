@@ -1,0 +1,33 @@
+// Kubeconfig files as the lab writes them: one cluster, one user with a bearer token, mode 0600.
+
+import { writeFile } from 'node:fs/promises';
+import { stringify } from 'yaml';
+
+export interface Access {
+  /** `https://10.77.0.10:6443` */
+  readonly server: string;
+  /** PEM. */
+  readonly certificateAuthority: string;
+  readonly token: string;
+}
+
+export async function writeKubeconfig(path: string, user: string, access: Access): Promise<void> {
+  await writeFile(path, stringify(kubeconfigOf(user, access)), { mode: 0o600 });
+}
+
+const kubeconfigOf = (user: string, access: Access): unknown => ({
+  apiVersion: 'v1',
+  kind: 'Config',
+  clusters: [
+    {
+      name: 'lab',
+      cluster: {
+        server: access.server,
+        'certificate-authority-data': Buffer.from(access.certificateAuthority).toString('base64'),
+      },
+    },
+  ],
+  users: [{ name: user, user: { token: access.token } }],
+  contexts: [{ name: 'lab', context: { cluster: 'lab', user } }],
+  'current-context': 'lab',
+});
