@@ -1,0 +1,50 @@
+// The command line of `npm run bench`, by table.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseCommand } from './arguments.ts';
+import type { Bench } from './bench.ts';
+
+const bench: Bench = {
+  name: 'create',
+  shows: 'a time',
+  runs: 20,
+  cases: [
+    { name: 'first', shows: 'one' },
+    { name: 'second', shows: 'another' },
+  ],
+  run: () => Promise.reject(new Error('not run here')),
+};
+
+describe('bench arguments', () => {
+  test('a name alone runs all cases as often as the bench says', () => {
+    const wanted = { kind: 'run', bench, runs: 20, cases: ['first', 'second'], json: false };
+    assert.deepEqual(parseCommand(['create'], [bench]), wanted);
+  });
+
+  test('runs, cases and json are taken; cases stay in the order of the bench', () => {
+    const argv = ['create', '--json', '--runs', '3', '--case', 'second', '--case', 'first'];
+    const wanted = { kind: 'run', bench, runs: 3, cases: ['first', 'second'], json: true };
+    assert.deepEqual(parseCommand(argv, [bench]), wanted);
+  });
+
+  test('list', () => {
+    assert.deepEqual(parseCommand(['list'], [bench]), { kind: 'list' });
+  });
+
+  for (const [argv, problem] of [
+    [[], /want one bench, got 0/],
+    [['create', 'more'], /want one bench, got 2/],
+    [['other'], /no bench "other": want one of create/],
+    [['create', '--case', 'third'], /no case "third" in create: want one of first, second/],
+    [['create', '--runs', '0'], /--runs "0": want a whole number/],
+    [['create', '--runs', 'many'], /--runs "many": want a whole number/],
+    [['create', '--fast'], /--fast/],
+  ] as const) {
+    test(`refused: ${argv.join(' ') || 'nothing'}`, () => {
+      const command = parseCommand(argv, [bench]);
+      assert.ok(command.kind === 'usage');
+      assert.match(command.problem, problem);
+    });
+  }
+});

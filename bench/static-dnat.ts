@@ -1,0 +1,39 @@
+// A stand-in for kube-proxy whose rules are there before the Service is: every node translates the pool's whole range
+// to a pod of its own, so that a bench over it measures Fairlead and nothing else.
+
+import { mustExec } from '../lab/exec.ts';
+import type { LabNode } from '../lab/network.ts';
+import type { LabPod } from '../lab/workload.ts';
+
+export interface Translation {
+  /** `first-last`. */
+  readonly addresses: string;
+  readonly service: number;
+  readonly pod: number;
+}
+
+/** Writes the rules on every node; each needs a pod of its own, so that answers come back through it. */
+export async function translateStatically(
+  nodes: readonly LabNode[],
+  pods: readonly LabPod[],
+  translation: Translation,
+): Promise<void> {
+  await Promise.all(
+    nodes.map(async (node) => {
+      const pod = pods.find((candidate) => candidate.node === node.name);
+      if (pod === undefined) throw new Error(`translate to a pod of ${node.name}: it has none`);
+      await mustExec(['ip', 'netns', 'exec', node.netns, 'nft', '-f', '-'], {
+        input: ruleset(translation, pod),
+      });
+    }),
+  );
+}
+
+const ruleset = ({ addresses, service, pod }: Translation, { ip }: LabPod): string => `
+table ip fairlead_bench {
+  chain prerouting {
+    type nat hook prerouting priority dstnat;
+    ip daddr ${addresses} udp dport ${service} dnat to ${ip}:${pod}
+  }
+}
+`;
