@@ -1,0 +1,56 @@
+// What the controller is given by its composition root: the cluster as types, clocks, log, metrics.
+
+import type { Clock, WallClock } from '../host/host.ts';
+import type { EventRecorder, KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
+import type { Log } from '../observe/log.ts';
+import type { ControllerMetrics } from '../observe/metrics.ts';
+import type { LeaseView, NodeView, ServiceView } from '../plan/views.ts';
+
+/** One watch for each kind that the controller reads; it starts and stops them. */
+export interface ControllerWatches {
+  readonly services: ListWatch<KubeObject>;
+  readonly nodes: ListWatch<KubeObject>;
+  /** The agents' Leases only: in our namespace, with the label app.kubernetes.io/component=agent. */
+  readonly leases: ListWatch<KubeObject>;
+  readonly pools: ListWatch<KubeObject>;
+  readonly virtualIPs: ListWatch<KubeObject>;
+  readonly announcers: ListWatch<KubeObject>;
+}
+
+/** Kubernetes' own kinds as small values (kube/translate.ts). */
+export interface Translate {
+  service(object: KubeObject): ServiceView;
+  node(object: KubeObject): NodeView;
+  lease(object: KubeObject): LeaseView;
+}
+
+export interface ControllerDeps {
+  readonly api: KubeApi;
+  readonly translate: Translate;
+  readonly watches: ControllerWatches;
+  /** Not started yet. */
+  readonly queue: WorkQueue;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+  readonly log: Log;
+  readonly metrics: Pick<ControllerMetrics, 'reconciled' | 'allocations'>;
+}
+
+export interface ControllerOptions {
+  /** The values of spec.loadBalancerClass that are ours. */
+  readonly loadBalancerClasses: readonly string[];
+  /** How many keys are reconciled at a time. */
+  readonly workers: number;
+  /** How long changes are collected before a pool's status is written, in ms. */
+  readonly poolStatusDelay: number;
+}
+
+export const DEFAULT_OPTIONS: ControllerOptions = {
+  loadBalancerClasses: ['fairlead.io/lb'],
+  workers: 8,
+  poolStatusDelay: 200,
+};
+
+/** The finalizer on Services, in class mode. */
+export const SERVICE_FINALIZER = 'fairlead.io/load-balancer';

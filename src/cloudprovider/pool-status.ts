@@ -1,0 +1,115 @@
+// Writes what an AddressPool holds and whether it can be used into its status, and the same counts into the metrics.
+// Off the path of a Service: changes are collected for a moment first.
+
+import type { Pool } from '../ipam/pool.ts';
+import type { ReconcileResult } from '../kube/api.ts';
+import { ApiError, hasCode } from '../kube/api-error.ts';
+import type { Family } from '../net/address.ts';
+import type { Log } from '../observe/log.ts';
+import type { ControllerMetrics } from '../observe/metrics.ts';
+import {
+  type AddressPoolStatus,
+  type FamilyCounts,
+  readAddressPoolStatus,
+} from '../resource/address-pool.ts';
+import { withCondition } from '../resource/condition.ts';
+import { formatProblems } from '../resource/parsed.ts';
+import type { AllocationBook } from './allocation-book.ts';
+import { type ClusterState, type PoolEntry, readable } from './cluster-state.ts';
+import type { ClusterWrites } from './cluster-writes.ts';
+import type { Entry } from './mirror.ts';
+
+export interface PoolStatusDeps {
+  readonly state: ClusterState;
+  readonly book: AllocationBook;
+  readonly writes: ClusterWrites;
+  readonly metrics: Pick<ControllerMetrics, 'allocations'>;
+  /** RFC 3339. */
+  readonly timestamp: () => string;
+  readonly log: Log;
+}
+
+const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
+const MAX_MESSAGE = 32_768;
+
+export class PoolStatusReconciler {
+  readonly #deps: PoolStatusDeps;
+
+  constructor(deps: PoolStatusDeps) {
+    this.#deps = deps;
+  }
+
+  async reconcile(name: string): Promise<ReconcileResult> {
+    const { state, writes, log } = this.#deps;
+    this.#updateMetrics();
+    const entry = state.pools.get(name);
+    if (entry === undefined) return { kind: 'done' };
+    const present = readAddressPoolStatus(entry.value.object);
+    const wanted = this.#statusOf(entry, present);
+    if (isSame(present, wanted)) return { kind: 'done' };
+    try {
+      state.pools.note(await writes.writePoolStatus(entry.meta, wanted));
+      return { kind: 'done' };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // On a conflict or a deletion the watch brings the pool, and that its status is looked at again.
+      if (hasCode(error, 'Conflict', 'NotFound')) return { kind: 'done' };
+      log.warn('status of AddressPool not written', { pool: name, error });
+      return { kind: 'retry' };
+    }
+  }
+
+  #statusOf({ meta, value }: Entry<PoolEntry>, present: AddressPoolStatus): AddressPoolStatus {
+    const observedGeneration = meta.generation ?? 0;
+    const isValid = value.parsed.kind === 'value';
+    const message =
+      value.parsed.kind === 'value' ? '' : formatProblems(value.parsed.problems).slice(0, MAX_MESSAGE);
+    const ready = isValid
+      ? ({ type: 'Ready', status: 'True', reason: 'Valid', message, observedGeneration } as const)
+      : ({ type: 'Ready', status: 'False', reason: 'Invalid', message, observedGeneration } as const);
+    const conditions = withCondition(present.conditions, ready, this.#deps.timestamp());
+    const pool = this.#deps.book.pool(meta.name);
+    const counts = (family: Family) => (pool === undefined ? undefined : this.#countsOf(pool, family));
+    return { observedGeneration, ipv4: counts('IPv4'), ipv6: counts('IPv6'), conditions };
+  }
+
+  /** Undefined for a family that the pool does not hold. */
+  #countsOf(pool: Pool, family: Family): FamilyCounts | undefined {
+    const { total, available } = pool.counts(family);
+    if (total === 0n) return undefined;
+    return { total: `${total}`, allocated: `${this.#allocated(pool, family)}`, available: `${available}` };
+  }
+
+  #allocated(pool: Pool, family: Family): number {
+    let count = 0;
+    for (const [, { value }] of this.#deps.state.virtualIPs.entries()) {
+      const virtualIP = readable(value);
+      if (virtualIP?.family === family && pool.contains(virtualIP.address)) count++;
+    }
+    return count;
+  }
+
+  #updateMetrics(): void {
+    const { state, book, metrics } = this.#deps;
+    const pools = [...state.pools.entries()].flatMap(([name]) => book.pool(name) ?? []);
+    const counts = pools.flatMap((pool) =>
+      FAMILIES.filter((family) => pool.counts(family).total > 0n).map((family) => {
+        return { pool: pool.name, family, count: this.#allocated(pool, family) };
+      }),
+    );
+    metrics.allocations(counts);
+  }
+}
+
+function isSame(a: AddressPoolStatus, b: AddressPoolStatus): boolean {
+  return (
+    a.observedGeneration === b.observedGeneration &&
+    a.conditions === b.conditions &&
+    isSameCounts(a.ipv4, b.ipv4) &&
+    isSameCounts(a.ipv6, b.ipv6)
+  );
+}
+
+function isSameCounts(a: FamilyCounts | undefined, b: FamilyCounts | undefined): boolean {
+  return a?.total === b?.total && a?.allocated === b?.allocated && a?.available === b?.available;
+}

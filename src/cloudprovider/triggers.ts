@@ -1,0 +1,135 @@
+// Which keys have to be reconciled when something changes. Keys only, never decisions: what is to be done is worked
+// out from the whole state when a key's turn comes.
+
+import type { WorkQueue } from '../kube/api.ts';
+import { isOurs } from '../plan/service-contract.ts';
+import type { ServiceView } from '../plan/views.ts';
+import type { VirtualIP } from '../resource/virtual-ip.ts';
+import type { AllocationBook } from './allocation-book.ts';
+import { type ClusterState, readable } from './cluster-state.ts';
+import { type ControllerOptions, SERVICE_FINALIZER } from './deps.ts';
+import type { MirrorChange } from './mirror.ts';
+import type { NodeLiveness } from './node-liveness.ts';
+import type { PlacementNodes } from './placement-nodes.ts';
+import { inOrderOfCreation, type WaitingServices } from './waiting-services.ts';
+
+export const serviceKey = (key: string): string => `service/${key}`;
+export const virtualIPKey = (name: string): string => `vip/${name}`;
+export const poolKey = (name: string): string => `pool/${name}`;
+
+export interface TriggerParts {
+  readonly state: ClusterState;
+  readonly book: AllocationBook;
+  readonly waiting: WaitingServices;
+  readonly placement: PlacementNodes;
+  readonly liveness: NodeLiveness;
+  readonly queue: WorkQueue;
+  readonly options: ControllerOptions;
+}
+
+export class Triggers {
+  readonly #parts: TriggerParts;
+  #isOpen = false;
+
+  /** Listens from now on, but queues nothing before `open`. */
+  constructor(parts: TriggerParts) {
+    this.#parts = parts;
+    const { state, placement, liveness, book } = parts;
+    state.services.onChange((change) => this.#onService(change));
+    state.virtualIPs.onChange(({ key, before, now }) =>
+      this.#onVirtualIP(key, readable(before?.value), readable(now?.value)),
+    );
+    state.pools.onChange(({ key, now }) => {
+      if (now !== undefined) this.#add(poolKey(key));
+    });
+    state.nodes.onChange(({ key, now }) => {
+      if (placement.setNode(key, now?.value)) this.#addAllVirtualIPs();
+    });
+    state.announcers.onChange(({ key, now }) => {
+      if (placement.setAnnouncer(key, readable(now?.value))) this.#addAllVirtualIPs();
+    });
+    liveness.onChange((alive) => {
+      placement.setAlive(alive);
+      // Also for a node that no longer exists: it may be the holder that a VirtualIP is still waiting for.
+      this.#addAllVirtualIPs();
+    });
+    state.leases.onChange(() => this.#scheduleLiveness());
+    state.leases.watch.onState(() => this.#scheduleLiveness());
+    book.onFreed(() => {
+      if (this.#isOpen) for (const key of parts.waiting.keys()) this.#add(serviceKey(key));
+    });
+  }
+
+  /** Queues everything that may need something, Services in order of creation, and from then on every change. */
+  open(): void {
+    const { state } = this.#parts;
+    this.#isOpen = true;
+    this.#scheduleLiveness();
+    const keys = [...state.services.entries()].filter(([, { value }]) => this.#concernsUs(value));
+    const ordered = inOrderOfCreation(
+      keys.map(([key]) => key),
+      state,
+    );
+    for (const key of ordered) this.#add(serviceKey(key));
+    this.#addAllVirtualIPs();
+    for (const [name] of state.pools.entries()) this.#add(poolKey(name));
+  }
+
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  #onService({ key, before, now }: MirrorChange<ServiceView>): void {
+    if (now !== undefined && this.#concernsUs(now.value)) this.#add(serviceKey(key));
+    const uid = now?.meta.uid ?? before?.meta.uid ?? '';
+    const isPlanned =
+      now !== undefined && before !== undefined && portsText(before.value) === portsText(now.value);
+    if (isPlanned) return;
+    for (const { name } of this.#parts.state.virtualIPsOf(uid)) this.#add(virtualIPKey(name));
+  }
+
+  #onVirtualIP(name: string, before: VirtualIP | undefined, now: VirtualIP | undefined): void {
+    if (now !== undefined) this.#add(virtualIPKey(name));
+    const refs = [...(before?.services ?? []), ...(now?.services ?? [])];
+    for (const key of new Set(refs.map((ref) => `${ref.namespace}/${ref.name}`))) this.#add(serviceKey(key));
+    if (before === undefined || now === undefined) this.#addPoolsLater();
+  }
+
+  #addAllVirtualIPs(): void {
+    if (!this.#isOpen) return;
+    const { state } = this.#parts;
+    for (const [name, { value }] of state.virtualIPs.entries()) {
+      this.#add(virtualIPKey(name));
+      // A Service that waits for a candidate also says why, and that may be another reason now.
+      const virtualIP = readable(value);
+      if (virtualIP?.candidates.length !== 0) continue;
+      for (const ref of virtualIP.services) this.#add(serviceKey(`${ref.namespace}/${ref.name}`));
+    }
+  }
+
+  #addPoolsLater(): void {
+    const { state, queue, options } = this.#parts;
+    if (!this.#isOpen) return;
+    for (const [name] of state.pools.entries()) queue.addAfter(poolKey(name), options.poolStatusDelay);
+  }
+
+  #scheduleLiveness(): void {
+    if (this.#isOpen) this.#parts.liveness.schedule();
+  }
+
+  /** Ours now, or with something of ours left. */
+  #concernsUs(service: ServiceView): boolean {
+    return (
+      isOurs(service, { classes: this.#parts.options.loadBalancerClasses }) ||
+      service.finalizers.includes(SERVICE_FINALIZER) ||
+      this.#parts.state.virtualIPsOf(service.uid).length > 0
+    );
+  }
+
+  #add(key: string): void {
+    if (this.#isOpen) this.#parts.queue.add(key);
+  }
+}
+
+const portsText = (service: ServiceView): string =>
+  service.ports.map(({ protocol, port }) => `${protocol}/${port}`).join();

@@ -1,0 +1,133 @@
+// Keeps one VirtualIP true to the plan: its candidates, the ports of its Services; deletes one that no Service wants
+// any more, and lets one go that nobody can be answering for.
+
+import type { KubeObject, ReconcileResult } from '../kube/api.ts';
+import { ApiError, hasCode } from '../kube/api-error.ts';
+import type { Log } from '../observe/log.ts';
+import { isSamePlan, place } from '../plan/placement.ts';
+import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { type ClusterWrites, portsOf } from './cluster-writes.ts';
+import type { PlacementNodes } from './placement-nodes.ts';
+
+export interface VirtualIPReconcilerDeps {
+  readonly state: ClusterState;
+  readonly placement: PlacementNodes;
+  readonly writes: ClusterWrites;
+  readonly log: Log;
+}
+
+/** Refused writes in a row after which it is left to the back-off. */
+const MAX_ATTEMPTS = 5;
+
+export class VirtualIPReconciler {
+  readonly #deps: VirtualIPReconcilerDeps;
+
+  constructor(deps: VirtualIPReconcilerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Rejects for a bug of ours only: what the API answers is retried with back-off. */
+  async reconcile(name: string): Promise<ReconcileResult> {
+    const { state, log } = this.#deps;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const virtualIP = state.virtualIP(name);
+      if (virtualIP === undefined) return { kind: 'done' };
+      try {
+        await this.#realise(virtualIP);
+        return { kind: 'done' };
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        if (hasCode(error, 'NotFound')) {
+          state.virtualIPs.gone({ metadata: virtualIP });
+          return { kind: 'done' };
+        }
+        log.warn('VirtualIP will be retried', { virtualIP: name, error });
+        if (!hasCode(error, 'Conflict') || !(await this.#refresh(virtualIP))) return { kind: 'retry' };
+      }
+    }
+    return { kind: 'retry' };
+  }
+
+  async #realise(virtualIP: VirtualIP): Promise<void> {
+    const { writes, log } = this.#deps;
+    if (virtualIP.isDeleting) return this.#letGo(virtualIP);
+    // A user's reservation.
+    if (virtualIP.services.length === 0) return;
+    const wanting = virtualIP.services.filter((ref) => this.#isKnown(ref));
+    if (wanting.length > 0) return this.#replan(virtualIP, wanting);
+    if (await this.#isWantedAfterAll(virtualIP)) return;
+    log.info('VirtualIP of a Service that is gone', { virtualIP: virtualIP.name });
+    await writes.deleteVirtualIP(virtualIP);
+  }
+
+  async #replan(virtualIP: VirtualIP, wanting: readonly ServiceRef[]): Promise<void> {
+    const { state, placement, writes } = this.#deps;
+    const { name, address, candidates, record } = virtualIP;
+    const planned = place({ name, address, candidates, holder: record.holder }, placement.nodes);
+    const services = wanting.map((ref) => this.#withPorts(ref));
+    const isSame =
+      isSamePlan(candidates, planned) && JSON.stringify(services) === JSON.stringify(virtualIP.services);
+    if (isSame) return;
+    const spec = { candidates: isSamePlan(candidates, planned) ? candidates : planned, services };
+    state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, spec));
+  }
+
+  #withPorts({ namespace, name, uid, ports }: ServiceRef): ServiceRef {
+    const service = this.#deps.state.services.get(`${namespace}/${name}`)?.value;
+    return { namespace, name, uid, ports: service === undefined ? ports : portsOf(service) };
+  }
+
+  /** The holder takes the finalizer away when it has fallen silent; where there is no holder that lives, we do. */
+  async #letGo(virtualIP: VirtualIP): Promise<void> {
+    const { placement, writes, state, log } = this.#deps;
+    if (!virtualIP.finalizers.includes(WITHDRAW_FINALIZER)) return;
+    const { holder } = virtualIP.record;
+    if (holder !== undefined && placement.isAlive(holder)) return;
+    // A claim that comes in between changes the resourceVersion, and so this is refused.
+    const object = await writes.removeWithdrawFinalizer(virtualIP);
+    log.info('VirtualIP let go', { virtualIP: virtualIP.name, holder: holder ?? '' });
+    state.virtualIPs.note(object);
+  }
+
+  #isKnown({ namespace, name, uid }: ServiceRef): boolean {
+    return this.#deps.state.services.get(`${namespace}/${name}`)?.meta.uid === uid;
+  }
+
+  /**
+   * Our copy of the Services may be older than the VirtualIP, if another controller made it, so the API is asked
+   * before anything is deleted.
+   */
+  async #isWantedAfterAll({ services }: VirtualIP): Promise<boolean> {
+    for (const ref of services) {
+      const service = await this.#readService(ref);
+      if (service?.metadata.uid === ref.uid) {
+        this.#deps.state.services.note(service);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  async #readService(ref: ServiceRef): Promise<KubeObject | undefined> {
+    try {
+      return await this.#deps.writes.readService(ref);
+    } catch (error) {
+      if (hasCode(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Returns whether the VirtualIP could be read anew. */
+  async #refresh({ name }: VirtualIP): Promise<boolean> {
+    const { state, writes, log } = this.#deps;
+    try {
+      state.virtualIPs.note(await writes.readVirtualIP(name));
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      log.warn('reading the VirtualIP failed', { virtualIP: name, error });
+      return false;
+    }
+  }
+}

@@ -1,0 +1,256 @@
+// A controller on the fake cluster, with nodes, agents that do what agents do, and watchdogs over what must never be.
+
+import assert from 'node:assert/strict';
+import { Controller } from '../../src/cloudprovider/controller.ts';
+import {
+  type ControllerOptions,
+  type ControllerWatches,
+  DEFAULT_OPTIONS,
+  SERVICE_FINALIZER,
+} from '../../src/cloudprovider/deps.ts';
+import type { KubeObject, ObjectChange } from '../../src/kube/api.ts';
+import { ApiError } from '../../src/kube/api-error.ts';
+import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { translateLease, translateNode, translateService } from '../../src/kube/translate.ts';
+import type { ServiceView } from '../../src/plan/views.ts';
+import { formatProblems } from '../../src/resource/parsed.ts';
+import { parseVirtualIP, type VirtualIP, WITHDRAW_FINALIZER } from '../../src/resource/virtual-ip.ts';
+import { FakeApi, FakeCluster, FakeListWatch } from '../fake/fake-cluster.ts';
+import { FakeClock, FakeQueue } from '../fake/fake-queue.ts';
+import { FakeEvents, FakeLog } from '../fake/fake-reports.ts';
+
+export const NAMESPACE = 'fairlead-system';
+const LEASE_MS = 15_000;
+
+export interface Running {
+  readonly controller: Controller;
+  readonly api: FakeApi;
+  readonly queue: FakeQueue;
+  readonly watches: { readonly [K in keyof ControllerWatches]: FakeListWatch };
+  readonly events: string[];
+  readonly log: FakeLog;
+}
+
+export class Bed {
+  readonly cluster = new FakeCluster();
+  readonly clock = new FakeClock();
+  /** What must never happen and did. */
+  readonly violations: string[] = [];
+  /** Nodes whose agents have stopped. */
+  readonly silent = new Set<string>();
+  readonly #everyone: Running[] = [];
+  #renewals = 0;
+
+  constructor() {
+    this.cluster.subscribe(VIRTUAL_IP, (change) => this.#watchVirtualIP(change));
+    this.cluster.subscribe(SERVICE, (change) => this.#watchService(change));
+  }
+
+  node(name: string, subnet: string | null = '10.77.0.11/24', labels: Record<string, string> = {}): void {
+    this.cluster.create(NODE, undefined, { metadata: { name, labels }, spec: {} });
+    this.lease(name);
+    if (subnet !== null) this.announcer(name, [subnet]);
+  }
+
+  announcer(name: string, addresses: readonly string[], state: 'Up' | 'Down' = 'Up'): void {
+    if (!this.cluster.objects(ANNOUNCER).has(name))
+      this.cluster.create(ANNOUNCER, undefined, { metadata: { name } });
+    const links = [{ name: 'eth0', index: 2, mac: '02:00:00:00:00:0b', state, mtu: 1500, addresses }];
+    this.#patchStatus('announcers', name, { links });
+  }
+
+  /** Creates or renews the Lease of a node's agent. */
+  lease(node: string, holder: string = node): void {
+    const name = `fairlead-agent-${node}`;
+    this.#renewals += 1;
+    const spec = {
+      holderIdentity: holder,
+      leaseDurationSeconds: LEASE_MS / 1000,
+      renewTime: this.#renewTime(),
+    };
+    if (!this.cluster.objects(LEASE).has(`${NAMESPACE}/${name}`)) {
+      this.cluster.create(LEASE, NAMESPACE, { metadata: { name }, spec });
+      return;
+    }
+    this.cluster.patch(LEASE, { namespace: NAMESPACE, name }, { patch: { type: 'merge', body: { spec } } });
+  }
+
+  pool(name: string, ...addresses: string[]): void {
+    const spec = { addresses };
+    if (!this.cluster.objects(ADDRESS_POOL).has(name)) {
+      this.cluster.create(ADDRESS_POOL, undefined, { metadata: { name }, spec });
+    } else this.cluster.patch(ADDRESS_POOL, { name }, { patch: { type: 'merge', body: { spec } } });
+  }
+
+  createService(name: string, spec: object = {}): void {
+    const common = { type: 'LoadBalancer', loadBalancerClass: 'fairlead.io/lb', ipFamilies: ['IPv4'] };
+    const ports = [{ protocol: 'TCP', port: 80 }];
+    const policy = { ipFamilyPolicy: 'SingleStack' };
+    this.cluster.create(SERVICE, 'web', {
+      metadata: { name },
+      spec: { ...common, ...policy, ports, ...spec },
+    });
+  }
+
+  changeService(name: string, spec: object): void {
+    this.cluster.patch(SERVICE, { namespace: 'web', name }, { patch: { type: 'merge', body: { spec } } });
+  }
+
+  deleteService(name: string): void {
+    this.cluster.remove(SERVICE, { namespace: 'web', name });
+  }
+
+  hasService(name: string): boolean {
+    return this.cluster.objects(SERVICE).has(`web/${name}`);
+  }
+
+  service(name: string): ServiceView {
+    return translateService(this.cluster.get(SERVICE, { namespace: 'web', name }));
+  }
+
+  virtualIPs(): readonly VirtualIP[] {
+    return [...this.cluster.objects(VIRTUAL_IP).values()].map(read);
+  }
+
+  /** `10.77.0.50 web/shop n1,n2` for each. */
+  plan(): readonly string[] {
+    return this.virtualIPs().map(({ name, services, candidates }) => {
+      const owners = services.map((ref) => `${ref.namespace}/${ref.name}`).join();
+      return `${name} ${owners} ${[...candidates].sort().join()}`;
+    });
+  }
+
+  async start(changes: Partial<ControllerOptions> = {}): Promise<Running> {
+    const running = this.construct(changes);
+    await running.controller.start();
+    return running;
+  }
+
+  /** A controller that has not been started yet. */
+  construct(changes: Partial<ControllerOptions> = {}): Running {
+    const watch = (kind: typeof SERVICE) => new FakeListWatch(this.cluster, kind);
+    const nodes = { nodes: watch(NODE), leases: watch(LEASE), announcers: watch(ANNOUNCER) };
+    const watches = {
+      services: watch(SERVICE),
+      ...nodes,
+      pools: watch(ADDRESS_POOL),
+      virtualIPs: watch(VIRTUAL_IP),
+    };
+    const api = new FakeApi(this.cluster);
+    const queue = new FakeQueue(this.clock);
+    const events = new FakeEvents();
+    const log = new FakeLog();
+    const translate = { service: translateService, node: translateNode, lease: translateLease };
+    const metrics = { reconciled: () => {}, allocations: () => {} };
+    const clocks = { clock: this.clock, wallClock: this.clock };
+    const controller = new Controller(
+      { api, translate, watches, queue, events, log, metrics, ...clocks },
+      { ...DEFAULT_OPTIONS, ...changes },
+    );
+    const running = { controller, api, queue, watches, events: events.events, log };
+    this.#everyone.push(running);
+    return running;
+  }
+
+  /** Like SIGKILL: it sees and reaches nothing any more. */
+  kill(running: Running): void {
+    for (const watch of Object.values(running.watches)) watch.stop();
+    const gone = () => {
+      throw new ApiError('the process is gone', { code: 'Unreachable', status: 0 });
+    };
+    running.api.before = gone;
+    running.api.after = gone;
+  }
+
+  /** Lets controllers and agents work until neither has anything left to do. */
+  async settle(): Promise<void> {
+    for (let version = -1; version !== this.cluster.writes.length; ) {
+      version = this.cluster.writes.length;
+      for (const { queue } of this.#everyone) await queue.idle();
+      this.#agents();
+      for (const { queue } of this.#everyone) await queue.idle();
+    }
+  }
+
+  /** Moves the clock on in small steps, renewing the Leases of agents that run. */
+  async pass(milliseconds: number): Promise<void> {
+    for (let passed = 0; passed < milliseconds; passed += 1000) {
+      this.clock.advance(1000);
+      for (const key of this.cluster.objects(LEASE).keys()) {
+        const node = key.replace(`${NAMESPACE}/fairlead-agent-`, '');
+        if (!this.silent.has(node)) this.lease(node);
+      }
+      for (const { queue } of this.#everyone) queue.wake();
+      await this.settle();
+    }
+  }
+
+  assertSound(): void {
+    assert.deepEqual(this.violations, []);
+    for (const { log } of this.#everyone)
+      assert.deepEqual(
+        log.lines.filter(({ level }) => level === 'error'),
+        [],
+      );
+    const names = this.virtualIPs().flatMap(({ services }) => services.map(({ uid }) => uid));
+    assert.equal(new Set(names).size, names.length, 'two VirtualIPs for one Service');
+  }
+
+  /** Claims what nobody holds, and lets go of what is being deleted, as living agents do. */
+  #agents(): void {
+    for (const virtualIP of this.virtualIPs()) {
+      const { name, isDeleting, record, finalizers } = virtualIP;
+      const holder = record.holder ?? virtualIP.candidates.find((node) => !this.silent.has(node));
+      if (holder === undefined || this.silent.has(holder)) continue;
+      if (isDeleting && record.holder !== undefined && finalizers.includes(WITHDRAW_FINALIZER)) {
+        const body = { metadata: { finalizers: [] } };
+        this.cluster.patch(VIRTUAL_IP, { name }, { patch: { type: 'merge', body } });
+        this.cluster.writes.push(`agent releases ${name}`);
+      } else if (!isDeleting && record.holder === undefined) {
+        this.#patchStatus('virtualips', name, { holder, epoch: record.epoch + 1, phase: 'Announced' });
+        this.cluster.writes.push(`agent claims ${name}`);
+      }
+    }
+  }
+
+  #patchStatus(plural: 'virtualips' | 'announcers', name: string, status: object): void {
+    const kind = plural === 'virtualips' ? VIRTUAL_IP : ANNOUNCER;
+    this.cluster.patch(kind, { name }, { patch: { type: 'merge', body: { status } }, subresource: 'status' });
+  }
+
+  #watchVirtualIP(change: ObjectChange<KubeObject>): void {
+    if (change.kind !== 'added') return;
+    for (const { namespace, name, uid } of read(change.object).services) {
+      const service = this.cluster.objects(SERVICE).get(`${namespace}/${name}`);
+      if (service?.metadata.uid !== uid) continue;
+      const hasFinalizer = (service.metadata.finalizers ?? []).includes(SERVICE_FINALIZER);
+      if (!hasFinalizer)
+        this.violations.push(`${change.object.metadata.name} exists before the finalizer of ${name}`);
+    }
+  }
+
+  #watchService(change: ObjectChange<KubeObject>): void {
+    const before = change.kind === 'added' ? undefined : change.before;
+    const had = before?.metadata.finalizers?.includes(SERVICE_FINALIZER) ?? false;
+    const has =
+      change.kind === 'deleted'
+        ? false
+        : (change.object.metadata.finalizers ?? []).includes(SERVICE_FINALIZER);
+    if (!had || has || before === undefined) return;
+    const left = this.virtualIPs().filter(({ services }) =>
+      services.some(({ uid }) => uid === before.metadata.uid),
+    );
+    for (const { name } of left)
+      this.violations.push(`finalizer of ${before.metadata.name} removed while ${name} is there`);
+  }
+
+  #renewTime(): string {
+    return `${this.clock.timestamp().slice(0, -5)}.${String(this.#renewals).padStart(6, '0')}Z`;
+  }
+}
+
+function read(object: KubeObject): VirtualIP {
+  const parsed = parseVirtualIP(object);
+  if (parsed.kind === 'problems') assert.fail(formatProblems(parsed.problems));
+  return parsed.value;
+}
