@@ -18,6 +18,7 @@ import { createWorkQueue } from '../kube/work-queue.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
 import { ControllerMetrics } from '../observe/metrics.ts';
+import { milliseconds } from '../time/duration.ts';
 import { AGENT_LEASES, openConnection, openLog, residentMemory, Watcher } from './cluster.ts';
 import { Failure } from './failure.ts';
 import type { ControllerFlags } from './flags.ts';
@@ -71,6 +72,9 @@ interface Parts {
   readonly random: Random;
 }
 
+/** Long enough for what a user waits for, a Service's address, to be written before the events that tell of it. */
+const EVENT_DELAY = milliseconds(250);
+
 function createDeps(flags: ControllerFlags, parts: Parts): ControllerDeps {
   const { connection, log, random } = parts;
   const wallClock = createWallClock();
@@ -85,6 +89,7 @@ function createDeps(flags: ControllerFlags, parts: Parts): ControllerDeps {
       timestamp: () => wallClock.timestamp(),
       uniqueName: () => Buffer.from(random.bytes(8)).toString('hex'),
       onProblem: (error) => log.warn('event not written', { error }),
+      delay: EVENT_DELAY,
     }),
     clock: createBootClock(),
     wallClock,

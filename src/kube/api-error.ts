@@ -1,5 +1,6 @@
 // What went wrong with a request to the Kubernetes API: one error type with a stable code, whatever the transport said.
 
+import type { Duration } from '../time/duration.ts';
 import type { ApiErrorCode } from './api.ts';
 
 export interface ApiErrorDetails {
@@ -8,24 +9,25 @@ export interface ApiErrorDetails {
   readonly status: number;
   /** metav1.Status.reason, where the server sent one. */
   readonly reason?: string;
-  /** From Retry-After. */
-  readonly retryAfterMs?: number;
+  /** How long the server asked us to wait (Retry-After). */
+  readonly retryAfter?: Duration;
   readonly cause?: unknown;
 }
 
 export class ApiError extends Error {
   readonly code: ApiErrorCode;
   readonly status: number;
+  /** '' where the server sent none. */
   readonly reason: string;
-  readonly retryAfterMs: number | undefined;
+  readonly retryAfter: Duration | undefined;
 
   constructor(message: string, details: ApiErrorDetails) {
-    super(message, { cause: details.cause });
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'ApiError';
     this.code = details.code;
     this.status = details.status;
     this.reason = details.reason ?? '';
-    this.retryAfterMs = details.retryAfterMs;
+    this.retryAfter = details.retryAfter;
   }
 }
 
@@ -47,5 +49,17 @@ export function codeOf(status: number, reason: string | undefined): ApiErrorCode
   return CODES[status] ?? (status >= 500 ? 'ServerError' : 'BadRequest');
 }
 
-export const hasCode = (error: unknown, ...codes: readonly ApiErrorCode[]): boolean =>
+export const hasCode = (error: unknown, ...codes: readonly ApiErrorCode[]): error is ApiError =>
   error instanceof ApiError && codes.includes(error.code);
+
+/** A request that got no HTTP answer, or one that broke off. */
+export function unreachable(what: string, cause: unknown): ApiError {
+  return new ApiError(`${what}: ${describeCause(cause)}`, { code: 'Unreachable', status: 0, cause });
+}
+
+/** The message of the innermost reason: an AggregateError (several addresses tried) has none of its own. */
+function describeCause(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.errors.length > 0) return describeCause(cause.errors.at(-1));
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.message || cause.name;
+}

@@ -3,10 +3,16 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { seconds } from '../time/duration.ts';
+import { between } from '../time/instant.ts';
+import { CredentialsError } from './credentials-error.ts';
+import { type KubeconfigContext, needsPlugin, readContext } from './kubeconfig.ts';
+import { processTime, type Time } from './time.ts';
+
+export { CredentialsError } from './credentials-error.ts';
 
 export interface Credentials {
-  /** Base URL, for example `https://10.77.0.10:6443`. */
+  /** Base URL, for example `https://10.77.0.10:6443`; may have a path. */
   readonly server: string;
   readonly tls: {
     readonly ca?: string;
@@ -15,152 +21,119 @@ export interface Credentials {
     readonly servername?: string;
     readonly rejectUnauthorized: boolean;
   };
-  /** Headers for the next request; `fresh` asks to read the token anew (after a 401). */
-  headers(fresh: boolean): Promise<Readonly<Record<string, string>>>;
-}
-
-export class CredentialsError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'CredentialsError';
-  }
+  /** Headers for the next request; `isRefused` says that the server did not accept the last ones (401). */
+  headers(isRefused: boolean): Promise<Readonly<Record<string, string>>>;
 }
 
 /** Projected service account tokens are replaced by the kubelet at 80 % of their life; a minute is often enough. */
-const TOKEN_FILE_AGE_MS = 60_000;
+const TOKEN_FILE_AGE = seconds(60);
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
+export interface InClusterOptions {
+  /** Where the kubelet mounts the service account. */
+  readonly directory?: string;
+  readonly time?: Time;
+}
+
+/** Throws CredentialsError when `environment` is not that of a Pod or the service account can not be read. */
 export function inClusterCredentials(
   environment: Readonly<Record<string, string | undefined>>,
-  directory = SERVICE_ACCOUNT,
+  { directory = SERVICE_ACCOUNT, time = processTime }: InClusterOptions = {},
 ): Credentials {
   const host = environment.KUBERNETES_SERVICE_HOST;
   const port = environment.KUBERNETES_SERVICE_PORT ?? '443';
   if (host === undefined || host === '') {
     throw new CredentialsError(
-      'KUBERNETES_SERVICE_HOST is not set: not in a cluster, want --kubeconfig PATH',
+      'environment variable KUBERNETES_SERVICE_HOST: not set, as outside of a cluster: want --kubeconfig PATH',
     );
   }
-  const ca = readFile(`${directory}/ca.crt`, 'the service account CA');
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    tls: { ca, rejectUnauthorized: true },
-    headers: tokenFileHeaders(`${directory}/token`),
+    tls: { ca: readFile(`${directory}/ca.crt`, 'service account CA'), rejectUnauthorized: true },
+    headers: tokenFileHeaders(`${directory}/token`, time),
   };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** Reads the current context of a kubeconfig file. Throws CredentialsError naming file, field and what was wanted. */
-export function kubeconfigCredentials(path: string): Credentials {
-  const document = parseDocument(path);
-  const contextName = text(document['current-context']) ?? '';
-  const context = named(document, { list: 'contexts', name: contextName, inner: 'context', path });
-  const cluster = named(document, {
-    list: 'clusters',
-    name: text(context.cluster) ?? '',
-    inner: 'cluster',
-    path,
-  });
-  const user = named(document, { list: 'users', name: text(context.user) ?? '', inner: 'user', path });
-  const server = text(cluster.server);
-  if (server === undefined || !URL.canParse(server)) {
+export function kubeconfigCredentials(path: string, time: Time = processTime): Credentials {
+  const context = readContext(path);
+  const plugin = needsPlugin(context.user);
+  if (plugin !== undefined) {
     throw new CredentialsError(
-      `kubeconfig "${path}": cluster.server ${JSON.stringify(cluster.server)}: want a URL`,
+      `kubeconfig "${path}": user.${plugin}: a plugin is not for this program: want token, tokenFile or client-certificate`,
     );
   }
-  if (cluster['proxy-url'] !== undefined)
-    throw new CredentialsError(`kubeconfig "${path}": cluster.proxy-url: not supported`);
-  if (needsPlugin(user))
+  return staticCredentials(context, userHeaders(context, time));
+}
+
+/** What a kubeconfig says without any plugin, with headers made by the caller. */
+export function staticCredentials(context: KubeconfigContext, headers: Credentials['headers']): Credentials {
+  const { cluster, user, path } = context;
+  const ca = pemOf(cluster, 'certificate-authority', path);
+  const cert = pemOf(user, 'client-certificate', path);
+  const key = pemOf(user, 'client-key', path);
+  if ((cert === undefined) !== (key === undefined)) {
     throw new CredentialsError(
-      `kubeconfig "${path}": user.exec and user.auth-provider: not supported here, want token or client certificate`,
+      `kubeconfig "${path}": user.${cert === undefined ? 'client-certificate' : 'client-key'}: absent: want both or none of the two`,
     );
-  const pem = (fields: Fields, field: string) => pemOf(fields, field, path);
-  const ca = pem(cluster, 'certificate-authority');
-  const cert = pem(user, 'client-certificate');
-  const key = pem(user, 'client-key');
+  }
   const servername = text(cluster['tls-server-name']);
   return {
-    server: server.replace(/\/+$/, ''),
+    server: context.server,
     tls: {
       ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
       ...(servername === undefined ? {} : { servername }),
       rejectUnauthorized: cluster['insecure-skip-tls-verify'] !== true,
     },
-    headers: userHeaders(user, path),
+    headers,
   };
 }
 
-export const needsPlugin = (user: Fields): boolean =>
-  user.exec !== undefined || user['auth-provider'] !== undefined;
-
-function userHeaders(user: Fields, path: string): Credentials['headers'] {
+function userHeaders({ user, path }: KubeconfigContext, time: Time): Credentials['headers'] {
   const tokenFile = text(user.tokenFile);
-  if (tokenFile !== undefined) return tokenFileHeaders(resolve(dirname(path), tokenFile));
+  if (tokenFile !== undefined) return tokenFileHeaders(resolve(dirname(path), tokenFile), time);
   const token = text(user.token);
   const headers: Readonly<Record<string, string>> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return async () => headers;
+  return () => Promise.resolve(headers);
 }
 
-function tokenFileHeaders(path: string): Credentials['headers'] {
-  let token = readFile(path, 'the token').trim();
-  let readAt = performance.now();
-  return async (fresh) => {
-    if (fresh || performance.now() - readAt > TOKEN_FILE_AGE_MS) {
-      token = readFile(path, 'the token').trim();
-      readAt = performance.now();
+function tokenFileHeaders(path: string, time: Time): Credentials['headers'] {
+  let token = readToken(path);
+  let readAt = time.now();
+  return async (isRefused) => {
+    if (isRefused || between(readAt, time.now()) >= TOKEN_FILE_AGE) {
+      token = readToken(path);
+      readAt = time.now();
     }
     return { authorization: `Bearer ${token}` };
   };
 }
 
-function parseDocument(path: string): Fields {
-  const source = readFile(path, 'the kubeconfig');
-  let document: unknown;
-  try {
-    document = parse(source);
-  } catch (cause) {
-    throw new CredentialsError(`kubeconfig "${path}": not YAML: ${(cause as Error).message.split('\n')[0]}`, {
-      cause,
-    });
-  }
-  if (typeof document !== 'object' || document === null)
-    throw new CredentialsError(`kubeconfig "${path}": want a mapping`);
-  return document as Fields;
+function readToken(path: string): string {
+  const token = readFile(path, 'token').trim();
+  if (token === '') throw new CredentialsError(`read token "${path}": empty: want a bearer token`);
+  return token;
 }
 
-interface NamedQuery {
-  readonly list: string;
-  readonly name: string;
-  readonly inner: string;
-  readonly path: string;
-}
+type Fields = Readonly<Record<string, unknown>>;
 
-function named(document: Fields, { list, name, inner, path }: NamedQuery): Fields {
-  const items = document[list];
-  const item = Array.isArray(items)
-    ? (items as Fields[]).find((candidate) => candidate?.name === name)
-    : undefined;
-  const value = item?.[inner];
-  if (typeof value !== 'object' || value === null) {
-    throw new CredentialsError(
-      `kubeconfig "${path}": ${list}: no entry named "${name}" with a field ${inner}`,
-    );
-  }
-  return value as Fields;
-}
-
+/** PEM from `field-data` (base64) or from the file that `field` names. */
 function pemOf(fields: Fields, field: string, path: string): string | undefined {
   const data = text(fields[`${field}-data`]);
-  if (data !== undefined) return Buffer.from(data, 'base64').toString('utf8');
   const file = text(fields[field]);
-  return file === undefined
-    ? undefined
-    : readFile(resolve(dirname(path), file), `kubeconfig "${path}": ${field}`);
+  if (data === undefined && file === undefined) return undefined;
+  const pem =
+    data === undefined
+      ? readFile(resolve(dirname(path), file ?? ''), `kubeconfig "${path}": ${field}:`)
+      : Buffer.from(data, 'base64').toString('utf8');
+  if (pem.includes('-----BEGIN ')) return pem;
+  const source = data === undefined ? `${field} "${file}"` : `${field}-data`;
+  throw new CredentialsError(
+    `kubeconfig "${path}": ${source}: want ${data === undefined ? 'PEM' : 'PEM in base64'}`,
+  );
 }
 
 const text = (value: unknown): string | undefined =>

@@ -1,38 +1,47 @@
 // Events for users (core/v1): the same event about the same object raises a count instead of making a new one, and
-// each object has a budget (client-go's spam filter: a burst of 25, then one in 5 minutes). Never blocks, never throws.
+// each object has a budget. Recording never blocks and never throws; what could not be written is reported.
 
+import type { Duration } from '../time/duration.ts';
 import type { EventRecorder, EventTarget, KubeApi, KubeObject } from './api.ts';
 import { hasCode } from './api-error.ts';
+import { EventBudget } from './event-budget.ts';
 import { EVENT } from './kinds.ts';
+import { processTime, type Time, type Timer } from './time.ts';
 
 export interface EventRecorderOptions {
   /** Shown as the event's source, for example `fairlead-controller`. */
   readonly component: string;
-  /** Where events about cluster-scoped objects go. */
-  readonly namespace: string;
+  /** Which instance of it, for example the Pod's name. */
+  readonly instance?: string;
+  /** RFC 3339. */
   readonly timestamp: () => string;
-  /** Unique suffix for an event's name. */
+  /** Unique suffix for an event's name: lower case letters and digits. */
   readonly uniqueName: () => string;
   readonly onProblem: (error: Error) => void;
+  /** How long an event waits before it is written: what it tells of goes to the API first. Default: not at all. */
+  readonly delay?: Duration;
+  readonly time?: Time;
 }
 
-const BURST = 25;
-const REFILL_MS = 300_000;
-/** Old entries are forgotten beyond this many, the oldest first. */
+/** Writes in flight at a time: events are the least of what the API has to do for us. */
+const WRITERS = 4;
+/** Kinds of events that are remembered for counting; the one seen longest ago is forgotten first. */
 const REMEMBERED = 4096;
+/** Events waiting to be written; while the API is away further ones are dropped. */
+const MOST_WAITING = 1000;
+const LONGEST_MESSAGE = 1024;
 
+/** One event about one object, however often it was seen. */
 interface Sighting {
+  readonly regarding: EventTarget;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
   readonly name: string;
-  readonly namespace: string;
   readonly first: string;
+  last: string;
   count: number;
-  /** The write before this one about the same event. */
-  last: Promise<void>;
-}
-
-interface Budget {
-  tokens: number;
-  refilledAt: number;
+  isWritten: boolean;
 }
 
 export function createEventRecorder(api: KubeApi, options: EventRecorderOptions): EventRecorder {
@@ -42,111 +51,151 @@ export function createEventRecorder(api: KubeApi, options: EventRecorderOptions)
 class AggregatingRecorder implements EventRecorder {
   readonly #api: KubeApi;
   readonly #options: EventRecorderOptions;
+  readonly #time: Time;
+  readonly #budget = new EventBudget();
   readonly #sightings = new Map<string, Sighting>();
-  readonly #budgets = new Map<string, Budget>();
-  readonly #inFlight = new Set<Promise<void>>();
+  /** What was seen and not written since; a count that rises meanwhile goes out with the same write. */
+  readonly #waiting = new Set<Sighting>();
+  readonly #writing = new Set<Sighting>();
+  #flushed: PromiseWithResolvers<void> | undefined;
+  #pause: Timer | undefined;
 
   constructor(api: KubeApi, options: EventRecorderOptions) {
     this.#api = api;
     this.#options = options;
+    this.#time = options.time ?? processTime;
   }
 
-  record(regarding: EventTarget, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    if (!this.#spend(regarding.uid)) return;
-    const sighting = this.#sightingOf(regarding, [regarding.uid, type, reason, message].join('\0'));
+  record(
+    regarding: EventTarget,
+    type: 'Normal' | 'Warning',
+    ...what: [reason: string, message: string]
+  ): void {
+    const [reason, message] = what;
+    if (!this.#budget.spend(regarding.uid, this.#time.now())) return;
+    const sighting = this.#sightingOf({
+      regarding,
+      type,
+      reason,
+      message: message.slice(0, LONGEST_MESSAGE),
+    });
     sighting.count += 1;
-    const body = this.#body(regarding, { type, reason, message, sighting });
-    const write = sighting.last.then(() => this.#write(sighting, body));
-    sighting.last = write;
-    this.#inFlight.add(write);
-    void write.finally(() => this.#inFlight.delete(write));
+    sighting.last = this.#options.timestamp();
+    if (this.#waiting.size < MOST_WAITING) this.#waiting.add(sighting);
+    else
+      this.#options.onProblem(
+        new Error(`event ${reason} dropped: ${MOST_WAITING} others wait to be written`),
+      );
+    this.#pumpLater();
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#inFlight);
+    if (this.#isIdle()) return;
+    this.#pause?.cancel();
+    this.#pause = undefined;
+    this.#flushed ??= Promise.withResolvers<void>();
+    this.#pump();
+    await this.#flushed.promise;
   }
 
-  #sightingOf(regarding: EventTarget, key: string): Sighting {
+  #isIdle(): boolean {
+    return this.#waiting.size === 0 && this.#writing.size === 0;
+  }
+
+  #sightingOf(event: Pick<Sighting, 'regarding' | 'type' | 'reason' | 'message'>): Sighting {
+    const { regarding, type, reason, message } = event;
+    const key = [regarding.uid, type, reason, message].join('\0');
     const known = this.#sightings.get(key);
-    if (known !== undefined) return known;
-    const sighting: Sighting = {
-      name: `${regarding.name.slice(0, 200)}.${this.#options.uniqueName()}`,
-      namespace: regarding.namespace ?? this.#options.namespace,
-      first: this.#options.timestamp(),
-      count: 0,
-      last: Promise.resolve(),
-    };
+    const now = this.#options.timestamp();
+    const name = `${regarding.name.slice(0, 200).replace(/[^a-z0-9]+$/, '')}.${this.#options.uniqueName()}`;
+    const sighting = known ?? { ...event, name, first: now, last: now, count: 0, isWritten: false };
+    this.#sightings.delete(key);
     this.#sightings.set(key, sighting);
-    forgetOldest(this.#sightings);
+    if (this.#sightings.size > REMEMBERED) forgetFirst(this.#sightings);
     return sighting;
   }
 
-  #spend(uid: string): boolean {
-    const now = performance.now();
-    const budget = this.#budgets.get(uid) ?? { tokens: BURST, refilledAt: now };
-    const refill = Math.floor((now - budget.refilledAt) / REFILL_MS);
-    if (refill > 0) {
-      budget.tokens = Math.min(BURST, budget.tokens + refill);
-      budget.refilledAt += refill * REFILL_MS;
+  #pumpLater(): void {
+    const { delay } = this.#options;
+    if (delay === undefined) return this.#pump();
+    this.#pause ??= this.#time.after(delay, 'events', () => {
+      this.#pause = undefined;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    for (const sighting of this.#waiting) {
+      if (this.#writing.size >= WRITERS) return;
+      if (this.#writing.has(sighting)) continue;
+      this.#waiting.delete(sighting);
+      this.#writing.add(sighting);
+      void this.#write(sighting);
     }
-    this.#budgets.set(uid, budget);
-    forgetOldest(this.#budgets);
-    if (budget.tokens === 0) return false;
-    budget.tokens -= 1;
-    return true;
   }
 
-  #body(
-    regarding: EventTarget,
-    event: { type: string; reason: string; message: string; sighting: Sighting },
-  ): Readonly<Record<string, unknown>> {
-    const { sighting, type, reason, message } = event;
-    const { component, timestamp } = this.#options;
-    return {
-      metadata: { name: sighting.name, namespace: sighting.namespace },
-      involvedObject: regarding,
-      type,
-      reason,
-      message: message.slice(0, 1024),
-      source: { component },
-      firstTimestamp: wholeSeconds(sighting.first),
-      lastTimestamp: wholeSeconds(timestamp()),
-      count: sighting.count,
-    };
-  }
-
-  async #write(sighting: Sighting, body: Readonly<Record<string, unknown>>): Promise<void> {
+  async #write(sighting: Sighting): Promise<void> {
     try {
-      if (body.count === 1) await this.#create(sighting, body);
-      else await this.#repeat(sighting, body);
+      if (sighting.isWritten) await this.#raiseCount(sighting);
+      else await this.#create(sighting);
+      sighting.isWritten = true;
     } catch (error) {
       this.#options.onProblem(error as Error);
     }
+    this.#writing.delete(sighting);
+    this.#pump();
+    if (!this.#isIdle()) return;
+    this.#flushed?.resolve();
+    this.#flushed = undefined;
   }
 
-  async #repeat(sighting: Sighting, body: Readonly<Record<string, unknown>>): Promise<void> {
-    const { count, lastTimestamp } = body;
-    const ref = { name: sighting.name, namespace: sighting.namespace };
+  async #raiseCount(sighting: Sighting): Promise<void> {
+    const { name, count, last } = sighting;
+    const body = { count, lastTimestamp: wholeSeconds(last) };
+    const ref = { name, namespace: namespaceOf(sighting.regarding) };
     try {
-      await this.#api.patch<KubeObject>(EVENT, ref, { type: 'strategic', body: { count, lastTimestamp } });
+      await this.#api.patch<KubeObject>(EVENT, ref, { type: 'merge', body });
     } catch (error) {
       // Events live for an hour only.
       if (!hasCode(error, 'NotFound')) throw error;
-      await this.#create(sighting, body);
+      await this.#create(sighting);
     }
   }
 
-  async #create(sighting: Sighting, body: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#api.create<KubeObject>(EVENT, sighting.namespace, {
+  async #create({ regarding, type, reason, message, ...sighting }: Sighting): Promise<void> {
+    const { component, instance = '' } = this.#options;
+    const { kind, apiVersion, name, uid } = regarding;
+    const namespace = namespaceOf(regarding);
+    await this.#api.create<KubeObject>(EVENT, namespace, {
       apiVersion: 'v1',
       kind: 'Event',
-      ...body,
+      metadata: { name: sighting.name, namespace },
+      involvedObject: {
+        kind,
+        apiVersion,
+        name,
+        uid,
+        ...(regarding.namespace === undefined ? {} : { namespace }),
+      },
+      type,
+      reason,
+      message,
+      source: { component },
+      reportingComponent: component,
+      reportingInstance: instance,
+      firstTimestamp: wholeSeconds(sighting.first),
+      lastTimestamp: wholeSeconds(sighting.last),
+      count: sighting.count,
     });
   }
 }
 
-function forgetOldest(entries: Map<string, unknown>): void {
-  if (entries.size <= REMEMBERED) return;
+/** The API server accepts events about cluster-scoped objects in this namespace only. */
+const CLUSTER_EVENTS = 'default';
+
+const namespaceOf = ({ namespace }: EventTarget): string => namespace ?? CLUSTER_EVENTS;
+
+function forgetFirst(entries: Map<string, unknown>): void {
   for (const key of entries.keys()) {
     entries.delete(key);
     return;

@@ -1,144 +1,117 @@
 // Keeps one Lease renewed: created or taken over at start, renewed at every interval, retried soon after a failure,
 // and on release given back by clearing holderIdentity, as client-go does (ReleaseOnCancel).
 
-import type { KubeApi, KubeObject } from './api.ts';
+import { type Duration, milliseconds } from '../time/duration.ts';
+import { between } from '../time/instant.ts';
+import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
+import type { KubeApi } from './api.ts';
 import { hasCode } from './api-error.ts';
+import type { BoundedApi } from './connection.ts';
 import { LEASE } from './kinds.ts';
+import { type LeaseObject, type LeaseTerms, leaseBody, readLease } from './lease-object.ts';
+import { processTime, type Time, type Timer } from './time.ts';
 
-export interface LeaseOptions {
-  readonly namespace: string;
-  readonly name: string;
-  readonly holder: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Whole seconds in the object (spec.leaseDurationSeconds). */
-  readonly durationSeconds: number;
+export interface LeaseOptions extends LeaseTerms {
   readonly renewIntervalMs: number;
-  /** After a failed renewal. */
+  /** The first delay after a failed renewal; doubles up to the interval. */
   readonly retryIntervalMs: number;
-  /** RFC 3339 with microseconds (metav1.MicroTime). */
-  readonly timestamp: () => string;
   readonly onRenewed: () => void;
   readonly onFailed: (error: Error) => void;
+  readonly time?: Time;
 }
 
 export interface LeaseKeeper {
   /** Renews now and from then on. */
   start(): void;
-  /** Stops renewing and gives the Lease back; rejects with ApiError when that could not be written. */
+  /** Stops renewing and gives the Lease back; rejects with ApiError if that could not be written, and can be repeated. */
   release(): Promise<void>;
   /** Stops renewing and leaves the Lease as it is. */
   stop(): void;
 }
 
-interface LeaseObject extends KubeObject {
-  readonly spec?: {
-    readonly holderIdentity?: string;
-    readonly leaseTransitions?: number;
-    readonly acquireTime?: string;
-  };
-}
-
-export function keepLease(api: KubeApi, options: LeaseOptions): LeaseKeeper {
+export function keepLease(api: BoundedApi, options: LeaseOptions): LeaseKeeper {
   return new Keeper(api, options);
 }
 
 class Keeper implements LeaseKeeper {
   readonly #api: KubeApi;
   readonly #options: LeaseOptions;
+  readonly #time: Time;
+  readonly #retries: RetrySchedule;
+  /** As we wrote it last; undefined = to be read. */
   #known: LeaseObject | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #timer: Timer | undefined;
   #isStopped = true;
   #renewal: Promise<void> = Promise.resolve();
 
-  constructor(api: KubeApi, options: LeaseOptions) {
-    this.#api = api;
+  constructor(api: BoundedApi, options: LeaseOptions) {
+    const { durationSeconds, renewIntervalMs, retryIntervalMs } = options;
+    // An answer that takes a third of the Lease comes too late: try again on another connection.
+    this.#api = api.within(milliseconds((durationSeconds * 1000) / 3));
     this.#options = options;
+    this.#time = options.time ?? processTime;
+    const [first, limit] = [milliseconds(retryIntervalMs), milliseconds(renewIntervalMs)];
+    this.#retries = { first, factor: 2, limit, jitter: 0 };
   }
 
   start(): void {
     if (!this.#isStopped) return;
     this.#isStopped = false;
-    this.#renewal = this.#renew();
+    // After a renewal that was in flight when we were stopped.
+    this.#renewal = this.#renewal.then(() => this.#renew());
   }
 
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   async release(): Promise<void> {
     this.stop();
     await this.#renewal;
-    const ref = { namespace: this.#options.namespace, name: this.#options.name };
+    const { namespace, name, holder, timestamp } = this.#options;
     const operations = [
-      { op: 'test', path: '/spec/holderIdentity', value: this.#options.holder } as const,
-      { op: 'replace', path: '/spec/holderIdentity', value: '' } as const,
-      { op: 'replace', path: '/spec/renewTime', value: this.#options.timestamp() } as const,
-    ];
+      { op: 'test', path: '/spec/holderIdentity', value: holder },
+      { op: 'replace', path: '/spec/holderIdentity', value: '' },
+      { op: 'add', path: '/spec/renewTime', value: timestamp() },
+    ] as const;
     try {
-      await this.#api.patch(LEASE, ref, { type: 'json', operations });
+      await this.#api.patch(LEASE, { namespace, name }, { type: 'json', operations });
     } catch (error) {
-      // Deleted, or somebody else's by now: nothing of ours is left to give back.
+      // Deleted, or not ours any more (the test failed): nothing is left to give back.
       if (!hasCode(error, 'NotFound', 'Invalid')) throw error;
     }
   }
 
   async #renew(): Promise<void> {
-    let delay = this.#options.renewIntervalMs;
+    if (this.#isStopped) return;
+    const startedAt = this.#time.now();
+    let delay: Duration;
     try {
       this.#known = await this.#write();
+      this.#failures = 0;
+      // Counted from the start of this renewal, so that slow answers do not stretch the interval.
+      const spent = between(startedAt, this.#time.now());
+      delay = milliseconds(Math.max(0, this.#options.renewIntervalMs - spent));
       this.#options.onRenewed();
     } catch (error) {
       // What we believe of the object may be what is wrong: read it anew.
       this.#known = undefined;
-      delay = this.#options.retryIntervalMs;
+      delay = retryDelay(this.#retries, this.#failures++, 0);
       this.#options.onFailed(error as Error);
     }
     if (this.#isStopped) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#time.after(delay, 'renew Lease', () => {
       this.#renewal = this.#renew();
-    }, delay);
+    });
   }
 
   async #write(): Promise<LeaseObject> {
     const { namespace, name } = this.#options;
-    const known = this.#known ?? (await this.#read());
-    if (known === undefined) return this.#api.create<LeaseObject>(LEASE, namespace, this.#object(undefined));
-    return this.#api.update<LeaseObject>(LEASE, { namespace, name }, this.#object(known));
-  }
-
-  async #read(): Promise<LeaseObject | undefined> {
-    try {
-      return await this.#api.get<LeaseObject>(LEASE, {
-        namespace: this.#options.namespace,
-        name: this.#options.name,
-      });
-    } catch (error) {
-      if (hasCode(error, 'NotFound')) return undefined;
-      throw error;
-    }
-  }
-
-  #object(known: LeaseObject | undefined): unknown {
-    const { namespace, name, holder, labels, durationSeconds, timestamp } = this.#options;
-    const now = timestamp();
-    const isOurs = known?.spec?.holderIdentity === holder;
-    return {
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: {
-        name,
-        namespace,
-        labels: { ...known?.metadata.labels, ...labels },
-        ...(known === undefined ? {} : { resourceVersion: known.metadata.resourceVersion }),
-      },
-      spec: {
-        holderIdentity: holder,
-        leaseDurationSeconds: durationSeconds,
-        renewTime: now,
-        acquireTime: isOurs ? (known?.spec?.acquireTime ?? now) : now,
-        leaseTransitions: (known?.spec?.leaseTransitions ?? 0) + (known === undefined || isOurs ? 0 : 1),
-      },
-    };
+    const known = this.#known ?? (await readLease(this.#api, { namespace, name }));
+    const body = leaseBody(known, this.#options);
+    if (known === undefined) return this.#api.create<LeaseObject>(LEASE, namespace, body);
+    return this.#api.update<LeaseObject>(LEASE, { namespace, name }, body);
   }
 }

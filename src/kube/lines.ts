@@ -5,11 +5,14 @@ export async function* readLines(stream: AsyncIterable<Uint8Array>): AsyncGenera
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of stream) {
+    // Only the new part can have a newline: an object of many chunks is not searched again for each.
+    let searchFrom = rest.length;
     rest += decoder.decode(chunk, { stream: true });
     let from = 0;
-    for (let end = rest.indexOf('\n', from); end >= 0; end = rest.indexOf('\n', from)) {
+    for (let end = rest.indexOf('\n', searchFrom); end >= 0; end = rest.indexOf('\n', searchFrom)) {
       if (end > from) yield rest.slice(from, end);
       from = end + 1;
+      searchFrom = from;
     }
     rest = rest.slice(from);
   }

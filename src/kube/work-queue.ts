@@ -2,25 +2,34 @@
 // worker at a time, and retried with an exponential back-off of its own.
 
 import { milliseconds, seconds } from '../time/duration.ts';
+import { after, type Instant } from '../time/instant.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import type { ReconcileResult, WorkQueue } from './api.ts';
+import { processTime, type Time, type Timer } from './time.ts';
 
 export interface WorkQueueOptions {
   /** Default: 5 s doubling to 300 s, as the upstream service controller does. */
   readonly backOff?: RetrySchedule;
+  /** At least 0, below 1; for jitter. */
   readonly random: () => number;
   /** A reconcile that rejected; the key is retried. */
   readonly onError: (key: string, error: Error) => void;
+  readonly time?: Time;
 }
 
 export const SERVICE_BACK_OFF: RetrySchedule = {
   first: seconds(5),
   factor: 2,
-  limit: milliseconds(300_000),
+  limit: seconds(300),
   jitter: 0.1,
 };
 
 type Reconcile = (key: string) => Promise<ReconcileResult>;
+
+interface Delay {
+  readonly timer: Timer;
+  readonly due: Instant;
+}
 
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   return new KeyQueue(options);
@@ -28,20 +37,22 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
 
 class KeyQueue implements WorkQueue {
   readonly #options: WorkQueueOptions;
+  readonly #time: Time;
   /** Keys to process, in order of arrival. */
   readonly #waiting = new Set<string>();
   readonly #processing = new Set<string>();
   /** Keys added while they were being processed: they run once more. */
   readonly #again = new Set<string>();
-  readonly #delayed = new Map<string, { readonly timer: NodeJS.Timeout; readonly due: number }>();
+  readonly #delayed = new Map<string, Delay>();
   readonly #failures = new Map<string, number>();
+  readonly #idle = Promise.withResolvers<void>();
   #reconcile: Reconcile | undefined;
   #workers = 0;
   #isStopped = false;
-  #idle: (() => void) | undefined;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    this.#time = options.time ?? processTime;
   }
 
   get length(): number {
@@ -59,15 +70,16 @@ class KeyQueue implements WorkQueue {
   addAfter(key: string, ms: number): void {
     if (this.#isStopped) return;
     if (ms <= 0) return this.add(key);
-    const due = performance.now() + ms;
+    const delay = milliseconds(ms);
+    const due = after(this.#time.now(), delay);
     const known = this.#delayed.get(key);
     if (known !== undefined && known.due <= due) return;
     this.#cancelDelay(key);
-    const timer = setTimeout(() => this.add(key), ms);
-    this.#delayed.set(key, { timer, due });
+    this.#delayed.set(key, { timer: this.#time.after(delay, 'delayed key', () => this.add(key)), due });
   }
 
   start(workers: number, reconcile: Reconcile): void {
+    if (this.#reconcile !== undefined) throw new Error('the work queue is started twice');
     this.#workers = workers;
     this.#reconcile = reconcile;
     this.#pump();
@@ -75,14 +87,11 @@ class KeyQueue implements WorkQueue {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const { timer } of this.#delayed.values()) clearTimeout(timer);
+    for (const { timer } of this.#delayed.values()) timer.cancel();
     this.#delayed.clear();
     this.#waiting.clear();
     this.#again.clear();
-    if (this.#processing.size > 0)
-      await new Promise<void>((resolve) => {
-        this.#idle = resolve;
-      });
+    if (this.#processing.size > 0) await this.#idle.promise;
   }
 
   #pump(): void {
@@ -97,35 +106,32 @@ class KeyQueue implements WorkQueue {
   }
 
   async #process(key: string, reconcile: Reconcile): Promise<void> {
+    let result: ReconcileResult;
     try {
-      this.#settle(key, await reconcile(key));
+      result = await reconcile(key);
     } catch (error) {
+      result = { kind: 'retry' };
       this.#options.onError(key, error as Error);
-      this.#settle(key, { kind: 'retry' });
     }
     this.#processing.delete(key);
-    if (this.#again.delete(key)) this.add(key);
+    this.#settle(key, result);
+    if (this.#isStopped && this.#processing.size === 0) this.#idle.resolve();
     this.#pump();
-    if (this.#isStopped && this.#processing.size === 0) this.#idle?.();
   }
 
   #settle(key: string, result: ReconcileResult): void {
-    if (result.kind !== 'retry') this.#failures.delete(key);
-    // A key that must run once more at once needs no delay.
-    if (result.kind === 'done' || this.#again.has(key)) return;
-    if (result.kind === 'after') return this.addAfter(key, result.milliseconds);
     const failures = this.#failures.get(key) ?? 0;
-    this.#failures.set(key, failures + 1);
-    this.addAfter(
-      key,
-      retryDelay(this.#options.backOff ?? SERVICE_BACK_OFF, failures, this.#options.random()),
-    );
+    if (result.kind === 'retry') this.#failures.set(key, failures + 1);
+    else this.#failures.delete(key);
+    if (this.#again.delete(key)) return this.add(key);
+    if (result.kind === 'after') return this.addAfter(key, result.milliseconds);
+    if (result.kind === 'done') return;
+    const { backOff = SERVICE_BACK_OFF, random } = this.#options;
+    this.addAfter(key, retryDelay(backOff, failures, random()));
   }
 
   #cancelDelay(key: string): void {
-    const delayed = this.#delayed.get(key);
-    if (delayed === undefined) return;
-    clearTimeout(delayed.timer);
+    this.#delayed.get(key)?.timer.cancel();
     this.#delayed.delete(key);
   }
 }

@@ -1,52 +1,73 @@
-// A small API server over HTTP on loopback for tests of kube/: lists with pages, watches with bookmarks, optimistic
-// concurrency, and faults on demand. One kind (Services) is enough: kube/ treats all kinds alike.
+// A small API server over HTTP on loopback for tests of kube/: pages, watches with bookmarks, optimistic concurrency,
+// and faults on demand.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { KubeObject } from '../../src/kube/api.ts';
+import type { AddressInfo, Socket } from 'node:net';
+import {
+  FakeKubeStore,
+  failure,
+  type Place,
+  placeOf,
+  type StoreAnswer,
+  type StoredObject,
+} from './fake-kube-store.ts';
+
+export type Verb = 'list' | 'watch' | 'other';
 
 export type Fault =
+  /** Served as always; lets a later fault hit a later request. */
+  | { readonly kind: 'none' }
   | { readonly kind: 'status'; readonly status: number; readonly retryAfterSeconds?: number }
   | { readonly kind: 'reset' }
+  /** An answer that is no JSON. */
+  | { readonly kind: 'garbage' }
+  /** No answer, ever. */
+  | { readonly kind: 'silence' }
+  /** The headers, half of a body, and the end of the connection. */
+  | { readonly kind: 'broken-off' }
   /** A watch is accepted and ends at once, without an event. */
   | { readonly kind: 'close' }
   /** A watch is accepted and ends with an ERROR event of this code. */
   | { readonly kind: 'error-event'; readonly code: number }
-  /** A list claims to be this old. */
+  /** A watch is accepted and then sends nothing. */
+  | { readonly kind: 'half-open' }
+  /** A list claims to be this old, and to be empty. */
   | { readonly kind: 'lagging'; readonly resourceVersion: string };
 
 export interface SeenRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
-  readonly verb: 'list' | 'watch' | 'other';
+  readonly headers: IncomingMessage['headers'];
+  readonly verb: Verb;
 }
 
-interface LoggedEvent {
-  readonly version: number;
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  readonly object: KubeObject;
+interface Watcher {
+  readonly response: ServerResponse;
+  readonly end: () => void;
 }
 
 export class FakeKubeServer {
+  readonly store = new FakeKubeStore();
   readonly requests: SeenRequest[] = [];
-  readonly #objects = new Map<string, KubeObject>();
-  readonly #log: LoggedEvent[] = [];
-  readonly #watchers = new Set<ServerResponse>();
-  readonly #sockets = new Set<IncomingMessage['socket']>();
-  readonly #faults: { readonly verb: SeenRequest['verb']; readonly fault: Fault }[] = [];
-  readonly #server = createServer((request, response) => this.#serve(request, response));
-  #version = 100;
-  #uid = 0;
+  /** Connections that were ever made. */
+  connections = 0;
+  /** Watches that were ever accepted. */
+  acceptedWatches = 0;
+  readonly #sockets = new Set<Socket>();
+  readonly #watchers = new Set<Watcher>();
+  readonly #faults: { readonly verb: Verb; readonly fault: Fault }[] = [];
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
 
+  /** Resolves with the base URL. */
   async listen(): Promise<string> {
-    this.#server.on('connection', (socket) => this.#sockets.add(socket));
+    this.#server.on('connection', (socket) => {
+      this.connections += 1;
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  get connections(): number {
-    return this.#sockets.size;
   }
 
   async close(): Promise<void> {
@@ -55,120 +76,163 @@ export class FakeKubeServer {
   }
 
   /** The next request of this verb meets the fault; several queue up. */
-  failNext(verb: SeenRequest['verb'], fault: Fault): void {
+  failNext(verb: Verb, fault: Fault): void {
     this.#faults.push({ verb, fault });
   }
 
-  /** Creates or changes an object; `isNew` forces another uid under the same name. */
-  put(name: string, isNew = false): void {
-    const before = isNew ? undefined : this.#objects.get(name);
-    const uid = before?.metadata.uid ?? `uid-${++this.#uid}`;
-    const metadata = { name, namespace: 'web', uid, resourceVersion: String(++this.#version) };
-    const object = { metadata: { ...metadata, creationTimestamp: '2026-01-01T00:00:00Z' } };
-    this.#objects.set(name, object);
-    this.#publish({ version: this.#version, type: before === undefined ? 'ADDED' : 'MODIFIED', object });
+  get openConnections(): number {
+    return this.#sockets.size;
+  }
+
+  get openWatches(): number {
+    return this.#watchers.size;
+  }
+
+  seen(verb: Verb): readonly SeenRequest[] {
+    return this.requests.filter((request) => request.verb === verb);
+  }
+
+  /** Creates a Service in namespace web, as somebody else would. */
+  put(name: string, metadata: object = {}): void {
+    const path = '/api/v1/namespaces/web/services';
+    const answer = this.store.handle({ method: 'POST', path, body: { metadata: { name, ...metadata } } });
+    if (answer.status !== 201) throw new Error(`put ${name}: ${JSON.stringify(answer.body)}`);
   }
 
   delete(name: string): void {
-    const object = this.#objects.get(name);
-    if (object === undefined) throw new Error(`no object ${name}`);
-    this.#objects.delete(name);
-    this.#version += 1;
-    const metadata = { ...object.metadata, resourceVersion: String(this.#version) };
-    this.#publish({ version: this.#version, type: 'DELETED', object: { metadata } });
+    const answer = this.store.handle({ method: 'DELETE', path: `/api/v1/namespaces/web/services/${name}` });
+    if (answer.status !== 200) throw new Error(`delete ${name}: ${JSON.stringify(answer.body)}`);
   }
 
-  /** Forgets the history: a watch from before now is answered with 410. */
-  compact(): void {
-    this.#log.length = 0;
-  }
-
-  /** Ends all watches; `how` = 'reset' breaks the connection. */
+  /** Ends all watches; `reset` breaks the connections. */
   endWatches(how: 'close' | 'reset'): void {
-    for (const response of this.#watchers) {
+    for (const { response, end } of this.#watchers) {
+      end();
       if (how === 'reset') response.socket?.resetAndDestroy();
       else response.end();
     }
-    this.#watchers.clear();
+  }
+
+  /** Breaks all connections, as a server that is killed. */
+  resetAll(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   bookmark(): void {
-    const object = { metadata: { resourceVersion: String(++this.#version) } };
-    for (const response of this.#watchers)
-      response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+    const object = { metadata: { resourceVersion: String(this.store.tick()) } };
+    for (const { response } of this.#watchers) writeEvent(response, 'BOOKMARK', object);
   }
 
-  #publish(event: LoggedEvent): void {
-    this.#log.push(event);
-    const line = `${JSON.stringify({ type: event.type, object: event.object })}\n`;
-    for (const response of this.#watchers) response.write(line);
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://fake');
+    const method = request.method ?? '';
+    const place = placeOf(path);
+    const isCollection = method === 'GET' && place.name === undefined;
+    const verb = !isCollection ? 'other' : query.get('watch') === 'true' ? 'watch' : 'list';
+    this.requests.push({ method, path, query, headers: request.headers, verb });
+    const text = await bodyOf(request);
+    const fault = this.#takeFault(verb);
+    if (fault !== undefined && fault.kind !== 'lagging' && fault.kind !== 'none')
+      return this.#fail(fault, response);
+    if (verb === 'watch') return this.#watch(place, query, response);
+    if (verb === 'list') return send(response, this.#list(place, query, fault));
+    const contentType = request.headers['content-type'] ?? '';
+    const body = text === '' ? {} : { body: JSON.parse(text) as unknown };
+    send(response, this.store.handle({ method, path, contentType, ...body }));
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? '/', 'http://fake');
-    const isList = request.method === 'GET' && url.pathname.endsWith('/services');
-    const verb = !isList ? 'other' : url.searchParams.get('watch') === 'true' ? 'watch' : 'list';
-    this.requests.push({ method: request.method ?? '', path: url.pathname, query: url.searchParams, verb });
+  #takeFault(verb: Verb): Fault | undefined {
     const index = this.#faults.findIndex((entry) => entry.verb === verb);
-    const [planned] = index < 0 ? [] : this.#faults.splice(index, 1);
-    if (planned !== undefined && this.#fail(planned.fault, response)) return;
-    if (verb === 'watch') return this.#watch(url.searchParams, response);
-    if (verb === 'list') return this.#list(url.searchParams, response, planned?.fault);
-    answer(response, 404, { kind: 'Status', reason: 'NotFound', message: `no ${url.pathname}` });
+    return index < 0 ? undefined : this.#faults.splice(index, 1)[0]?.fault;
   }
 
-  #fail(fault: Fault, response: ServerResponse): boolean {
+  #fail(fault: Exclude<Fault, { kind: 'lagging' | 'none' }>, response: ServerResponse): void {
     switch (fault.kind) {
-      case 'status':
-        if (fault.retryAfterSeconds !== undefined) response.setHeader('retry-after', fault.retryAfterSeconds);
-        answer(response, fault.status, { kind: 'Status', message: `made to fail with ${fault.status}` });
-        return true;
+      case 'status': {
+        const { status, retryAfterSeconds } = fault;
+        if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
+        return send(response, failure(status, '', `made to fail with ${status}`));
+      }
       case 'reset':
         response.socket?.resetAndDestroy();
-        return true;
+        return;
+      case 'garbage':
+        response.end('<html>a proxy</html>');
+        return;
+      case 'silence':
+        return;
+      case 'broken-off':
+        response.writeHead(200, { 'content-length': 1000 }).write('{"metadata"');
+        setImmediate(() => response.socket?.destroy());
+        return;
       case 'close':
         response.writeHead(200).end();
-        return true;
+        return;
+      case 'half-open':
+        response.writeHead(200).flushHeaders();
+        this.acceptedWatches += 1;
+        return;
       case 'error-event':
-        response.end(
-          `${JSON.stringify({ type: 'ERROR', object: { code: fault.code, message: 'made to' } })}\n`,
-        );
-        return true;
-      case 'lagging':
-        return false;
+        writeEvent(response, 'ERROR', { code: fault.code, message: 'made to fail' });
+        response.end();
     }
   }
 
-  #list(query: URLSearchParams, response: ServerResponse, fault: Fault | undefined): void {
-    const from = Number(query.get('continue') ?? '0');
-    const limit = Number(query.get('limit') ?? '500');
-    const all = [...this.#objects.values()];
-    const next = from + limit < all.length ? String(from + limit) : '';
-    const resourceVersion = fault?.kind === 'lagging' ? fault.resourceVersion : String(this.#version);
-    answer(response, 200, {
-      metadata: { resourceVersion, continue: next },
-      items: all.slice(from, from + limit),
-    });
+  #list(place: Place, query: URLSearchParams, fault: Fault | undefined): StoreAnswer {
+    if (fault?.kind === 'lagging') {
+      return { status: 200, body: { metadata: { resourceVersion: fault.resourceVersion }, items: [] } };
+    }
+    const [from = 0, version = this.store.version] = (query.get('continue') ?? '')
+      .split('@')
+      .filter(Boolean)
+      .map(Number);
+    const all = this.store.objects(place).filter((object) => isSelected(object, query.get('labelSelector')));
+    const to = from + Number(query.get('limit') ?? all.length);
+    const metadata = {
+      resourceVersion: String(version),
+      ...(to < all.length ? { continue: `${to}@${version}` } : {}),
+    };
+    return { status: 200, body: { metadata, items: all.slice(from, to) } };
   }
 
-  #watch(query: URLSearchParams, response: ServerResponse): void {
+  #watch(place: Place, query: URLSearchParams, response: ServerResponse): void {
     const from = Number(query.get('resourceVersion'));
-    const oldest = this.#log[0]?.version ?? this.#version + 1;
-    if (from + 1 < oldest && from < this.#version) {
-      return answer(response, 410, { kind: 'Status', reason: 'Expired', message: 'too old' });
+    if (from + 1 < this.store.oldest && from < this.store.version) {
+      return send(response, failure(410, 'Expired', `too old resource version: ${from}`));
     }
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.flushHeaders();
-    this.#watchers.add(response);
-    response.on('close', () => this.#watchers.delete(response));
-    for (const event of this.#log) {
-      if (event.version > from)
-        response.write(`${JSON.stringify({ type: event.type, object: event.object })}\n`);
-    }
+    response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
+    for (const { type, object } of this.store.since(from, place)) writeEvent(response, type, object);
+    const unsubscribe = this.store.subscribe(({ type, object, collection }) => {
+      if (collection === place.collection) writeEvent(response, type, object);
+    });
+    const end = (): void => {
+      unsubscribe();
+      this.#watchers.delete(watcher);
+    };
+    const watcher = { response, end };
+    this.#watchers.add(watcher);
+    this.acceptedWatches += 1;
+    response.on('close', end);
   }
 }
 
-function answer(response: ServerResponse, status: number, body: unknown): void {
+function isSelected({ metadata }: StoredObject, selector: string | null): boolean {
+  const labels = (metadata.labels ?? {}) as Readonly<Record<string, string>>;
+  const terms = selector === null ? [] : selector.split(',');
+  return terms.every((term) => labels[term.split('=')[0] ?? ''] === term.split('=')[1]);
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of request.setEncoding('utf8')) text += chunk;
+  return text;
+}
+
+function writeEvent(response: ServerResponse, type: string, object: unknown): void {
+  response.write(`${JSON.stringify({ type, object })}\n`);
+}
+
+function send(response: ServerResponse, { status, body }: StoreAnswer): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
 }

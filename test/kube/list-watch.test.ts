@@ -1,216 +1,346 @@
 // A ListWatch against a server that fails in every way it can: each case ends in an event that arrived.
 
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import type { KubeObject, ListWatch, WatchState } from '../../src/kube/api.ts';
-import { type Connection, createConnection } from '../../src/kube/connection.ts';
+import { test } from 'node:test';
+import { unreachable } from '../../src/kube/api-error.ts';
 import { SERVICE } from '../../src/kube/kinds.ts';
 import { createListWatch } from '../../src/kube/list-watch.ts';
-import { FakeKubeServer, type Fault } from '../fake/fake-kube-server.ts';
+import { seconds } from '../../src/time/duration.ts';
+import type { Fault } from '../fake/fake-kube-server.ts';
+import { EagerTime } from './eager-time.ts';
+import { codesOf, openWatchBed, until } from './watch-bed.ts';
 
-const server = new FakeKubeServer();
-let connection: Connection;
+const LIMIT = { timeout: 10_000 };
 
-before(async () => {
-  const url = await server.listen();
-  const headers = async (): Promise<Readonly<Record<string, string>>> => ({ authorization: 'Bearer x' });
-  connection = createConnection({ server: url, tls: { rejectUnauthorized: true }, headers });
-});
-
-after(async () => {
-  await connection.close();
-  await server.close();
-});
-
-interface Observed {
-  readonly watch: ListWatch<KubeObject>;
-  readonly states: WatchState[];
-  readonly problems: string[];
-  /** Resolves when a change that reads like this (`added a`, `deleted a`) has arrived, also if it has before. */
-  arrived(change: string): Promise<void>;
-}
-
-/** A running watch; `random` 1 makes the back-off as short as jitter allows. */
-function observe(): Observed {
-  const problems: string[] = [];
-  const seen: string[] = [];
-  const waiting = new Map<string, () => void>();
-  const watch = createListWatch<KubeObject>(connection, SERVICE, {
-    random: () => 0.99,
-    onProblem: ({ error }) => problems.push(error.message),
-  });
-  watch.onChange((change) => {
-    const name = (change.kind === 'deleted' ? change.before : change.object).metadata.name;
-    seen.push(`${change.kind} ${name}`);
-    waiting.get(`${change.kind} ${name}`)?.();
-  });
-  const states: WatchState[] = [];
-  watch.onState((state) => states.push(state));
-  const arrived = (change: string): Promise<void> =>
-    seen.includes(change) ? Promise.resolve() : new Promise((resolve) => waiting.set(change, resolve));
-  return { watch, states, problems, arrived };
-}
-
-let number = 0;
-let name = '';
-beforeEach(() => {
-  name = `service-${++number}`;
-});
-
-test('a list in pages holds all objects, and asks for a quorum read', async () => {
+test('a list in pages holds all objects, of one moment, by a quorum read', LIMIT, async (t) => {
+  const { server, watch } = await openWatchBed(t);
   for (let i = 0; i < 1203; i++) server.put(`many-${i}`);
-  const { watch } = observe();
-  server.requests.length = 0;
   watch.start();
   await watch.synced();
-  assert.equal([...watch.values()].filter((object) => object.metadata.name.startsWith('many-')).length, 1203);
-  const lists = server.requests.filter((request) => request.verb === 'list');
+  assert.equal([...watch.values()].length, 1203);
+  const lists = server.seen('list');
   assert.equal(lists.length, 3);
-  assert.ok(lists.every((request) => !request.query.has('resourceVersion')));
-  watch.stop();
-  for (let i = 0; i < 1203; i++) server.delete(`many-${i}`);
+  assert.ok(lists.every(({ query }) => !query.has('resourceVersion') && query.get('limit') === '500'));
 });
 
-test('bookmarks are asked for and used to resume', async () => {
-  const observed = observe();
-  observed.watch.start();
-  await observed.watch.synced();
-  server.put(name);
-  await observed.arrived(`added ${name}`);
+test('a continue token that expires half-way begins the list anew', LIMIT, async (t) => {
+  const { server, watch, problems } = await openWatchBed(t);
+  for (let i = 0; i < 600; i++) server.put(`many-${i}`);
+  server.failNext('list', { kind: 'none' });
+  server.failNext('list', { kind: 'status', status: 410 });
+  watch.start();
+  await watch.synced();
+  assert.equal([...watch.values()].length, 600);
+  assert.deepEqual(
+    server.seen('list').map(({ query }) => query.has('continue')),
+    [false, true, false, true],
+  );
+  assert.equal(problems.length, 0);
+});
+
+test('the watch begins where the list ended, asks for bookmarks and a random end', LIMIT, async (t) => {
+  const { server, watch, arrived, watching } = await openWatchBed(t);
+  server.put('a');
+  watch.start();
+  await watching();
+  const [first] = server.seen('watch');
+  assert.equal(first?.query.get('resourceVersion'), String(server.store.version));
+  assert.equal(first?.query.get('allowWatchBookmarks'), 'true');
+  assert.equal(first?.query.get('timeoutSeconds'), '300');
+  server.put('b');
+  await arrived('added web/b');
+});
+
+test('a watch resumes from the last bookmark', LIMIT, async (t) => {
+  const { server, time, watch, arrived, watching } = await openWatchBed(t);
+  watch.start();
+  await watching();
+  server.put('a');
+  await arrived('added web/a');
   server.bookmark();
-  server.put(`${name}-b`);
-  await observed.arrived(`added ${name}-b`);
+  const bookmarked = server.store.version;
+  time.advance(seconds(300));
   server.endWatches('close');
-  server.put(`${name}-c`);
-  await observed.arrived(`added ${name}-c`);
-  const watches = server.requests.filter((request) => request.verb === 'watch');
-  assert.ok(watches.every((request) => request.query.get('allowWatchBookmarks') === 'true'));
-  observed.watch.stop();
+  await watching();
+  assert.equal(server.seen('watch').at(-1)?.query.get('resourceVersion'), String(bookmarked));
+  assert.equal(server.seen('list').length, 1);
+  server.put('b');
+  await arrived('added web/b');
 });
 
-const faults: readonly { readonly title: string; readonly fault: Fault }[] = [
-  ...[401, 403, 404, 429, 500, 503].map((status) => ({
-    title: `${status}`,
-    fault: { kind: 'status', status } as const,
-  })),
-  { title: 'a reset', fault: { kind: 'reset' } },
+const FAULTS: readonly Fault[] = [
+  ...[400, 403, 404, 429, 500, 503].map((status) => ({ kind: 'status', status }) as const),
+  { kind: 'reset' },
+  { kind: 'garbage' },
+  { kind: 'broken-off' },
 ];
 
-for (const { title, fault } of faults) {
-  test(`${title} on the first list is retried`, async () => {
-    const { watch, problems, arrived } = observe();
-    server.put(name);
-    // A 401 is answered once more with a fresh token before it counts.
-    for (const _ of title === '401' ? [1, 2] : [1]) server.failNext('list', fault);
+for (const fault of FAULTS) {
+  const title = fault.kind === 'status' ? fault.status : fault.kind;
+
+  test(`${title} on the first list: still Syncing, and the list is repeated`, LIMIT, async (t) => {
+    const { server, watch, states, problems, arrived } = await openWatchBed(t);
+    server.put('a');
+    server.failNext('list', fault);
     watch.start();
-    await arrived(`added ${name}`);
+    await arrived('added web/a');
     assert.equal(problems.length, 1);
-    watch.stop();
+    assert.deepEqual(states, ['Synced']);
   });
 
-  test(`${title} on a watch loses nothing`, async () => {
-    const { watch, states, arrived } = observe();
+  test(`${title} on a relist: Lost, nothing is taken for deleted, and it recovers`, LIMIT, async (t) => {
+    const { server, watch, states, changes, arrived, watching } = await openWatchBed(t);
+    server.put('a');
     watch.start();
-    await watch.synced();
-    for (const _ of title === '401' ? [1, 2] : [1]) server.failNext('watch', fault);
-    server.endWatches('reset');
-    server.put(name);
-    await arrived(`added ${name}`);
-    assert.ok(states.includes('Lost'), `states: ${states}`);
+    await watching();
+    server.failNext('watch', { kind: 'error-event', code: 410 });
+    server.failNext('list', fault);
+    server.endWatches('close');
+    server.put('b');
+    await arrived('added web/b');
+    assert.ok(states.includes('Lost'), `${states}`);
     assert.equal(watch.state(), 'Synced');
-    watch.stop();
+    assert.deepEqual(changes, ['added web/a', 'added web/b']);
+  });
+
+  test(`${title} on a watch loses nothing`, LIMIT, async (t) => {
+    const { server, watch, states, changes, arrived, watching } = await openWatchBed(t);
+    server.put('a');
+    watch.start();
+    await watching();
+    server.failNext('watch', fault);
+    server.endWatches('reset');
+    server.put('b');
+    server.delete('a');
+    await arrived('added web/b');
+    await arrived('deleted web/a');
+    assert.ok(states.includes('Lost'), `${states}`);
+    await until(t, () => watch.state() === 'Synced');
+    assert.equal(changes.length, 3);
   });
 }
 
-test('410 after a compaction lists again and delivers the deletions missed meanwhile', async () => {
-  server.put(name);
-  const { watch, arrived } = observe();
+test('401 twice, list and watch: Lost, and an event arrives', LIMIT, async (t) => {
+  const { server, watch, states, problems, arrived, watching } = await openWatchBed(t);
+  const unauthorized = { kind: 'status', status: 401 } as const;
+  // Each is asked once more with a fresh token before it counts.
+  server.failNext('list', unauthorized);
+  server.failNext('list', unauthorized);
   watch.start();
-  await arrived(`added ${name}`);
+  await watching();
+  server.failNext('watch', unauthorized);
+  server.failNext('watch', unauthorized);
+  server.endWatches('reset');
+  server.put('a');
+  await arrived('added web/a');
+  assert.equal(codesOf(problems).filter((code) => code === 'Unauthorized').length, 2);
+  assert.ok(states.includes('Lost'));
+});
+
+test('429 is repeated when the server said', LIMIT, async (t) => {
+  const { server, watch, time, arrived } = await openWatchBed(t);
+  server.put('a');
+  server.failNext('list', { kind: 'status', status: 429, retryAfterSeconds: 17 });
+  watch.start();
+  await arrived('added web/a');
+  assert.deepEqual(
+    time.delays.filter(({ name }) => name === 'retry').map(({ delay }) => delay),
+    [17_000],
+  );
+});
+
+test('the back-off doubles to 30 s and starts anew after a healthy watch', LIMIT, async (t) => {
+  const { server, watch, time, arrived, watching, problems } = await openWatchBed(t);
+  for (let i = 0; i < 10; i++) server.failNext('list', { kind: 'status', status: 500 });
+  watch.start();
+  await watching();
+  const retries = () => time.delays.filter(({ name }) => name === 'retry').map(({ delay }) => delay);
+  assert.deepEqual(retries(), [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
+  time.advance(seconds(5));
+  server.endWatches('reset');
+  server.put('a');
+  await arrived('added web/a');
+  assert.equal(retries().at(-1), 200);
+  assert.equal(problems.at(-1)?.retryInMs, 200);
+});
+
+test('a server that takes long to refuse a watch is backed off from all the same', LIMIT, async (t) => {
+  const { connection } = await openWatchBed(t);
+  const time = new EagerTime('retry');
+  let attempts = 0;
+  const done = Promise.withResolvers<void>();
+  const source: Parameters<typeof createListWatch>[0] = {
+    listPage: (kind, query) => connection.listPage(kind, query),
+    watch: async () => {
+      time.advance(seconds(6));
+      if (++attempts === 5) done.resolve();
+      throw unreachable('watch services', new Error('connect timeout'));
+    },
+  };
+  const watch = createListWatch(source, SERVICE, { random: () => 0, time, onProblem: () => undefined });
+  watch.start();
+  await done.promise;
+  watch.stop();
+  const retries = time.delays.filter(({ name }) => name === 'retry').map(({ delay }) => delay);
+  assert.deepEqual(retries, [200, 400, 800, 1600]);
+});
+
+test('410 after a compaction lists again and delivers the deletions missed meanwhile', LIMIT, async (t) => {
+  const { server, watch, states, arrived, watching } = await openWatchBed(t);
+  server.put('a');
+  watch.start();
+  await watching();
   server.failNext('watch', { kind: 'reset' });
   server.endWatches('reset');
-  server.delete(name);
-  server.compact();
-  await arrived(`deleted ${name}`);
-  assert.equal(watch.get(`web/${name}`), undefined);
-  watch.stop();
+  server.delete('a');
+  server.put('b');
+  server.store.compact();
+  await arrived('deleted web/a');
+  await arrived('added web/b');
+  assert.equal(watch.get('web/a'), undefined);
+  assert.equal(states.at(-1), 'Synced');
 });
 
-test('410 as an ERROR event lists again', async () => {
-  const { watch, arrived } = observe();
-  watch.start();
-  await watch.synced();
-  server.failNext('watch', { kind: 'error-event', code: 410 });
-  server.endWatches('close');
-  server.put(name);
-  await arrived(`added ${name}`);
-  watch.stop();
-});
+for (const code of [410, 500]) {
+  test(`an ERROR event of ${code} lists again`, LIMIT, async (t) => {
+    const { server, watch, arrived, watching } = await openWatchBed(t);
+    watch.start();
+    await watching();
+    server.failNext('watch', { kind: 'error-event', code });
+    server.endWatches('close');
+    server.put('a');
+    await arrived('added web/a');
+    assert.equal(server.seen('list').length, 2);
+  });
+}
 
-test('a watch that is closed at once backs off, and still delivers', async () => {
-  const { watch, problems, arrived } = observe();
+test('a watch that is closed at once in a loop backs off, and still delivers', LIMIT, async (t) => {
+  const { server, watch, time, problems, arrived, watching } = await openWatchBed(t);
   watch.start();
-  await watch.synced();
-  for (const _ of [1, 2, 3]) server.failNext('watch', { kind: 'close' });
+  await watching();
+  for (let i = 0; i < 4; i++) server.failNext('watch', { kind: 'close' });
   server.endWatches('close');
-  server.put(name);
-  await arrived(`added ${name}`);
-  assert.ok(
-    problems.filter((problem) => problem.includes('closed at once')).length >= 2,
-    problems.join('\n'),
+  server.put('a');
+  await arrived('added web/a');
+  // The first of the five was open for no time as well.
+  assert.deepEqual(
+    time.delays.filter(({ name }) => name === 'retry').map(({ delay }) => delay),
+    [200, 400, 800, 1600, 3200],
   );
-  watch.stop();
+  assert.ok(problems.every(({ error }) => error.message.includes('closed at once')));
+  assert.equal(server.seen('list').length, 1);
 });
 
-test('an object re-created under the same name is a deletion and an addition', async () => {
-  server.put(name);
-  const { watch, arrived } = observe();
+test('a watch that is silent for longer than two bookmarks is opened anew', LIMIT, async (t) => {
+  const { server, watch, time, states, problems, arrived, openedWatches } = await openWatchBed(t);
+  server.failNext('watch', { kind: 'half-open' });
   watch.start();
-  await watch.synced();
-  const before = watch.get(`web/${name}`)?.metadata.uid;
-  server.put(name, true);
-  await arrived(`deleted ${name}`);
-  await arrived(`added ${name}`);
-  assert.notEqual(watch.get(`web/${name}`)?.metadata.uid, before);
-  watch.stop();
+  await until(t, () => openedWatches() === 1);
+  server.put('a');
+  const before = time.now();
+  time.fire('silence');
+  await arrived('added web/a');
+  assert.equal(time.now() - before, 150_000);
+  assert.equal(server.seen('list').length, 1);
+  // No failure: a kind that nobody touches sends no bookmarks either.
+  assert.deepEqual(states, ['Synced']);
+  assert.equal(problems.length, 0);
 });
 
-test('a list older than the last seen one is refused, and nothing is deleted by it', async () => {
-  server.put(name);
-  const { watch, problems, arrived } = observe();
+test('an event within the time keeps a watch open', LIMIT, async (t) => {
+  const { server, watch, time, problems, arrived, watching } = await openWatchBed(t);
   watch.start();
-  await watch.synced();
+  await watching();
+  time.advance(seconds(100));
+  server.put('a');
+  await arrived('added web/a');
+  // The timer is due 150 s after the start, 100 s of which had passed before the event.
+  time.fire('silence');
+  assert.equal(time.delays.at(-1)?.name, 'silence');
+  server.put('b');
+  await arrived('added web/b');
+  assert.equal(problems.length, 0);
+});
+
+test('an object re-created during a gap is a deletion and an addition', LIMIT, async (t) => {
+  const { server, watch, changes, arrived, watching } = await openWatchBed(t);
+  server.put('a');
+  watch.start();
+  await watching();
+  const before = watch.get('web/a')?.metadata.uid;
+  server.failNext('watch', { kind: 'reset' });
+  server.endWatches('reset');
+  server.delete('a');
+  server.put('a');
+  server.store.compact();
+  await arrived('deleted web/a');
+  assert.deepEqual(changes, ['added web/a', 'deleted web/a', 'added web/a']);
+  assert.notEqual(watch.get('web/a')?.metadata.uid, before);
+});
+
+test('a list older than the last seen one is discarded, and nothing is deleted by it', LIMIT, async (t) => {
+  const { server, watch, changes, problems, arrived, watching } = await openWatchBed(t);
+  server.put('a');
+  watch.start();
+  await watching();
+  server.failNext('watch', { kind: 'error-event', code: 410 });
   server.failNext('list', { kind: 'lagging', resourceVersion: '1' });
-  server.failNext('watch', { kind: 'error-event', code: 410 });
   server.endWatches('close');
-  server.put(`${name}-after`);
-  await arrived(`added ${name}-after`);
-  assert.ok(
-    problems.some((problem) => problem.includes('older than')),
-    problems.join('\n'),
-  );
-  assert.notEqual(watch.get(`web/${name}`), undefined);
-  watch.stop();
+  server.put('b');
+  await arrived('added web/b');
+  assert.ok(problems.some(({ error }) => error.message.includes('is older than')));
+  assert.deepEqual(changes, ['added web/a', 'added web/b']);
 });
 
-test('a handler that throws is reported and stops nothing', async () => {
-  const { watch, problems, arrived } = observe();
+test('a handler that throws is reported and stops neither the others nor the watch', LIMIT, async (t) => {
+  const { server, watch, problems, arrived } = await openWatchBed(t);
+  const seen: string[] = [];
   watch.onChange(() => {
     throw new Error('a mistake of ours');
   });
-  server.put(name);
+  watch.onChange((change) => seen.push(change.kind));
+  server.put('a');
   watch.start();
-  await arrived(`added ${name}`);
-  server.put(`${name}-next`);
-  await arrived(`added ${name}-next`);
-  assert.ok(problems.includes('a mistake of ours'));
-  watch.stop();
+  await arrived('added web/a');
+  server.put('b');
+  await arrived('added web/b');
+  await until(t, () => seen.length === 2);
+  assert.deepEqual(
+    problems.map(({ error, retryInMs }) => `${error.message} ${retryInMs}`),
+    ['a mistake of ours 0', 'a mistake of ours 0'],
+  );
 });
 
-test('stop before the first list rejects synced and ends the loop', async () => {
-  const { watch } = observe();
-  server.failNext('list', { kind: 'status', status: 500 });
+test('managedFields are not kept', LIMIT, async (t) => {
+  const { server, watch, arrived, watching } = await openWatchBed(t);
+  server.put('a', { managedFields: [{ manager: 'x' }] });
   watch.start();
+  await watching();
+  server.put('b', { managedFields: [{ manager: 'x' }] });
+  await arrived('added web/b');
+  for (const key of ['web/a', 'web/b']) assert.ok(!('managedFields' in (watch.get(key)?.metadata ?? {})));
+});
+
+test('stop before the first list rejects synced and asks no more', LIMIT, async (t) => {
+  const { server, watch, changes, time } = await openWatchBed(t);
+  server.put('a');
+  server.failNext('list', { kind: 'silence' });
+  watch.start();
+  await until(t, () => server.seen('list').length === 1);
   watch.stop();
   await assert.rejects(watch.synced(), /stopped before its first list/);
+  await until(t, () => server.openConnections === 0);
+  assert.deepEqual(changes, []);
+  assert.deepEqual(time.pending(), []);
+});
+
+test('stop ends an open watch and leaves no timer', LIMIT, async (t) => {
+  const { server, watch, time, changes, watching } = await openWatchBed(t);
+  watch.start();
+  await watching();
+  watch.stop();
+  server.put('a');
+  await until(t, () => server.openWatches === 0);
+  assert.deepEqual(time.pending(), []);
+  assert.deepEqual(changes, []);
 });

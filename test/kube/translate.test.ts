@@ -1,0 +1,155 @@
+// Kubernetes' own kinds as small values, also where a server leaves fields out or sends nonsense.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { KubeObject } from '../../src/kube/api.ts';
+import { translateLease, translateNode, translateService } from '../../src/kube/translate.ts';
+
+const metadata = {
+  namespace: 'web',
+  name: 'shop',
+  uid: 'u1',
+  resourceVersion: '7',
+  generation: 3,
+  creationTimestamp: '2026-01-01T00:00:00Z',
+};
+
+const object = (fields: object): KubeObject => ({ metadata, ...fields });
+
+test('a Service', () => {
+  const condition = {
+    type: 'fairlead.io/Allocated',
+    status: 'True',
+    reason: 'Allocated',
+    message: '',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  };
+  const spec = {
+    type: 'LoadBalancer',
+    loadBalancerClass: 'fairlead.io/lb',
+    ipFamilies: ['IPv4', 'IPv6'],
+    ipFamilyPolicy: 'PreferDualStack',
+    clusterIPs: ['10.96.0.10', 'fd00:96::a'],
+    ports: [
+      { name: 'dns', protocol: 'UDP', port: 53, targetPort: 5353 },
+      { port: 80, protocol: 'TCP' },
+    ],
+    externalTrafficPolicy: 'Local',
+    loadBalancerIP: '10.77.0.50',
+  };
+  const ingress = [
+    { ip: '10.77.0.50', ipMode: 'VIP' },
+    { hostname: 'a.example', ports: [] },
+  ];
+  const status = { loadBalancer: { ingress }, conditions: [condition] };
+  assert.deepEqual(translateService(object({ spec, status })), {
+    ...metadata,
+    ...{ ...spec, annotations: {}, finalizers: [], isDeleting: false },
+    ports: [
+      { name: 'dns', protocol: 'UDP', port: 53 },
+      { name: '', protocol: 'TCP', port: 80 },
+    ],
+    ingress: [{ ip: '10.77.0.50', ipMode: 'VIP' }, { hostname: 'a.example' }],
+    conditions: [condition],
+  });
+});
+
+test('a Service that is being deleted, with finalizers and annotations', () => {
+  const { finalizers, annotations, isDeleting } = translateService({
+    metadata: {
+      ...metadata,
+      deletionTimestamp: '2026-01-02T00:00:00Z',
+      finalizers: ['fairlead.io/load-balancer'],
+      annotations: { 'fairlead.io/pool': 'home' },
+    },
+  });
+  assert.deepEqual(
+    { finalizers, annotations, isDeleting },
+    {
+      finalizers: ['fairlead.io/load-balancer'],
+      annotations: { 'fairlead.io/pool': 'home' },
+      isDeleting: true,
+    },
+  );
+});
+
+test('a Node', () => {
+  const node = translateNode(
+    object({
+      spec: { taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] },
+      status: {
+        addresses: [
+          { type: 'InternalIP', address: '10.77.0.11' },
+          { type: 'Hostname', address: 'node1' },
+          { type: 'InternalIP', address: 'fd77::b' },
+        ],
+        conditions: [{ type: 'Ready', status: 'True' }],
+      },
+    }),
+  );
+  assert.deepEqual(node, {
+    ...{ name: 'shop', uid: 'u1', labels: {}, isDeleting: false, ready: true },
+    taints: [{ key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' }],
+    addresses: ['10.77.0.11', 'fd77::b'],
+  });
+});
+
+test('a Node is ready only when it says so', () => {
+  for (const status of ['False', 'Unknown', undefined]) {
+    assert.equal(translateNode(object({ status: { conditions: [{ type: 'Ready', status }] } })).ready, false);
+  }
+  assert.equal(translateNode(object({})).ready, false);
+});
+
+test('a Lease, held and released', () => {
+  const spec = {
+    holderIdentity: 'node1',
+    renewTime: '2026-01-01T00:00:00.000000Z',
+    leaseDurationSeconds: 15,
+  };
+  const held = translateLease(object({ spec }));
+  assert.deepEqual(held, {
+    name: 'shop',
+    holder: 'node1',
+    renewTime: spec.renewTime,
+    durationSeconds: 15,
+    labels: {},
+  });
+  assert.equal(translateLease(object({ spec: { ...spec, holderIdentity: '' } })).holder, '');
+  assert.deepEqual(translateLease(object({})), {
+    ...held,
+    holder: '',
+    renewTime: undefined,
+    durationSeconds: 0,
+  });
+});
+
+test('whatever a server sends, the fields have their types', () => {
+  const names = [
+    'type',
+    'ports',
+    'taints',
+    'addresses',
+    'conditions',
+    'loadBalancer',
+    'holderIdentity',
+    'ipFamilies',
+  ];
+  const fields = fc.dictionary(fc.constantFrom(...names), fc.anything({ maxDepth: 3 }));
+  const anything = fc.oneof(fields, fc.anything());
+  fc.assert(
+    fc.property(anything, anything, (spec, status) => {
+      const service = translateService(object({ spec, status }));
+      assert.equal(typeof service.type, 'string');
+      assert.ok(
+        service.ports.every(({ port, name }) => typeof port === 'number' && typeof name === 'string'),
+      );
+      assert.ok(service.ipFamilies.every((family) => family === 'IPv4' || family === 'IPv6'));
+      assert.ok(service.conditions.every(({ type }) => typeof type === 'string'));
+      const node = translateNode(object({ spec, status }));
+      assert.ok(node.addresses.every((address) => typeof address === 'string'));
+      assert.equal(typeof translateLease(object({ spec, status })).holder, 'string');
+    }),
+  );
+});
