@@ -13,7 +13,7 @@ import {
 import type { ExecResult } from './exec.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { getIn, type HttpOptions } from './http-client.ts';
-import { gatherIngredients, type Ingredients } from './ingredients.ts';
+import { gatherIngredients, type Ingredients, requireRoot } from './ingredients.ts';
 import { Installation } from './installation.ts';
 import { LabApi } from './kube-client.ts';
 import { applyObject, type ManifestObject, parseManifest } from './manifest.ts';
@@ -160,6 +160,7 @@ export interface AuditEntry {
 
 /** Builds a lab and waits until all its parts are ready; what it made is removed again if that fails. */
 export async function createLab(options: LabOptions): Promise<Lab> {
+  requireRoot();
   const progress = options.onProgress ?? (() => undefined);
   const ingredients = gatherIngredients(progress);
   // Handled where it is awaited; a failure of the network must not leave it unhandled before.

@@ -18,8 +18,15 @@ export interface Ingredients {
 /** Why a lab can not be made on this machine: the message says what has to be installed first. */
 export class LabUnavailable extends Error {}
 
+/** Asked first of all: building an API server takes minutes, and without root there is no namespace to run it in. */
+export function requireRoot(): void {
+  if (process.getuid?.() !== 0)
+    throw new LabUnavailable('make network namespaces: not root; want root, for example by sudo');
+}
+
 /** Finds or makes everything; rejects with LabUnavailable when something is missing that it can not make. */
 export async function gatherIngredients(onProgress: (line: string) => void): Promise<Ingredients> {
+  requireRoot();
   const [kube, etcd, chart] = await Promise.all([
     ensureKubeBinaries({ onProgress }),
     ensureEtcd(),
