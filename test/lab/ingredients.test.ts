@@ -6,7 +6,7 @@ import { createLab } from '../../lab/cluster.ts';
 import { gatherIngredients, LabUnavailable } from '../../lab/ingredients.ts';
 
 test('without root nothing is built or made: one line says what is wanted', async () => {
-  const getuid = mock.method(process, 'getuid', () => 65534);
+  const getuid = mock.method(process as { getuid(): number }, 'getuid', () => 65534);
   const lines: string[] = [];
   const onProgress = (line: string): void => void lines.push(line);
   try {
