@@ -4,6 +4,7 @@
 import type { LeaseLiveness } from '../election/lease-liveness.ts';
 import type { Clock, WallClock } from '../host/host.ts';
 import type { KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
+import type { Timers } from '../kube/time.ts';
 import type { AgentMetrics } from '../observe/agent-metrics.ts';
 import type { Log } from '../observe/log.ts';
 import type { AnnouncerLink } from '../resource/announcer.ts';
@@ -13,7 +14,6 @@ import { announcerLinks } from './announcer-links.ts';
 import { AnnouncerReporter } from './announcer-reporter.ts';
 import { Departure } from './departure.ts';
 import { LivenessFeed, suspicionLimit } from './liveness-feed.ts';
-import type { Timers } from './timers.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { VirtualIPs } from './virtual-ips.ts';
 import { Wanted } from './wanted.ts';

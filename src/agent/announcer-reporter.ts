@@ -4,6 +4,7 @@
 import type { Clock, WallClock } from '../host/host.ts';
 import type { KubeApi, KubeObject } from '../kube/api.ts';
 import { ANNOUNCER, NODE } from '../kube/kinds.ts';
+import type { Timer, Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
 import type { AnnouncerLink } from '../resource/announcer.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
@@ -11,7 +12,6 @@ import { type Duration, milliseconds, seconds } from '../time/duration.ts';
 import { after, between, type Instant } from '../time/instant.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import { apiErrorCode } from './api-errors.ts';
-import type { Timer, Timers } from './timers.ts';
 
 const MIN_INTERVAL = seconds(5);
 const RETRIES: RetrySchedule = { first: milliseconds(500), factor: 2, limit: seconds(30), jitter: 0.3 };

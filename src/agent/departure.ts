@@ -2,11 +2,11 @@
 // claims nothing more and gives its Lease back, so that others see it as gone and take over at once; it goes on
 // answering until they have, or until nobody else can, or until the time is up.
 
+import type { Timer, Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
 import { type Duration, milliseconds, seconds } from '../time/duration.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import { apiErrorCode } from './api-errors.ts';
-import type { Timer, Timers } from './timers.ts';
 import type { VirtualIPs } from './virtual-ips.ts';
 import type { WireState } from './wire-state.ts';
 

@@ -4,10 +4,10 @@
 import type { LeaseLiveness, LivenessOutput } from '../election/lease-liveness.ts';
 import type { Clock, WallClock } from '../host/host.ts';
 import type { KubeObject, ListWatch, ObjectChange } from '../kube/api.ts';
+import type { Timer, Timers } from '../kube/time.ts';
 import { type Duration, seconds, times } from '../time/duration.ts';
 import { between, type Instant } from '../time/instant.ts';
 import { parseTimestamp } from '../time/timestamp.ts';
-import type { Timer, Timers } from './timers.ts';
 
 const LEASE_PREFIX = 'fairlead-agent-';
 

@@ -1,10 +1,10 @@
 // Keeps the wire worker's wanted state equal to the plan: whole lists, sent only when an entry of ours changed and,
 // with many addresses, not more often than is cheap.
 
+import type { Timer, Timers } from '../kube/time.ts';
 import { desiredAddress, type WantedAddress } from '../plan/desired.ts';
 import { milliseconds, times } from '../time/duration.ts';
 import type { ToWorker } from '../wire-worker/messages.ts';
-import type { Timer, Timers } from './timers.ts';
 import type { VirtualIPs } from './virtual-ips.ts';
 
 /** The pause after a list, for each address in it: 1,000 addresses are sent at most 100 times a second. */

@@ -1,8 +1,8 @@
 // Asks the wire worker for its counters when somebody reads the metrics.
 
+import type { Timers } from '../kube/time.ts';
 import { milliseconds } from '../time/duration.ts';
 import type { ToWorker, WireCounters } from '../wire-worker/messages.ts';
-import type { Timers } from './timers.ts';
 
 /** A worker that is busy with frames may be late; a scrape does not wait for it. */
 const PATIENCE = milliseconds(500);

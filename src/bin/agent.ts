@@ -3,7 +3,6 @@
 
 import { Agent, type AgentDeps } from '../agent/agent.ts';
 import { leaseName } from '../agent/liveness-feed.ts';
-import { systemTimers } from '../agent/timers.ts';
 import { LeaseLiveness } from '../election/lease-liveness.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
 import { createWaker } from '../host/linux/event-waker.ts';
@@ -13,6 +12,7 @@ import type { Connection } from '../kube/connection.ts';
 import { type Credentials, inClusterCredentials, kubeconfigCredentials } from '../kube/credentials.ts';
 import { LEASE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { keepLease, type LeaseKeeper } from '../kube/lease.ts';
+import { processTime } from '../kube/time.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { AgentMetrics } from '../observe/agent-metrics.ts';
 import { HealthServer } from '../observe/health.ts';
@@ -90,7 +90,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     }),
     clock: createBootClock(),
     wallClock: createWallClock(),
-    timers: systemTimers,
+    timers: processTime,
     random,
     log,
     metrics: parts.metrics,

@@ -2,7 +2,6 @@
 // the Lease ends its process, because a write that is under way can not be called back.
 
 import { hostname } from 'node:os';
-import { systemTimers } from '../agent/timers.ts';
 import type { Controller } from '../cloudprovider/controller.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
 import type { Random } from '../host/linux/random.ts';
@@ -10,6 +9,7 @@ import { createWallClock } from '../host/linux/wall-clock.ts';
 import { hasCode } from '../kube/api-error.ts';
 import type { Connection } from '../kube/connection.ts';
 import { electLeader, type LeaderElector } from '../kube/leader-election.ts';
+import { processTime } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { Failure } from './failure.ts';
@@ -68,7 +68,7 @@ export class Leadership {
       labels: { 'app.kubernetes.io/name': 'fairlead', 'app.kubernetes.io/component': 'controller' },
       timestamp: () => wallClock.timestamp(),
       random: random.fraction,
-      time: { now: () => clock.now(), after: systemTimers.after },
+      time: { now: () => clock.now(), after: processTime.after },
       onStarted: () => this.#lead(),
       onStopped: () => this.#lose(),
       onLeader: (holder) => {

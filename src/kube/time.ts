@@ -1,4 +1,5 @@
-// Clock and timers of the Kubernetes edge as one small interface, so that its tests run in virtual time and none waits.
+// Clock and timers as small interfaces, so that the tests of the Kubernetes edge and of the agent run in virtual time
+// and none waits.
 
 import { type Duration, milliseconds } from '../time/duration.ts';
 import { type Instant, instant } from '../time/instant.ts';
@@ -7,19 +8,30 @@ export interface Timer {
   cancel(): void;
 }
 
-export interface Time {
-  now(): Instant;
+export interface Timers {
   /** Runs `task` once after `delay`; `name` says in a debugger or a test which timer it is. */
   after(delay: Duration, name: string, task: () => void): Timer;
+}
+
+export interface Time extends Timers {
+  now(): Instant;
 }
 
 /** setTimeout takes 31 bits and fires at once for more. */
 const LONGEST = 2 ** 31 - 1;
 
-/** The event loop's clock (CLOCK_MONOTONIC: it stands still during suspend) and timers. */
+/**
+ * The event loop's clock (CLOCK_MONOTONIC: it stands still during suspend) and timers, which keep the process alive
+ * like any other.
+ */
 export const processTime: Time = {
   now: () => instant(performance.now()),
   after(delay, _name, task) {
+    if (delay <= 0) {
+      // Not setTimeout(0), which waits a millisecond.
+      const immediate = setImmediate(task);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     const handle = setTimeout(task, Math.min(delay, LONGEST));
     return { cancel: () => clearTimeout(handle) };
   },

@@ -4,22 +4,11 @@
 // The worker owns: packet sockets, link state, the ARP answers, the ownership machine. The main thread owns: the
 // Kubernetes API. So the worker asks for a claim to be recorded, and the main thread says what the record holds.
 
-import type { OwnershipRecord, WithdrawReason } from '../election/record.ts';
+import type { WithdrawReason } from '../election/record.ts';
 import type { LinkState } from '../host/host.ts';
+import type { WantedAddress } from '../plan/desired.ts';
 
-/** One VirtualIP that this node may have to hold. */
-export interface WantedAddress {
-  readonly uid: string;
-  /** metadata.name of the VirtualIP. */
-  readonly name: string;
-  /** The address as text. */
-  readonly address: string;
-  /** Node names in election order. */
-  readonly candidates: readonly string[];
-  readonly record: OwnershipRecord;
-  /** Glob patterns of link names from the advertisement; empty = any link that fits. */
-  readonly interfaces: readonly string[];
-}
+export type { WantedAddress } from '../plan/desired.ts';
 
 /** One link, as it crosses the thread boundary (text instead of bigint values). */
 export interface LinkReport {

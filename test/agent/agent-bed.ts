@@ -3,14 +3,16 @@
 
 import { Agent, type AgentWorker, type OwnLease } from '../../src/agent/agent.ts';
 import { LeaseLiveness } from '../../src/election/lease-liveness.ts';
-import type { ReconcileResult, WorkQueue } from '../../src/kube/api.ts';
 import { LEASE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { AgentMetrics } from '../../src/observe/agent-metrics.ts';
-import type { Log, LogValues } from '../../src/observe/log.ts';
 import { milliseconds, seconds } from '../../src/time/duration.ts';
 import type { FromWorker, HeldAddress, LinkReport, ToWorker } from '../../src/wire-worker/messages.ts';
-import { FakeCluster } from './fake-cluster.ts';
-import { settle, VirtualTime } from './virtual-time.ts';
+import { FakeCluster } from '../fake/fake-cluster.ts';
+import { FakeKubeApi } from '../fake/fake-kube-api.ts';
+import { FakeListWatch } from '../fake/fake-list-watch.ts';
+import { FakeLog } from '../fake/fake-reports.ts';
+import { settle, VirtualTime } from '../fake/virtual-time.ts';
+import { WatchedQueue } from '../fake/watched-queue.ts';
 
 export const NAME = '10.77.0.50';
 export const UID = 'uid-50';
@@ -57,50 +59,6 @@ export class FakeWorker implements AgentWorker {
   }
 }
 
-/** One key at a time, repeats kept, retried after a second of virtual time. */
-class FakeQueue implements WorkQueue {
-  readonly #time: VirtualTime;
-  readonly #waiting = new Set<string>();
-  readonly #running = new Set<string>();
-  #reconcile: ((key: string) => Promise<ReconcileResult>) | undefined;
-  #workers = 0;
-
-  constructor(time: VirtualTime) {
-    this.#time = time;
-  }
-  get length(): number {
-    return this.#waiting.size;
-  }
-  add(key: string): void {
-    this.#waiting.add(key);
-    queueMicrotask(() => this.#next());
-  }
-  addAfter(key: string, delay: number): void {
-    this.#time.after(milliseconds(delay), 'queue', () => this.add(key));
-  }
-  start(workers: number, reconcile: (key: string) => Promise<ReconcileResult>): void {
-    this.#workers = workers;
-    this.#reconcile = reconcile;
-  }
-  stop(): Promise<void> {
-    this.#reconcile = undefined;
-    return Promise.resolve();
-  }
-  #next(): void {
-    if (this.#reconcile === undefined || this.#running.size >= this.#workers) return;
-    const key = [...this.#waiting].find((each) => !this.#running.has(each));
-    if (key !== undefined) void this.#run(key, this.#reconcile);
-  }
-  async #run(key: string, reconcile: (key: string) => Promise<ReconcileResult>): Promise<void> {
-    this.#waiting.delete(key);
-    this.#running.add(key);
-    const result = await reconcile(key);
-    this.#running.delete(key);
-    if (result.kind === 'retry') this.addAfter(key, 1000);
-    this.#next();
-  }
-}
-
 export class FakeLease implements OwnLease {
   state: 'New' | 'Started' | 'Released' | 'Stopped' = 'New';
   releases = 0;
@@ -116,22 +74,6 @@ export class FakeLease implements OwnLease {
   }
   stop(): void {
     this.state = 'Stopped';
-  }
-}
-
-export class CollectedLog implements Log {
-  readonly lines: { readonly level: string; readonly message: string; readonly values: LogValues }[] = [];
-  #add(level: string, message: string, values: LogValues = {}): void {
-    this.lines.push({ level, message, values });
-  }
-  debug = (message: string, values?: LogValues): void => this.#add('debug', message, values);
-  info = (message: string, values?: LogValues): void => this.#add('info', message, values);
-  warn = (message: string, values?: LogValues): void => this.#add('warn', message, values);
-  error = (message: string, values?: LogValues): void => this.#add('error', message, values);
-  fatal = (message: string, values?: LogValues): void => this.#add('fatal', message, values);
-  child = (): Log => this;
-  at(level: string): readonly string[] {
-    return this.lines.filter((line) => line.level === level).map(({ message }) => message);
   }
 }
 
@@ -178,19 +120,20 @@ export function virtualIP({ name = NAME, uid = UID, ...changes }: VirtualIPChang
 export class AgentBed {
   readonly time = new VirtualTime();
   readonly cluster = new FakeCluster();
+  readonly api = new FakeKubeApi(this.cluster);
   readonly worker = new FakeWorker();
   readonly lease = new FakeLease();
-  readonly log = new CollectedLog();
+  readonly log = new FakeLog();
   readonly metrics = new AgentMetrics({ version: '0.0.0-test', residentMemory: () => 1 });
   readonly fatal: Error[] = [];
-  readonly virtualIPs = this.cluster.watch(VIRTUAL_IP);
-  readonly leases = this.cluster.watch(LEASE);
+  readonly virtualIPs = new FakeListWatch(this.cluster, VIRTUAL_IP);
+  readonly leases = new FakeListWatch(this.cluster, LEASE);
   readonly agent = new Agent(
     {
-      api: this.cluster,
+      api: this.api,
       virtualIPs: this.virtualIPs,
       leases: this.leases,
-      queue: new FakeQueue(this.time),
+      queue: new WatchedQueue(this.time, seconds(1)),
       lease: this.lease,
       liveness: new LeaseLiveness(),
       worker: this.worker,
@@ -210,12 +153,16 @@ export class AgentBed {
     },
   );
 
+  constructor() {
+    for (const watch of [this.virtualIPs, this.leases]) watch.delaySync();
+  }
+
   /** Starts with everything synced, node1 and `others` alive, eth0 up. */
   async start({ others = ['node2'] }: { readonly others?: readonly string[] } = {}): Promise<void> {
     for (const node of ['node1', ...others]) this.renew(node);
     this.agent.start();
-    this.leases.sync();
-    this.virtualIPs.sync();
+    this.leases.completeSync();
+    this.virtualIPs.completeSync();
     this.worker.say({ kind: 'ready' }, { kind: 'links', links: [ETH0] });
     await this.pass(1);
   }
@@ -237,10 +184,10 @@ export class AgentBed {
   }
 
   status(name = NAME): Record<string, unknown> {
-    return (this.cluster.stored(VIRTUAL_IP, name)?.status ?? {}) as Record<string, unknown>;
+    return (this.cluster.stored(VIRTUAL_IP, { name })?.status ?? {}) as Record<string, unknown>;
   }
 
   writes(plural = 'virtualips'): number {
-    return this.cluster.requests.filter((each) => each.verb === 'patch' && each.plural === plural).length;
+    return this.api.requests.filter((each) => each.verb === 'patch' && each.plural === plural).length;
   }
 }

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { announcerLinks } from '../../src/agent/announcer-links.ts';
 import { ANNOUNCER, NODE } from '../../src/kube/kinds.ts';
+import { fail } from '../fake/fake-kube-api.ts';
 import { AgentBed, ETH0 } from './agent-bed.ts';
 
 function statusOf(bed: AgentBed): Record<string, unknown> {
-  return (bed.cluster.stored(ANNOUNCER, 'node1')?.status ?? {}) as Record<string, unknown>;
+  return (bed.cluster.stored(ANNOUNCER, { name: 'node1' })?.status ?? {}) as Record<string, unknown>;
 }
 
 async function startedBed(): Promise<AgentBed> {
@@ -19,7 +20,7 @@ async function startedBed(): Promise<AgentBed> {
 
 test('the Announcer is created for the Node and reported at once', async () => {
   const bed = await startedBed();
-  const metadata = bed.cluster.stored(ANNOUNCER, 'node1')?.metadata as Record<string, unknown>;
+  const metadata = bed.cluster.stored(ANNOUNCER, { name: 'node1' })?.metadata as Record<string, unknown>;
   assert.deepEqual(metadata.ownerReferences, [
     { apiVersion: 'v1', kind: 'Node', name: 'node1', uid: 'uid-node1' },
   ]);
@@ -36,10 +37,11 @@ test('the Announcer is created for the Node and reported at once', async () => {
 
 test('without leave to read its Node the agent makes an Announcer without owner, and says so', async () => {
   const bed = new AgentBed();
-  bed.cluster.failure = ({ plural }) =>
-    plural === 'nodes' ? { code: 'Forbidden', when: 'before' } : undefined;
+  bed.api.before = ({ plural }) => {
+    if (plural === 'nodes') fail('Forbidden');
+  };
   await bed.start();
-  const metadata = bed.cluster.stored(ANNOUNCER, 'node1')?.metadata as Record<string, unknown>;
+  const metadata = bed.cluster.stored(ANNOUNCER, { name: 'node1' })?.metadata as Record<string, unknown>;
   assert.deepEqual(metadata.ownerReferences, []);
   assert.equal(statusOf(bed).held, 0);
   assert.deepEqual(bed.log.at('warn'), ['Announcer has no owner and will outlive its Node']);
@@ -71,7 +73,7 @@ test('changes are written at most every 5 s, the last one always', async () => {
 
 test('an Announcer that was deleted comes back with the next change', async () => {
   const bed = await startedBed();
-  bed.cluster.erase(ANNOUNCER, 'node1');
+  bed.cluster.erase(ANNOUNCER, { name: 'node1' });
   bed.worker.say({ kind: 'links', links: [{ ...ETH0, state: 'Down' }] });
   await bed.pass(5000);
   assert.equal((statusOf(bed).links as { state: string }[])[0]?.state, 'Down');
@@ -79,13 +81,14 @@ test('an Announcer that was deleted comes back with the next change', async () =
 
 test('a status that can not be written is tried again with growing pauses', async () => {
   const bed = new AgentBed();
-  bed.cluster.failure = ({ plural }) =>
-    plural === 'announcers' ? { code: 'Unreachable', when: 'before' } : undefined;
+  bed.api.before = ({ plural }) => {
+    if (plural === 'announcers') fail();
+  };
   await bed.start();
   await bed.pass(60_000);
   const attempts = bed.writes('announcers');
   assert.ok(attempts >= 5 && attempts <= 9, `${attempts} attempts in a minute`);
-  bed.cluster.failure = () => undefined;
+  bed.api.recover();
   await bed.pass(30_000);
   assert.equal(statusOf(bed).session, '9f3c0a11d2e47b60');
 });

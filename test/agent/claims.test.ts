@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { fail } from '../fake/fake-kube-api.ts';
 import { AgentBed, NAME, UID, virtualIP } from './agent-bed.ts';
 
 const isStatusPatch = ({ verb, plural }: { verb: string; plural: string }) =>
@@ -62,8 +63,8 @@ test('a claim is recorded with holder, epoch, phase, since and condition', async
 
 test('a claim that somebody else was faster with is refused, and the record that won is fed', async () => {
   const bed = await bedWith();
-  bed.virtualIPs.isLagging = true;
-  bed.cluster.change(VIRTUAL_IP, NAME, (object) => {
+  bed.virtualIPs.hold();
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
     object.status = { holder: 'node2', epoch: 1 };
   });
   bed.worker.claims(1);
@@ -76,13 +77,13 @@ test('a claim that somebody else was faster with is refused, and the record that
 
 test('an older event of a lagging watch does not undo an answer', async () => {
   const bed = await bedWith();
-  bed.virtualIPs.isLagging = true;
-  bed.cluster.change(VIRTUAL_IP, NAME, (object) => {
+  bed.virtualIPs.hold();
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
     (object.spec as { candidates: string[] }).candidates = ['node1'];
   });
   bed.worker.claims(1);
   await bed.pass(5);
-  bed.virtualIPs.catchUp();
+  bed.virtualIPs.release();
   await bed.pass(5);
   const wants = bed.worker.sent.filter((message) => message.kind === 'want');
   const epochs = wants.map(({ addresses }) => addresses[0]?.record.epoch);
@@ -93,8 +94,9 @@ for (const code of ['Unreachable', 'ServerError', 'TooManyRequests', 'Unauthoriz
   test(`a claim is tried again while the API answers ${code}`, async () => {
     const bed = await bedWith();
     let failures = 3;
-    bed.cluster.failure = (request) =>
-      isStatusPatch(request) && failures-- > 0 ? { code, when: 'before' } : undefined;
+    bed.api.before = (request) => {
+      if (isStatusPatch(request) && failures-- > 0) fail(code);
+    };
     bed.worker.claims(1);
     await bed.pass(2500);
     assert.equal(bed.worker.count('recorded'), 0);
@@ -110,12 +112,12 @@ for (const code of ['Unreachable', 'ServerError', 'TooManyRequests', 'Unauthoriz
 
 test('a claim whose answer was lost is found recorded, not refused', async () => {
   const bed = await bedWith();
-  bed.virtualIPs.isLagging = true;
+  bed.virtualIPs.hold();
   let isFirst = true;
-  bed.cluster.failure = (request) => {
+  bed.api.after = (request) => {
     const isLost = isStatusPatch(request) && isFirst;
     if (isLost) isFirst = false;
-    return isLost ? { code: 'Unreachable', when: 'after' } : undefined;
+    if (isLost) fail();
   };
   bed.worker.claims(1);
   await bed.pass(1500);
@@ -126,15 +128,16 @@ test('a claim whose answer was lost is found recorded, not refused', async () =>
 
 test('a claim that was withdrawn is not written any more', async () => {
   const bed = await bedWith();
-  bed.cluster.failure = (request) =>
-    isStatusPatch(request) ? { code: 'Unreachable', when: 'before' } : undefined;
+  bed.api.before = (request) => {
+    if (isStatusPatch(request)) fail();
+  };
   bed.worker.claims(1);
   await bed.pass(10);
   bed.worker.say(
     { kind: 'withdrawn', uid: UID, name: NAME, reason: 'TakenOver' },
     { kind: 'held', held: [] },
   );
-  bed.cluster.failure = () => undefined;
+  bed.api.recover();
   const before = bed.writes();
   await bed.pass(60_000);
   assert.equal(bed.writes(), before);
@@ -143,12 +146,12 @@ test('a claim that was withdrawn is not written any more', async () => {
 
 test('a claim for an object that is gone is refused', async () => {
   const bed = await bedWith();
-  bed.virtualIPs.isLagging = true;
-  bed.cluster.erase(VIRTUAL_IP, NAME);
+  bed.virtualIPs.hold();
+  bed.cluster.erase(VIRTUAL_IP, { name: NAME });
   bed.worker.claims(1);
   await bed.pass(1);
   assert.equal(bed.worker.count('refused'), 1, 'not refused while the watch does not know yet');
-  bed.virtualIPs.catchUp();
+  bed.virtualIPs.release();
   bed.worker.claims(2);
   await bed.pass(1);
   assert.deepEqual(bed.worker.last('refused'), { kind: 'refused', uid: UID, epoch: 2 });
@@ -159,7 +162,7 @@ test('at most 16 writes are in flight, and all are done in the end', async () =>
   const names = Array.from({ length: 40 }, (_, i) => `10.77.1.${i}`);
   for (const name of names) bed.cluster.put(VIRTUAL_IP, virtualIP({ name, uid: `uid-${name}` }));
   await bed.start();
-  bed.cluster.isHeld = true;
+  bed.api.isHeld = true;
   const held = names.map((name) => ({ uid: `uid-${name}`, name, epoch: 1, link: 'eth0' }));
   bed.worker.say(
     ...held.map(({ uid, name }) => ({ kind: 'claim', uid, name, epoch: 1, previous: 0 }) as const),
@@ -167,8 +170,7 @@ test('at most 16 writes are in flight, and all are done in the end', async () =>
   bed.worker.held(...held);
   await bed.pass(10);
   assert.equal(bed.writes(), 16);
-  bed.cluster.isHeld = false;
-  for (const go of bed.cluster.waiting.splice(0)) go();
+  bed.api.release();
   await bed.pass(10);
   assert.equal(bed.worker.count('recorded'), 40);
 });
@@ -198,8 +200,9 @@ async function pageOf(bed: AgentBed): Promise<string> {
 
 test('a re-plan without this node does not release an address whose claim is still being recorded', async () => {
   const bed = await bedWith();
-  bed.cluster.failure = (request) =>
-    isStatusPatch(request) ? { code: 'Unreachable', when: 'before' } : undefined;
+  bed.api.before = (request) => {
+    if (isStatusPatch(request)) fail();
+  };
   bed.worker.claims(1);
   await bed.pass(1);
   bed.cluster.put(VIRTUAL_IP, virtualIP({ candidates: ['node2'] }));

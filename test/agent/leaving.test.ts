@@ -31,7 +31,7 @@ test('leaving: claims stop, the Lease is released, the worker answers until anot
   await bed.pass(5000);
   assert.equal(isOver(), false);
   assert.equal(bed.worker.isStopped, false, 'silent before anybody took over');
-  bed.cluster.change(VIRTUAL_IP, NAME, (object) => {
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
     object.status = { holder: 'node2', epoch: 2 };
   });
   await bed.pass(10);
@@ -90,7 +90,7 @@ test('with nothing held it leaves at once, and says so in its Announcer', async 
   await bed.agent.stop();
   assert.equal(bed.lease.releases, 1);
   assert.equal(bed.worker.isStopped, true);
-  const announcer = bed.cluster.requests.filter(({ plural }) => plural === 'announcers');
+  const announcer = bed.api.requests.filter(({ plural }) => plural === 'announcers');
   assert.equal(announcer.at(-1)?.subresource, 'status');
   assert.deepEqual(bed.time.pending(), [], 'timers are left');
 });

@@ -33,7 +33,7 @@ test('a released or deleted Lease means dead at once', async () => {
   await bed.start({ others: ['node2', 'node3'] });
   bed.renew('node2', '');
   assert.deepEqual(alive(bed), ['node1', 'node3']);
-  bed.cluster.erase(LEASE, 'fairlead-agent-node3');
+  bed.cluster.erase(LEASE, { namespace: 'fairlead-system', name: 'fairlead-agent-node3' });
   assert.deepEqual(alive(bed), ['node1']);
 });
 
@@ -57,8 +57,8 @@ test('a Lease of an earlier life of this agent does not count as renewed', async
   bed.renew('node1');
   await bed.pass(20_000);
   bed.agent.start();
-  bed.leases.sync();
-  bed.virtualIPs.sync();
+  bed.leases.completeSync();
+  bed.virtualIPs.completeSync();
   bed.worker.say({ kind: 'ready' });
   await bed.pass(1);
   assert.match(bed.agent.notReady() ?? '', /Lease is not renewed/);
@@ -79,9 +79,9 @@ test('readiness names what is missing', async () => {
   assert.match(bed.agent.notReady() ?? '', /wire worker is starting/);
   bed.worker.say({ kind: 'ready' });
   assert.equal(bed.agent.notReady(), 'VirtualIPs: Syncing');
-  bed.virtualIPs.sync();
+  bed.virtualIPs.completeSync();
   assert.equal(bed.agent.notReady(), 'Leases: Syncing');
-  bed.leases.sync();
+  bed.leases.completeSync();
   assert.equal(bed.agent.notReady(), undefined);
   bed.virtualIPs.setState('Lost');
   assert.equal(bed.agent.notReady(), 'VirtualIPs: Lost');

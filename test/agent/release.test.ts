@@ -3,28 +3,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { fail } from '../fake/fake-kube-api.ts';
 import { AgentBed, NAME, UID, virtualIP } from './agent-bed.ts';
 
 const MINE = { holder: 'node1', epoch: 3, phase: 'Announced' };
 const DELETED = '2026-12-01T10:00:05Z';
 
 function finalizers(bed: AgentBed): unknown {
-  return (bed.cluster.stored(VIRTUAL_IP, NAME)?.metadata as { finalizers?: unknown } | undefined)?.finalizers;
+  return (bed.cluster.stored(VIRTUAL_IP, { name: NAME })?.metadata as { finalizers?: unknown } | undefined)
+    ?.finalizers;
 }
 
 function deleteIt(bed: AgentBed): void {
-  bed.cluster.change(VIRTUAL_IP, NAME, (object) => {
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
     (object.metadata as Record<string, unknown>).deletionTimestamp = DELETED;
   });
 }
 
-test('the finalizer goes only after the worker has fallen silent', async () => {
+/** An agent that holds an address whose VirtualIP was deleted a moment ago. */
+async function deletedWhileHeld(): Promise<AgentBed> {
   const bed = new AgentBed();
   bed.cluster.put(VIRTUAL_IP, virtualIP({ status: MINE }));
   await bed.start();
   bed.worker.held({ uid: UID, name: NAME, epoch: 3, link: 'eth0' });
   await bed.pass(10);
   deleteIt(bed);
+  return bed;
+}
+
+test('the finalizer goes only after the worker has fallen silent', async () => {
+  const bed = await deletedWhileHeld();
   await bed.pass(1000);
   assert.deepEqual(bed.worker.last('want')?.addresses, []);
   assert.deepEqual(finalizers(bed), ['example.com/other', 'fairlead.io/withdraw']);
@@ -61,22 +69,16 @@ test("another holder's finalizer is left alone", async () => {
 });
 
 test('a finalizer that has moved in its list is still found', async () => {
-  const bed = new AgentBed();
-  bed.virtualIPs.isLagging = false;
-  bed.cluster.put(VIRTUAL_IP, virtualIP({ status: MINE }));
-  await bed.start();
-  bed.worker.held({ uid: UID, name: NAME, epoch: 3, link: 'eth0' });
+  const bed = await deletedWhileHeld();
   await bed.pass(10);
-  deleteIt(bed);
-  await bed.pass(10);
-  bed.virtualIPs.isLagging = true;
-  bed.cluster.change(VIRTUAL_IP, NAME, (object) => {
+  bed.virtualIPs.hold();
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
     (object.metadata as { finalizers: string[] }).finalizers = ['fairlead.io/withdraw', 'z'];
   });
   bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' }, { kind: 'held', held: [] });
   await bed.pass(10);
   assert.deepEqual(finalizers(bed), ['fairlead.io/withdraw', 'z']);
-  bed.virtualIPs.catchUp();
+  bed.virtualIPs.release();
   await bed.pass(1500);
   assert.deepEqual(finalizers(bed), ['z']);
 });
@@ -84,12 +86,13 @@ test('a finalizer that has moved in its list is still found', async () => {
 test('a release is tried again until the API takes it, and the object goes with the last finalizer', async () => {
   const bed = new AgentBed();
   let failures = 2;
-  bed.cluster.failure = ({ verb }) =>
-    verb === 'patch' && failures-- > 0 ? { code: 'Unreachable', when: 'before' } : undefined;
+  bed.api.before = ({ verb }) => {
+    if (verb === 'patch' && failures-- > 0) fail();
+  };
   const object = virtualIP({ status: MINE, deletionTimestamp: DELETED });
   Object.assign((object as { metadata: object }).metadata, { finalizers: ['fairlead.io/withdraw'] });
   bed.cluster.put(VIRTUAL_IP, object);
   await bed.start();
   await bed.pass(2500);
-  assert.equal(bed.cluster.stored(VIRTUAL_IP, NAME), undefined);
+  assert.equal(bed.cluster.stored(VIRTUAL_IP, { name: NAME }), undefined);
 });

@@ -56,18 +56,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     rule: 'parameters',
-    file: 'test/fake/fake-cluster.ts',
-    message: '4 parameters',
-    reason: 'KubeApi.patch, as in src/kube/connection.ts',
-  },
-  {
-    rule: 'parameters',
-    file: 'test/agent/fake-cluster.ts',
-    message: '4 parameters',
-    reason: 'KubeApi.patch, as in src/kube/connection.ts',
-  },
-  {
-    rule: 'parameters',
     file: 'test/fake/fake-kube-api.ts',
     message: '4 parameters',
     reason: 'KubeApi.patch, as in src/kube/connection.ts',

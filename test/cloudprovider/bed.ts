@@ -8,24 +8,27 @@ import {
   DEFAULT_OPTIONS,
   SERVICE_FINALIZER,
 } from '../../src/cloudprovider/deps.ts';
-import type { KubeObject, ObjectChange } from '../../src/kube/api.ts';
-import { ApiError } from '../../src/kube/api-error.ts';
+import type { KubeObject, ObjectChange, ResourceKind } from '../../src/kube/api.ts';
 import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { translateLease, translateNode, translateService } from '../../src/kube/translate.ts';
 import type { ServiceView } from '../../src/plan/views.ts';
 import { formatProblems } from '../../src/resource/parsed.ts';
 import { parseVirtualIP, type VirtualIP, WITHDRAW_FINALIZER } from '../../src/resource/virtual-ip.ts';
-import { FakeApi, FakeCluster, FakeListWatch } from '../fake/fake-cluster.ts';
-import { FakeClock, FakeQueue } from '../fake/fake-queue.ts';
+import { seconds } from '../../src/time/duration.ts';
+import { FakeCluster } from '../fake/fake-cluster.ts';
+import { FakeKubeApi, fail } from '../fake/fake-kube-api.ts';
+import { FakeListWatch } from '../fake/fake-list-watch.ts';
 import { FakeEvents, FakeLog } from '../fake/fake-reports.ts';
+import { VirtualTime } from '../fake/virtual-time.ts';
+import { WatchedQueue } from '../fake/watched-queue.ts';
 
 export const NAMESPACE = 'fairlead-system';
 const LEASE_MS = 15_000;
 
 export interface Running {
   readonly controller: Controller;
-  readonly api: FakeApi;
-  readonly queue: FakeQueue;
+  readonly api: FakeKubeApi;
+  readonly queue: WatchedQueue;
   readonly watches: { readonly [K in keyof ControllerWatches]: FakeListWatch };
   readonly events: string[];
   readonly log: FakeLog;
@@ -33,7 +36,7 @@ export interface Running {
 
 export class Bed {
   readonly cluster = new FakeCluster();
-  readonly clock = new FakeClock();
+  readonly time = new VirtualTime();
   /** What must never happen and did. */
   readonly violations: string[] = [];
   /** Nodes whose agents have stopped. */
@@ -42,8 +45,8 @@ export class Bed {
   #renewals = 0;
 
   constructor() {
-    this.cluster.subscribe(VIRTUAL_IP, (change) => this.#watchVirtualIP(change));
-    this.cluster.subscribe(SERVICE, (change) => this.#watchService(change));
+    this.#guard(VIRTUAL_IP, (change) => this.#watchVirtualIP(change));
+    this.#guard(SERVICE, (change) => this.#watchService(change));
   }
 
   node(name: string, subnet: string | null = '10.77.0.11/24', labels: Record<string, string> = {}): void {
@@ -126,6 +129,11 @@ export class Bed {
     return running;
   }
 
+  /** A node's agent records itself as holder, whether a controller sees it or not. */
+  claim(name: string, holder: string): void {
+    this.#patchStatus('virtualips', name, { holder, epoch: 1, phase: 'Announced' });
+  }
+
   /** A controller that has not been started yet. */
   construct(changes: Partial<ControllerOptions> = {}): Running {
     const watch = (kind: typeof SERVICE) => new FakeListWatch(this.cluster, kind);
@@ -136,13 +144,13 @@ export class Bed {
       pools: watch(ADDRESS_POOL),
       virtualIPs: watch(VIRTUAL_IP),
     };
-    const api = new FakeApi(this.cluster);
-    const queue = new FakeQueue(this.clock);
+    const api = new FakeKubeApi(this.cluster);
+    const queue = new WatchedQueue(this.time);
     const events = new FakeEvents();
     const log = new FakeLog();
     const translate = { service: translateService, node: translateNode, lease: translateLease };
     const metrics = { reconciled: () => {}, allocations: () => {} };
-    const clocks = { clock: this.clock, wallClock: this.clock };
+    const clocks = { clock: this.time, wallClock: this.time };
     const controller = new Controller(
       { api, translate, watches, queue, events, log, metrics, ...clocks },
       { ...DEFAULT_OPTIONS, ...changes },
@@ -155,11 +163,8 @@ export class Bed {
   /** Like SIGKILL: it sees and reaches nothing any more. */
   kill(running: Running): void {
     for (const watch of Object.values(running.watches)) watch.stop();
-    const gone = () => {
-      throw new ApiError('the process is gone', { code: 'Unreachable', status: 0 });
-    };
-    running.api.before = gone;
-    running.api.after = gone;
+    running.api.before = () => fail();
+    running.api.after = () => fail();
   }
 
   /** Lets controllers and agents work until neither has anything left to do. */
@@ -175,12 +180,11 @@ export class Bed {
   /** Moves the clock on in small steps, renewing the Leases of agents that run. */
   async pass(milliseconds: number): Promise<void> {
     for (let passed = 0; passed < milliseconds; passed += 1000) {
-      this.clock.advance(1000);
+      await this.time.advance(seconds(1));
       for (const key of this.cluster.objects(LEASE).keys()) {
         const node = key.replace(`${NAMESPACE}/fairlead-agent-`, '');
         if (!this.silent.has(node)) this.lease(node);
       }
-      for (const { queue } of this.#everyone) queue.wake();
       await this.settle();
     }
   }
@@ -218,6 +222,12 @@ export class Bed {
     this.cluster.patch(kind, { name }, { patch: { type: 'merge', body: { status } }, subresource: 'status' });
   }
 
+  #guard(kind: ResourceKind, handler: (change: ObjectChange<KubeObject>) => void): void {
+    const watch = new FakeListWatch(this.cluster, kind);
+    watch.onChange(handler);
+    watch.start();
+  }
+
   #watchVirtualIP(change: ObjectChange<KubeObject>): void {
     if (change.kind !== 'added') return;
     for (const { namespace, name, uid } of read(change.object).services) {
@@ -245,7 +255,7 @@ export class Bed {
   }
 
   #renewTime(): string {
-    return `${this.clock.timestamp().slice(0, -5)}.${String(this.#renewals).padStart(6, '0')}Z`;
+    return `${this.time.timestamp().slice(0, -8)}.${String(this.#renewals).padStart(6, '0')}Z`;
   }
 }
 

@@ -48,7 +48,7 @@ test('a VirtualIP of a Service that we do not see yet is not swept', async () =>
   const { watches, queue, api } = await bed.start();
   let removals = 0;
   api.before = ({ verb }) => {
-    if (verb === 'remove') removals++;
+    if (verb === 'delete') removals++;
   };
   watches.services.hold();
   // Another controller made both.
@@ -78,12 +78,7 @@ test('a VirtualIP that changed unseen is deleted as it is now', async () => {
   bed.createService('shop');
   await queue.idle();
   watches.virtualIPs.hold();
-  const body = { status: { holder: 'n1', epoch: 1, phase: 'Announced' } };
-  bed.cluster.patch(
-    VIRTUAL_IP,
-    { name: '10.77.0.50' },
-    { patch: { type: 'merge', body }, subresource: 'status' },
-  );
+  bed.claim('10.77.0.50', 'n1');
   bed.deleteService('shop');
   await queue.idle();
   assert.equal(bed.virtualIPs()[0]?.isDeleting, true);
@@ -102,12 +97,7 @@ test('an address that was claimed unseen is not let go behind the back of its ho
     if (verb !== 'patch' || plural !== 'virtualips' || bed.virtualIPs()[0]?.record.holder !== undefined)
       return;
     watches.virtualIPs.hold();
-    const body = { status: { holder: 'n1', epoch: 1, phase: 'Announced' } };
-    bed.cluster.patch(
-      VIRTUAL_IP,
-      { name: '10.77.0.50' },
-      { patch: { type: 'merge', body }, subresource: 'status' },
-    );
+    bed.claim('10.77.0.50', 'n1');
   };
   bed.deleteService('shop');
   await queue.idle();

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { Mirror } from '../../src/cloudprovider/mirror.ts';
 import type { KubeObject } from '../../src/kube/api.ts';
 import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
-import { FakeCluster, FakeListWatch } from '../fake/fake-cluster.ts';
+import { FakeCluster } from '../fake/fake-cluster.ts';
+import { FakeListWatch } from '../fake/fake-list-watch.ts';
 
 const ref = { name: '10.0.0.1' };
 const spec = { address: '10.0.0.1', family: 'IPv4' };

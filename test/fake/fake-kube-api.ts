@@ -1,7 +1,8 @@
-// KubeApi in memory over the fake store, for tests in virtual time: requests are carried out at once, fail on demand, or
-// wait until they are released.
+// KubeApi in memory, for tests in virtual time: one client of a fake cluster. Its requests are carried out a turn later,
+// fail on demand, or wait until they are released.
 
 import type {
+  ApiErrorCode,
   KubeApi,
   KubeObject,
   ObjectRef,
@@ -10,38 +11,45 @@ import type {
   Preconditions,
   ResourceKind,
 } from '../../src/kube/api.ts';
-import { ApiError, codeOf } from '../../src/kube/api-error.ts';
-import type { BoundedApi } from '../../src/kube/connection.ts';
-import { collectionPath, objectPath } from '../../src/kube/resource-path.ts';
+import { ApiError } from '../../src/kube/api-error.ts';
+import type { BoundedApi, CollectionScope } from '../../src/kube/connection.ts';
 import type { Duration } from '../../src/time/duration.ts';
-import { FakeKubeStore, type StoreRequest } from './fake-kube-store.ts';
+import { FakeCluster } from './fake-cluster.ts';
+import { placeOf, type StoreAnswer } from './fake-kube-store.ts';
+import {
+  creating,
+  deleting,
+  type FakeRequest,
+  getting,
+  listing,
+  patching,
+  resultOf,
+  updating,
+} from './fake-requests.ts';
 
-const PATCH_TYPES: Readonly<Record<Patch['type'], string>> = {
-  json: 'application/json-patch+json',
-  merge: 'application/merge-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-  apply: 'application/apply-patch+yaml',
-};
+type Hook = (request: FakeRequest) => void | Promise<void>;
 
-/** `before`: the request is not carried out. `after`: it is, and the answer is lost. */
-export type FakeFailure = { readonly when: 'before' | 'after'; readonly error: ApiError };
+/** For hooks: throws what a client gets. */
+export function fail(code: ApiErrorCode = 'Unreachable'): never {
+  throw new ApiError('made to fail', { code, status: 0 });
+}
 
-export const unreachableError = (): ApiError =>
-  new ApiError('made to fail', { code: 'Unreachable', status: 0 });
+const undisturbed = (): void => {};
 
 export class FakeKubeApi implements KubeApi, BoundedApi {
-  readonly store: FakeKubeStore;
-  /** `METHOD path` of every request. */
-  readonly requests: string[] = [];
+  readonly cluster: FakeCluster;
+  readonly requests: FakeRequest[] = [];
   readonly limits: Duration[] = [];
-  /** What goes wrong with a request. */
-  failure: (request: StoreRequest) => FakeFailure | undefined = () => undefined;
-  /** While true, requests wait in `held`. */
+  /** What it throws is what the client gets, and the request is not carried out. */
+  before: Hook = undisturbed;
+  /** The request was carried out or refused; what this throws is what the client gets instead of the answer. */
+  after: Hook = undisturbed;
+  /** While true, requests wait until `release`. */
   isHeld = false;
-  readonly held: (() => void)[] = [];
+  readonly #held: (() => void)[] = [];
 
-  constructor(store = new FakeKubeStore()) {
-    this.store = store;
+  constructor(cluster = new FakeCluster()) {
+    this.cluster = cluster;
   }
 
   within(limit: Duration): KubeApi {
@@ -50,58 +58,69 @@ export class FakeKubeApi implements KubeApi, BoundedApi {
   }
 
   get<T extends KubeObject>(kind: ResourceKind, ref: ObjectRef): Promise<T> {
-    return this.#serve({ method: 'GET', path: objectPath(kind, ref) });
+    return this.#serve(getting(kind, ref));
   }
 
-  async list<T extends KubeObject>(
+  list<T extends KubeObject>(
     kind: ResourceKind,
-    options: { readonly namespace?: string } = {},
+    { namespace, labelSelector }: CollectionScope = {},
   ): Promise<readonly T[]> {
-    const place = {
-      collection: kind.plural,
-      namespace: options.namespace,
-      name: undefined,
-      subresource: undefined,
-    };
-    return structuredClone(this.store.objects(place)) as unknown as readonly T[];
+    const request = listing(kind, namespace);
+    const read = () => this.cluster.store.objects(placeOf(request.path), labelSelector);
+    return this.#serve(request, () => ({ status: 200, body: read() }));
   }
 
-  create<T extends KubeObject>(kind: ResourceKind, namespace: string | undefined, body: unknown): Promise<T> {
-    return this.#serve({ method: 'POST', path: collectionPath(kind, namespace), body });
+  create<T extends KubeObject>(
+    kind: ResourceKind,
+    namespace: string | undefined,
+    object: unknown,
+  ): Promise<T> {
+    return this.#serve(creating(kind, namespace, object));
   }
 
-  update<T extends KubeObject>(kind: ResourceKind, ref: ObjectRef, body: unknown): Promise<T> {
-    return this.#serve({ method: 'PUT', path: objectPath(kind, ref), body });
+  update<T extends KubeObject>(kind: ResourceKind, ref: ObjectRef, object: unknown): Promise<T> {
+    return this.#serve(updating(kind, ref, object));
   }
 
   patch<T extends KubeObject>(
     kind: ResourceKind,
     ref: ObjectRef,
-    ...[patch, options = {}]: [patch: Patch, options?: PatchOptions]
+    ...[patch, options]: [patch: Patch, options?: PatchOptions]
   ): Promise<T> {
-    const path = objectPath(kind, ref) + (options.subresource === undefined ? '' : `/${options.subresource}`);
-    const body = patch.type === 'json' ? patch.operations : patch.body;
-    return this.#serve({ method: 'PATCH', path, body, contentType: PATCH_TYPES[patch.type] });
+    return this.#serve(patching(kind, ref, { patch, ...options }));
   }
 
-  async remove(kind: ResourceKind, ref: ObjectRef, preconditions: Preconditions = {}): Promise<void> {
-    await this.#serve({ method: 'DELETE', path: objectPath(kind, ref), body: { preconditions } });
+  remove(kind: ResourceKind, ref: ObjectRef, preconditions: Preconditions = {}): Promise<void> {
+    return this.#serve(deleting(kind, ref, preconditions));
   }
 
-  /** Lets the requests that wait be carried out. */
+  /** Nothing fails any more. */
+  recover(): void {
+    this.before = undisturbed;
+    this.after = undisturbed;
+  }
+
+  /** Lets the requests that wait be carried out, and holds no more. */
   release(): void {
-    for (const go of this.held.splice(0)) go();
+    this.isHeld = false;
+    for (const go of this.#held.splice(0)) go();
   }
 
-  async #serve<T>(request: StoreRequest): Promise<T> {
-    this.requests.push(`${request.method} ${request.path}`);
-    if (this.isHeld) await new Promise<void>((resolve) => this.held.push(resolve));
-    const failure = this.failure(request);
-    if (failure?.when === 'before') throw failure.error;
-    const { status, body } = this.store.handle(structuredClone(request));
-    if (failure !== undefined) throw failure.error;
-    if (status < 300) return structuredClone(body) as T;
-    const { reason, message } = body as { readonly reason: string; readonly message: string };
-    throw new ApiError(message, { code: codeOf(status, reason), status, reason });
+  async #serve<T>(
+    request: FakeRequest,
+    carryOut = (): StoreAnswer => this.cluster.store.handle(structuredClone(request)),
+  ): Promise<T> {
+    const sent = structuredClone(request);
+    this.requests.push(sent);
+    // A request takes a while, in which other work goes on.
+    await Promise.resolve();
+    if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
+    await this.before(sent);
+    const answer = carryOut();
+    const isWrite = request.method !== 'GET';
+    if (isWrite && answer.status < 300)
+      this.cluster.writes.push(`${request.verb} ${request.plural}/${request.name}`);
+    await this.after(sent);
+    return resultOf<T>(request, answer);
   }
 }

@@ -1,5 +1,5 @@
-// JSON Patch (RFC 6902), merge patch (RFC 7396) and what we use of strategic merge patch: conditions by type, finalizers
-// as a set. As the API server reads them.
+// JSON Patch (RFC 6902), merge patch (RFC 7396) and what we use of strategic merge patch: conditions by type (with
+// `$patch: delete`), finalizers as a set. As the API server reads them.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { JsonPatchOperation } from '../../src/kube/api.ts';
@@ -64,7 +64,8 @@ function mergeList(target: unknown, patch: unknown, key: string): unknown {
   const merged = new Map(asList(target).map((item) => [(item as Json)[key], item]));
   for (const item of asList(patch)) {
     const id = (item as Json)[key];
-    merged.set(id, mergePatch(merged.get(id), item, true));
+    if ((item as Json).$patch === 'delete') merged.delete(id);
+    else merged.set(id, mergePatch(merged.get(id), item, true));
   }
   return [...merged.values()];
 }

@@ -3,14 +3,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import {
-  FakeKubeStore,
-  failure,
-  type Place,
-  placeOf,
-  type StoreAnswer,
-  type StoredObject,
-} from './fake-kube-store.ts';
+import { FakeKubeStore, failure, type Place, placeOf, type StoreAnswer } from './fake-kube-store.ts';
 
 export type Verb = 'list' | 'watch' | 'other';
 
@@ -186,7 +179,7 @@ export class FakeKubeServer {
       .split('@')
       .filter(Boolean)
       .map(Number);
-    const all = this.store.objects(place).filter((object) => isSelected(object, query.get('labelSelector')));
+    const all = this.store.objects(place, query.get('labelSelector') ?? '');
     const to = from + Number(query.get('limit') ?? all.length);
     const metadata = {
       resourceVersion: String(version),
@@ -214,12 +207,6 @@ export class FakeKubeServer {
     this.acceptedWatches += 1;
     response.on('close', end);
   }
-}
-
-function isSelected({ metadata }: StoredObject, selector: string | null): boolean {
-  const labels = (metadata.labels ?? {}) as Readonly<Record<string, string>>;
-  const terms = selector === null ? [] : selector.split(',');
-  return terms.every((term) => labels[term.split('=')[0] ?? ''] === term.split('=')[1]);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

@@ -1,13 +1,14 @@
 // The state behind the fake API server: objects with uid and resourceVersion, optimistic concurrency, finalizers, status
 // apart from spec, and the history that watches are resumed from. One request in, one answer out, no transport.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { JsonPatchOperation } from '../../src/kube/api.ts';
 import { mergePatch, patchJson } from './fake-kube-patches.ts';
 
 export type Json = { [key: string]: unknown };
 
 export interface StoredObject extends Json {
-  metadata: Json & { name: string; uid: string; resourceVersion: string };
+  metadata: Json & { name: string; uid: string; resourceVersion: string; generation?: number };
 }
 
 export interface StoreRequest {
@@ -32,6 +33,8 @@ export interface StoreEvent {
 
 /** What an object's path says. */
 export interface Place {
+  /** '' for the core group. */
+  readonly group: string;
   readonly collection: string;
   readonly namespace: string | undefined;
   readonly name: string | undefined;
@@ -69,9 +72,26 @@ export class FakeKubeStore {
     );
   }
 
-  objects({ collection, namespace }: Place): readonly StoredObject[] {
+  objects({ collection, namespace }: Place, labelSelector?: string): readonly StoredObject[] {
     const prefix = `${collection}|${namespace === undefined ? '' : `${namespace}|`}`;
-    return [...this.#objects].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object);
+    const all = [...this.#objects].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object);
+    return all.filter((object) => isSelected(object, labelSelector));
+  }
+
+  /** Stores an object as it is, whatever the rules for requests say: how it came to be is not told. */
+  put(place: Place, given: Json): StoredObject {
+    const key = keyOf(place);
+    const before = this.#objects.get(key);
+    const object = structuredClone(given) as StoredObject;
+    object.metadata = { ...this.#identity(place), ...object.metadata };
+    return this.#store(key, before === undefined ? 'ADDED' : 'MODIFIED', object);
+  }
+
+  /** Removes an object, whatever its finalizers say. */
+  erase(place: Place): void {
+    const object = this.#objects.get(keyOf(place));
+    if (object === undefined) throw new Error(`erase ${keyOf(place)}: not there`);
+    this.#remove(keyOf(place), structuredClone(object));
   }
 
   /** Forgets the history: a watch from before now can not be resumed. */
@@ -97,6 +117,11 @@ export class FakeKubeStore {
     if (request.method === 'DELETE') return this.#delete(place, object, request.body as Json);
     const changed = changedBy(request, object);
     if (changed === undefined) return failure(422, 'Invalid', 'the server rejected our request');
+    const { uid = object.metadata.uid } = changed.metadata;
+    if (uid !== object.metadata.uid)
+      return request.method === 'PUT'
+        ? failure(409, 'Conflict', 'Precondition failed: UID in precondition')
+        : failure(422, 'Invalid', 'metadata.uid: field is immutable');
     return this.#replace(place, object, changed);
   }
 
@@ -106,12 +131,18 @@ export class FakeKubeStore {
     if (this.#objects.has(key))
       return failure(409, 'AlreadyExists', `${place.collection} "${name}" already exists`);
     const object = structuredClone(given) as StoredObject;
-    Object.assign(object.metadata, {
-      ...(place.namespace === undefined ? {} : { namespace: place.namespace }),
-      uid: `uid-${++this.#uid}`,
-      creationTimestamp: '2026-01-01T00:00:00Z',
-    });
+    // Written through its own path only.
+    delete object.status;
+    Object.assign(object.metadata, this.#identity(place), object.spec === undefined ? {} : { generation: 1 });
     return { status: 201, body: this.#store(key, 'ADDED', object) };
+  }
+
+  #identity({ namespace }: Place): Json {
+    return {
+      ...(namespace === undefined ? {} : { namespace }),
+      uid: `uid-${++this.#uid}`,
+      creationTimestamp: timestamp(this.#version),
+    };
   }
 
   #replace(place: Place, before: StoredObject, changed: StoredObject): StoreAnswer {
@@ -123,20 +154,14 @@ export class FakeKubeStore {
         `the object has been modified; want ${before.metadata.resourceVersion}`,
       );
     }
-    const { uid, creationTimestamp, deletionTimestamp } = before.metadata;
-    const after = structuredClone(changed);
-    Object.assign(after.metadata, {
-      uid,
-      creationTimestamp,
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-    });
-    // Spec and status are written through paths of their own.
-    if (place.subresource === 'status') copyField('spec', before, after);
-    else if (before.status !== undefined) copyField('status', before, after);
+    const after = written(place, before, changed);
     const key = keyOf(place);
-    const isReleased = deletionTimestamp !== undefined && !hasFinalizers(after);
-    if (!isReleased) return { status: 200, body: this.#store(key, 'MODIFIED', after) };
-    return { status: 200, body: this.#remove(key, after) };
+    const isReleased = after.metadata.deletionTimestamp !== undefined && !hasFinalizers(after);
+    if (isReleased) return { status: 200, body: this.#remove(key, after) };
+    // A write that changes nothing is none.
+    if (isDeepStrictEqual(before, after)) return { status: 200, body: before };
+    if (!isDeepStrictEqual(before.spec, after.spec)) raiseGeneration(after);
+    return { status: 200, body: this.#store(key, 'MODIFIED', after) };
   }
 
   #delete(place: Place, object: StoredObject, options: Json | undefined): StoreAnswer {
@@ -149,8 +174,10 @@ export class FakeKubeStore {
       return failure(409, 'Conflict', 'the precondition does not match');
     const key = keyOf(place);
     if (!hasFinalizers(object)) return { status: 200, body: this.#remove(key, structuredClone(object)) };
+    if (metadata.deletionTimestamp !== undefined) return { status: 200, body: object };
     const marked = structuredClone(object);
-    marked.metadata.deletionTimestamp ??= '2026-01-01T00:01:00Z';
+    marked.metadata.deletionTimestamp = timestamp(this.#version);
+    raiseGeneration(marked);
     return { status: 200, body: this.#store(key, 'MODIFIED', marked) };
   }
 
@@ -183,7 +210,8 @@ export function placeOf(path: string): Place {
   // `namespaces/ns` alone is the Namespace itself.
   const isScoped = rest[0] === 'namespaces' && rest.length > 2;
   const [collection = '', name, subresource] = isScoped ? rest.slice(2) : rest;
-  return { collection, namespace: isScoped ? rest[1] : undefined, name, subresource };
+  const group = parts[0] === 'api' ? '' : (parts[1] ?? '');
+  return { group, collection, namespace: isScoped ? rest[1] : undefined, name, subresource };
 }
 
 const keyOf = ({ collection, namespace, name }: Place): string =>
@@ -200,6 +228,42 @@ function changedBy(
   }
   const isStrategic = contentType === 'application/strategic-merge-patch+json';
   return mergePatch(object, body, isStrategic) as StoredObject;
+}
+
+/** What of a changed object is written: spec and status have paths of their own, and the server its own fields. */
+function written({ group, subresource }: Place, before: StoredObject, changed: StoredObject): StoredObject {
+  const after = structuredClone(changed);
+  if (subresource !== 'status') copyField('status', before, after);
+  // Of a custom resource the status path writes nothing else; a Service's takes finalizers as well.
+  else if (group === 'fairlead.io')
+    return { ...structuredClone(before), ...('status' in after ? { status: after.status } : {}) };
+  else copyField('spec', before, after);
+  for (const field of OF_THE_SERVER) copyField(field, before.metadata, after.metadata);
+  return after;
+}
+
+const OF_THE_SERVER = [
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+] as const;
+
+/** Not every built-in kind counts generations; nothing of ours relies on that one does not. */
+function raiseGeneration({ metadata }: StoredObject): void {
+  if (metadata.generation !== undefined) metadata.generation += 1;
+}
+
+/** A second per change, so that creation times tell the order. */
+const timestamp = (version: number): string =>
+  new Date(Date.UTC(2026, 0, 1) + version * 1000).toISOString().replace('.000Z', 'Z');
+
+/** Equality terms only, the ones we use. */
+function isSelected({ metadata }: StoredObject, selector = ''): boolean {
+  const labels = (metadata.labels ?? {}) as Readonly<Record<string, string>>;
+  const terms = selector.split(',').filter(Boolean);
+  return terms.every((term) => labels[term.split('=')[0] ?? ''] === term.split('=')[1]);
 }
 
 function copyField(field: string, from: Json, to: Json): void {

@@ -26,6 +26,11 @@ export class FakeLog implements Log {
   fatal = (message: string, values: LogValues = {}): void => this.#add('fatal', message, values);
   child = (): Log => this;
 
+  /** Messages of one level. */
+  at(level: string): readonly string[] {
+    return this.lines.filter((line) => line.level === level).map(({ message }) => message);
+  }
+
   #add(level: string, message: string, values: LogValues): void {
     this.lines.push({ level, message, values });
   }

@@ -8,7 +8,7 @@ import type { Credentials } from '../../src/kube/credentials.ts';
 import { SERVICE } from '../../src/kube/kinds.ts';
 import { seconds } from '../../src/time/duration.ts';
 import { FakeKubeServer } from '../fake/fake-kube-server.ts';
-import { EagerTime } from './eager-time.ts';
+import { VirtualTime } from '../fake/virtual-time.ts';
 import { until } from './watch-bed.ts';
 
 const LIMIT = { timeout: 10_000 };
@@ -170,7 +170,7 @@ test('TLS with a server that has none is Unreachable', LIMIT, async (t) => {
 });
 
 test('after an answer that did not come in time, idle sockets are not trusted either', LIMIT, async (t) => {
-  const time = new EagerTime();
+  const time = new VirtualTime();
   const { server, connection } = await open(t, () => ({}), { time });
   await Promise.all([connection.get(SERVICE, REF), connection.get(SERVICE, REF)]);
   assert.equal(server.connections, 2);
@@ -188,7 +188,7 @@ test('after an answer that did not come in time, idle sockets are not trusted ei
 });
 
 test('where it is a watch, the limit is for its answer to begin', LIMIT, async (t) => {
-  const time = new EagerTime();
+  const time = new VirtualTime();
   const { server, connection } = await open(t, () => ({}), { time });
   const query = { resourceVersion: String(server.store.version), timeoutSeconds: 300, signal: t.signal };
   const events = await connection.watch(SERVICE, query);

@@ -1,8 +1,9 @@
-// The contract against the fake server: what the other tests of kube/ lean on behaves as the real one does.
+// The contract against the fakes: what the other tests of kube/ lean on behaves as the real one does.
 
 import { createConnection } from '../../src/kube/connection.ts';
+import { FakeKubeApi } from '../fake/fake-kube-api.ts';
 import { FakeKubeServer } from '../fake/fake-kube-server.ts';
-import { testKubeContract } from './contract.ts';
+import { testApiContract, testKubeContract } from './contract.ts';
 
 testKubeContract('the fake API server', async () => {
   const server = new FakeKubeServer();
@@ -16,5 +17,11 @@ testKubeContract('the fake API server', async () => {
     await connection.close();
     await server.close();
   };
-  return { connection, prefix: 'contract', close };
+  return { api: connection, prefix: 'contract', close };
 });
+
+testApiContract('the API in memory', async () => ({
+  api: new FakeKubeApi(),
+  prefix: 'contract',
+  close: () => Promise.resolve(),
+}));

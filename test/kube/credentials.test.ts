@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { CredentialsError, inClusterCredentials, kubeconfigCredentials } from '../../src/kube/credentials.ts';
 import { pluginCredentials } from '../../src/kube/credentials-plugin.ts';
 import { seconds } from '../../src/time/duration.ts';
-import { EagerTime } from './eager-time.ts';
+import { VirtualTime } from '../fake/virtual-time.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -60,15 +60,15 @@ test('a token file is read anew after a minute, and at once when the token was r
   writeFileSync(join(path, 'ca.crt'), PEM);
   const write = (token: string): void => writeFileSync(join(path, 'token'), token);
   write('one');
-  const time = new EagerTime();
+  const time = new VirtualTime();
   const { headers } = inClusterCredentials(
     { KUBERNETES_SERVICE_HOST: '10.96.0.1' },
     { directory: path, time },
   );
   write('two');
-  time.advance(seconds(59));
+  time.skip(seconds(59));
   assert.deepEqual(await headers(false), { authorization: 'Bearer one' });
-  time.advance(seconds(1));
+  time.skip(seconds(1));
   assert.deepEqual(await headers(false), { authorization: 'Bearer two' });
   write('three');
   assert.deepEqual(await headers(true), { authorization: 'Bearer three' });

@@ -5,8 +5,9 @@ import { test } from 'node:test';
 import type { EventRecorder, EventTarget } from '../../src/kube/api.ts';
 import { createEventRecorder } from '../../src/kube/events.ts';
 import { type Duration, milliseconds, minutes } from '../../src/time/duration.ts';
-import { VirtualTime } from '../agent/virtual-time.ts';
-import { FakeKubeApi, unreachableError } from '../fake/fake-kube-api.ts';
+import { FakeKubeApi, fail } from '../fake/fake-kube-api.ts';
+import { placeOf } from '../fake/fake-kube-store.ts';
+import { VirtualTime } from '../fake/virtual-time.ts';
 
 const SHOP: EventTarget = { kind: 'Service', apiVersion: 'v1', namespace: 'web', name: 'shop', uid: 'u1' };
 const POOL: EventTarget = {
@@ -34,7 +35,7 @@ interface StoredEvent {
   readonly count: number;
 }
 
-const ALL = { collection: 'events', namespace: undefined, name: undefined, subresource: undefined };
+const ALL = placeOf('/api/v1/events');
 
 function open(delay?: Duration): Bed {
   const api = new FakeKubeApi();
@@ -50,7 +51,7 @@ function open(delay?: Duration): Bed {
     ...(delay === undefined ? {} : { delay }),
   });
   const stored = () =>
-    (api.store.objects(ALL) as unknown as readonly StoredEvent[]).map(
+    (api.cluster.store.objects(ALL) as unknown as readonly StoredEvent[]).map(
       ({ metadata, involvedObject, type, reason, count, message }) =>
         `${metadata.namespace}/${involvedObject.name} ${type} ${reason} x${count}: ${message}`,
     );
@@ -68,14 +69,14 @@ test('the same event raises a count; another message is another event', async ()
     'web/shop Warning SyncLoadBalancerFailed x2: pool full',
     'web/shop Warning SyncLoadBalancerFailed x1: no pool',
   ]);
-  assert.equal(api.requests.filter((request) => request.startsWith('PATCH')).length, 1);
+  assert.equal(api.requests.filter(({ verb }) => verb === 'patch').length, 1);
 });
 
 test('times are whole seconds, and source and reporter are set', async () => {
   const { events, api } = open();
   events.record(SHOP, 'Normal', 'EnsuredLoadBalancer', 'done');
   await events.flush();
-  const [event] = api.store.objects(ALL);
+  const [event] = api.cluster.store.objects(ALL);
   assert.match(String(event?.firstTimestamp), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   assert.deepEqual(event?.source, { component: 'fairlead-controller' });
   assert.equal(event?.reportingComponent, 'fairlead-controller');
@@ -93,8 +94,11 @@ test('an event that has expired meanwhile is made again, with its count', async 
   const { events, api, stored } = open();
   events.record(SHOP, 'Normal', 'A', 'm');
   await events.flush();
-  const [event] = api.store.objects(ALL);
-  api.store.handle({ method: 'DELETE', path: `/api/v1/namespaces/web/events/${event?.metadata.name}` });
+  const [event] = api.cluster.store.objects(ALL);
+  api.cluster.store.handle({
+    method: 'DELETE',
+    path: `/api/v1/namespaces/web/events/${event?.metadata.name}`,
+  });
   events.record(SHOP, 'Normal', 'A', 'm');
   await events.flush();
   assert.deepEqual(stored(), ['web/shop Normal A x2: m']);
@@ -105,11 +109,11 @@ test('an object has 25 events, then one in five minutes; others have theirs', as
   for (let i = 0; i < 40; i++) events.record(SHOP, 'Normal', 'A', `message ${i}`);
   events.record(POOL, 'Normal', 'A', 'm');
   await events.flush();
-  assert.equal(api.store.objects(ALL).length, 26);
+  assert.equal(api.cluster.store.objects(ALL).length, 26);
   await time.advance(minutes(10));
   for (let i = 0; i < 40; i++) events.record(SHOP, 'Normal', 'B', `message ${i}`);
   await events.flush();
-  assert.equal(api.store.objects(ALL).length, 28);
+  assert.equal(api.cluster.store.objects(ALL).length, 28);
 });
 
 test('counts that rise while a write is under way go out with one more write', async () => {
@@ -126,11 +130,11 @@ test('counts that rise while a write is under way go out with one more write', a
 
 test('what can not be written is reported, and recording goes on', async () => {
   const { events, api, problems, stored } = open();
-  api.failure = () => ({ when: 'before', error: unreachableError() });
+  api.before = () => fail();
   events.record(SHOP, 'Normal', 'A', 'm');
   await events.flush();
   assert.deepEqual(problems, ['made to fail']);
-  api.failure = () => undefined;
+  api.recover();
   events.record(SHOP, 'Normal', 'A', 'm');
   await events.flush();
   assert.deepEqual(stored(), ['web/shop Normal A x2: m']);
@@ -145,14 +149,14 @@ test('an API that does not answer holds up four writes and a thousand events, no
   api.isHeld = false;
   api.release();
   await events.flush();
-  assert.equal(api.store.objects(ALL).length, 1004);
+  assert.equal(api.cluster.store.objects(ALL).length, 1004);
 });
 
 test('a message is cut at 1,024 characters', async () => {
   const { events, api } = open();
   events.record(SHOP, 'Normal', 'A', 'x'.repeat(5000));
   await events.flush();
-  assert.equal(String(api.store.objects(ALL)[0]?.message).length, 1024);
+  assert.equal(String(api.cluster.store.objects(ALL)[0]?.message).length, 1024);
 });
 
 test('with a delay nothing is written before it has passed, and then all of it', async () => {

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { electLeader, type LeaderElector } from '../../src/kube/leader-election.ts';
 import { seconds } from '../../src/time/duration.ts';
-import { settle, VirtualTime } from '../agent/virtual-time.ts';
-import { FakeKubeApi, unreachableError } from '../fake/fake-kube-api.ts';
-import { FakeKubeStore } from '../fake/fake-kube-store.ts';
+import { FakeCluster } from '../fake/fake-cluster.ts';
+import { FakeKubeApi, fail } from '../fake/fake-kube-api.ts';
+import { settle, VirtualTime } from '../fake/virtual-time.ts';
 
 const PATH = '/apis/coordination.k8s.io/v1/namespaces/fairlead-system/leases/fairlead-controller';
 
@@ -18,14 +18,14 @@ interface Candidate {
 
 class Bed {
   readonly time = new VirtualTime();
-  readonly store = new FakeKubeStore();
+  readonly cluster = new FakeCluster();
   readonly log: string[] = [];
   readonly problems: string[] = [];
   readonly #start = this.time.now();
   readonly candidates: readonly [Candidate, Candidate] = [this.#candidate('a'), this.#candidate('b')];
 
   #candidate(holder: string): Candidate {
-    const api = new FakeKubeApi(this.store);
+    const api = new FakeKubeApi(this.cluster);
     const note = (what: string): number =>
       this.log.push(`${(this.time.now() - this.#start) / 1000} ${holder} ${what}`);
     const elector = electLeader(api, {
@@ -49,7 +49,7 @@ class Bed {
   }
 
   holder(): unknown {
-    const { body } = this.store.handle({ method: 'GET', path: PATH });
+    const { body } = this.cluster.store.handle({ method: 'GET', path: PATH });
     return (body as { spec: { holderIdentity: string } }).spec.holderIdentity;
   }
 }
@@ -65,8 +65,6 @@ async function opened(): Promise<Bed> {
   return bed;
 }
 
-const down = { when: 'before', error: unreachableError() } as const;
-
 test('one leads, and goes on leading', async () => {
   const bed = await opened();
   await bed.time.advance(seconds(120));
@@ -77,11 +75,11 @@ test('one leads, and goes on leading', async () => {
 test('a leader that is cut off stops after 10 s, the other leads after 15 s', async () => {
   const bed = await opened();
   const [a, b] = bed.candidates;
-  a.api.failure = () => down;
+  a.api.before = () => fail();
   await bed.time.advance(seconds(60));
   assert.deepEqual(bed.log.slice(2, 4), ['10 a stopped', '15 b leads']);
   assert.equal(b.elector.isLeader(), true);
-  a.api.failure = () => undefined;
+  a.api.recover();
   await bed.time.advance(seconds(60));
   assert.deepEqual(bed.log.slice(4), ['65 a saw b']);
 });
@@ -117,9 +115,9 @@ test('an answer that comes after the deadline that it extends makes nobody leade
 test('one failed renewal is made good within the deadline', async () => {
   const bed = await opened();
   const [a] = bed.candidates;
-  a.api.failure = () => down;
+  a.api.before = () => fail();
   await bed.time.advance(seconds(8));
-  a.api.failure = () => undefined;
+  a.api.recover();
   await bed.time.advance(seconds(60));
   assert.deepEqual(bed.log, ['0 a leads', '0 b saw a']);
 });
@@ -147,7 +145,12 @@ test('a candidate that stops leaves the leader alone', async () => {
 test('a leader whose Lease was taken by hand stops at its next renewal', async () => {
   const bed = await opened();
   const body = { spec: { holderIdentity: 'b' } };
-  bed.store.handle({ method: 'PATCH', path: PATH, contentType: 'application/merge-patch+json', body });
+  bed.cluster.store.handle({
+    method: 'PATCH',
+    path: PATH,
+    contentType: 'application/merge-patch+json',
+    body,
+  });
   await bed.time.advance(seconds(7));
   assert.ok(bed.log.includes('6 a stopped'), `${bed.log}`);
   assert.equal(bed.leaders(), 1);
@@ -156,11 +159,11 @@ test('a leader whose Lease was taken by hand stops at its next renewal', async (
 test('errors while waiting do not put off the take-over', async () => {
   const bed = await opened();
   const [a, b] = bed.candidates;
-  a.api.failure = () => down;
+  a.api.before = () => fail();
   await bed.time.advance(seconds(4));
-  b.api.failure = () => down;
+  b.api.before = () => fail();
   await bed.time.advance(seconds(8));
-  b.api.failure = () => undefined;
+  b.api.recover();
   await bed.time.advance(seconds(10));
   assert.ok(bed.log.includes('15 b leads'), `${bed.log}`);
 });
@@ -175,7 +178,8 @@ test('never two leaders, and one in the end', async () => {
         const { api } = bed.candidates[who === 0 ? 0 : 1];
         api.isHeld = kind === 'held';
         const isFailing = kind === 'before' || kind === 'after';
-        api.failure = () => (isFailing ? { when: kind, error: unreachableError() } : undefined);
+        api.recover();
+        if (isFailing) api[kind] = () => fail();
         if (kind !== 'held') api.release();
         for (let left = wait; left > 0; left -= 500) {
           await bed.time.advance(seconds(Math.min(left, 500) / 1000));
@@ -184,7 +188,7 @@ test('never two leaders, and one in the end', async () => {
       }
       for (const { api } of bed.candidates) {
         api.isHeld = false;
-        api.failure = () => undefined;
+        api.recover();
         api.release();
       }
       await bed.time.advance(seconds(30));

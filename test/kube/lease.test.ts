@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keepLease, type LeaseKeeper } from '../../src/kube/lease.ts';
 import { milliseconds, seconds } from '../../src/time/duration.ts';
-import { settle, VirtualTime } from '../agent/virtual-time.ts';
-import { FakeKubeApi, unreachableError } from '../fake/fake-kube-api.ts';
+import { FakeKubeApi, fail } from '../fake/fake-kube-api.ts';
+import { settle, VirtualTime } from '../fake/virtual-time.ts';
 
 const PATH = '/apis/coordination.k8s.io/v1/namespaces/fairlead-system/leases/fairlead-agent-node1';
 
@@ -37,15 +37,23 @@ function open(): Bed {
     time,
   });
   const spec = () =>
-    (api.store.handle({ method: 'GET', path: PATH }).body as { spec: Readonly<Record<string, unknown>> })
-      .spec;
+    (
+      api.cluster.store.handle({ method: 'GET', path: PATH }).body as {
+        spec: Readonly<Record<string, unknown>>;
+      }
+    ).spec;
   return { api, time, keeper, log, spec };
 }
 
 /** Writes the Lease as somebody else would. */
 function seize({ api }: Bed, holder: string): void {
   const body = { spec: { holderIdentity: holder } };
-  api.store.handle({ method: 'PATCH', path: PATH, contentType: 'application/merge-patch+json', body });
+  api.cluster.store.handle({
+    method: 'PATCH',
+    path: PATH,
+    contentType: 'application/merge-patch+json',
+    body,
+  });
 }
 
 test('a Lease is created and renewed, one write each', async () => {
@@ -54,7 +62,7 @@ test('a Lease is created and renewed, one write each', async () => {
   await time.advance(seconds(21));
   assert.deepEqual(log, ['0 renewed', '7 renewed', '14 renewed', '21 renewed']);
   assert.deepEqual(
-    api.requests.map((request) => request.split(' ')[0]),
+    api.requests.map(({ method }) => method),
     ['GET', 'POST', 'PUT', 'PUT', 'PUT'],
   );
   const { renewTime, acquireTime, ...rest } = spec();
@@ -78,11 +86,11 @@ test('what somebody else wrote is read and taken over', async () => {
 
 test('a failed renewal is retried after 1, 2, 4, 7, 7 s, until it succeeds', async () => {
   const { api, time, keeper, log } = open();
-  api.failure = () => ({ when: 'before', error: unreachableError() });
+  api.before = () => fail();
   keeper.start();
   await time.advance(seconds(20));
   assert.deepEqual(log, ['0 failed', '1 failed', '3 failed', '7 failed', '14 failed']);
-  api.failure = () => undefined;
+  api.recover();
   await time.advance(seconds(8));
   assert.deepEqual(log.slice(5), ['21 renewed', '28 renewed']);
   keeper.stop();
@@ -90,8 +98,9 @@ test('a failed renewal is retried after 1, 2, 4, 7, 7 s, until it succeeds', asy
 
 test('a write whose answer was lost is no conflict with ourselves', async () => {
   const { api, time, keeper, log, spec } = open();
-  api.failure = ({ method }) =>
-    method === 'POST' ? { when: 'after', error: unreachableError() } : undefined;
+  api.after = ({ verb }) => {
+    if (verb === 'create') fail();
+  };
   keeper.start();
   await time.advance(seconds(1));
   assert.deepEqual(log, ['0 failed', '1 renewed']);
@@ -147,16 +156,19 @@ test('release leaves alone what is not ours any more', async () => {
 test('release of a Lease that was never made is done', async () => {
   const { api, keeper } = open();
   await keeper.release();
-  assert.deepEqual(api.requests, [`PATCH ${PATH}`]);
+  assert.deepEqual(
+    api.requests.map(({ method, path }) => `${method} ${path}`),
+    [`PATCH ${PATH}`],
+  );
 });
 
 test('release that could not be written rejects', async () => {
   const { api, keeper, spec } = open();
   keeper.start();
   await settle();
-  api.failure = () => ({ when: 'before', error: unreachableError() });
+  api.before = () => fail();
   await assert.rejects(keeper.release(), { code: 'Unreachable' });
-  api.failure = () => undefined;
+  api.recover();
   await keeper.release();
   assert.equal(spec().holderIdentity, '');
 });

@@ -7,7 +7,7 @@ import { SERVICE } from '../../src/kube/kinds.ts';
 import { createListWatch } from '../../src/kube/list-watch.ts';
 import { seconds } from '../../src/time/duration.ts';
 import type { Fault } from '../fake/fake-kube-server.ts';
-import { EagerTime } from './eager-time.ts';
+import { VirtualTime } from '../fake/virtual-time.ts';
 import { codesOf, openWatchBed, until } from './watch-bed.ts';
 
 const LIMIT = { timeout: 10_000 };
@@ -59,7 +59,7 @@ test('a watch resumes from the last bookmark', LIMIT, async (t) => {
   await arrived('added web/a');
   server.bookmark();
   const bookmarked = server.store.version;
-  time.advance(seconds(300));
+  time.skip(seconds(300));
   server.endWatches('close');
   await watching();
   assert.equal(server.seen('watch').at(-1)?.query.get('resourceVersion'), String(bookmarked));
@@ -156,7 +156,7 @@ test('the back-off doubles to 30 s and starts anew after a healthy watch', LIMIT
   await watching();
   const retries = () => time.delays.filter(({ name }) => name === 'retry').map(({ delay }) => delay);
   assert.deepEqual(retries(), [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
-  time.advance(seconds(5));
+  time.skip(seconds(5));
   server.endWatches('reset');
   server.put('a');
   await arrived('added web/a');
@@ -166,13 +166,13 @@ test('the back-off doubles to 30 s and starts anew after a healthy watch', LIMIT
 
 test('a server that takes long to refuse a watch is backed off from all the same', LIMIT, async (t) => {
   const { connection } = await openWatchBed(t);
-  const time = new EagerTime('retry');
+  const time = new VirtualTime('retry');
   let attempts = 0;
   const done = Promise.withResolvers<void>();
   const source: Parameters<typeof createListWatch>[0] = {
     listPage: (kind, query) => connection.listPage(kind, query),
     watch: async () => {
-      time.advance(seconds(6));
+      time.skip(seconds(6));
       if (++attempts === 5) done.resolve();
       throw unreachable('watch services', new Error('connect timeout'));
     },
@@ -251,7 +251,7 @@ test('an event within the time keeps a watch open', LIMIT, async (t) => {
   const { server, watch, time, problems, arrived, watching } = await openWatchBed(t);
   watch.start();
   await watching();
-  time.advance(seconds(100));
+  time.skip(seconds(100));
   server.put('a');
   await arrived('added web/a');
   // The timer is due 150 s after the start, 100 s of which had passed before the event.

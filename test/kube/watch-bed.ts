@@ -6,12 +6,12 @@ import { type Connection, createConnection } from '../../src/kube/connection.ts'
 import { SERVICE } from '../../src/kube/kinds.ts';
 import { createListWatch } from '../../src/kube/list-watch.ts';
 import { FakeKubeServer } from '../fake/fake-kube-server.ts';
-import { EagerTime } from './eager-time.ts';
+import { VirtualTime } from '../fake/virtual-time.ts';
 
 export interface WatchBed {
   readonly server: FakeKubeServer;
   readonly connection: Connection;
-  readonly time: EagerTime;
+  readonly time: VirtualTime;
   readonly watch: ListWatch<KubeObject>;
   readonly changes: string[];
   readonly states: WatchState[];
@@ -32,7 +32,7 @@ export async function openWatchBed(context: TestContext): Promise<WatchBed> {
     tls: { rejectUnauthorized: true },
     headers: async () => ({ authorization: 'Bearer secret' }),
   });
-  const time = new EagerTime('retry');
+  const time = new VirtualTime('retry');
   const changes: string[] = [];
   const states: WatchState[] = [];
   const problems: WatchProblem[] = [];

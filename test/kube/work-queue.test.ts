@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { ReconcileResult, WorkQueue } from '../../src/kube/api.ts';
 import { createWorkQueue } from '../../src/kube/work-queue.ts';
 import { milliseconds, seconds } from '../../src/time/duration.ts';
-import { settle, VirtualTime } from '../agent/virtual-time.ts';
+import { settle, VirtualTime } from '../fake/virtual-time.ts';
 
 const DONE: ReconcileResult = { kind: 'done' };
 const RETRY: ReconcileResult = { kind: 'retry' };
