@@ -53,6 +53,12 @@ export function electLeader(api: BoundedApi, options: LeaderElectionOptions): Le
 
 /** Candidates look at different moments: up to this share of the period later. */
 const JITTER = 0.2;
+/**
+ * A request may take this much of the retry period: one that is never answered leaves time before the deadline for a
+ * second attempt, which may itself take two requests.
+ */
+const PATIENCE = 0.4;
+
 /** A leader whose renewal failed tries again after this share of the period. */
 const HASTE = 0.2;
 
@@ -75,7 +81,7 @@ class Elector implements LeaderElector {
   constructor(api: BoundedApi, options: LeaderElectionOptions) {
     this.#options = options;
     this.#times = options.times ?? LEADER_ELECTION_TIMES;
-    this.#api = api.within(this.#times.retryPeriod);
+    this.#api = api.within(times(this.#times.retryPeriod, PATIENCE));
     this.#terms = { ...options, durationSeconds: this.#times.leaseDuration / 1000 };
   }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { electLeader, type LeaderElector } from '../../src/kube/leader-election.ts';
+import { electLeader, LEADER_ELECTION_TIMES, type LeaderElector } from '../../src/kube/leader-election.ts';
 import { seconds } from '../../src/time/duration.ts';
 import { FakeCluster } from '../fake/fake-cluster.ts';
 import { FakeKubeApi, fail } from '../fake/fake-kube-api.ts';
@@ -196,4 +196,24 @@ test('never two leaders, and one in the end', async () => {
     }),
     { numRuns: 30 },
   );
+});
+
+test('a renewal that is never answered leaves time for another before the deadline', () => {
+  const api = new FakeKubeApi(new FakeCluster());
+  const time = new VirtualTime();
+  const limits: number[] = [];
+  const bounded = Object.assign(Object.create(api) as FakeKubeApi, {
+    within(limit: number) {
+      limits.push(limit);
+      return api;
+    },
+  });
+  const ignore = (): void => undefined;
+  const names = { namespace: 'fairlead-system', name: 'fairlead-controller', holder: 'a', labels: {} };
+  const handlers = { onStarted: ignore, onStopped: ignore, onProblem: ignore };
+  electLeader(bounded, { ...names, ...handlers, timestamp: () => time.timestamp(), random: () => 0, time });
+  const { renewDeadline, retryPeriod } = LEADER_ELECTION_TIMES;
+  const [limit = Number.POSITIVE_INFINITY] = limits;
+  // The hung one, and a second attempt of a read and a write.
+  assert.ok(retryPeriod + 2 * limit < renewDeadline, `${limit} ms for a request`);
 });
