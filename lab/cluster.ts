@@ -11,6 +11,7 @@ import {
   startKubeProxies,
 } from './control-plane.ts';
 import type { ExecResult } from './exec.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { getIn, type HttpOptions } from './http-client.ts';
 import { gatherIngredients, type Ingredients, requireRoot } from './ingredients.ts';
@@ -35,6 +36,8 @@ export interface LabOptions {
   readonly agents?: boolean;
   /** kube-proxy on every node: with its own defaults (true, the default), with options, or not at all. */
   readonly kubeProxy?: boolean | KubeProxyOptions;
+  /** Whether controllers and agents reach the API through `lab.proxy`; default false, and then there is none. */
+  readonly faultProxy?: boolean;
   /** Added to the arguments of controllers and agents. */
   readonly programArguments?: readonly string[];
   readonly onProgress?: (line: string) => void;
@@ -50,6 +53,7 @@ interface Parts {
   readonly processes: ProcessTable;
   readonly faults: Faults;
   readonly controlPlane: ControlPlane;
+  readonly proxy: FaultProxy | undefined;
   readonly api: LabApi;
   readonly installation: Installation;
   /** Version of the API server, for reports. */
@@ -60,6 +64,7 @@ export class Lab {
   readonly network: LabNetwork;
   readonly processes: ProcessTable;
   readonly faults: Faults;
+  readonly controlPlane: ControlPlane;
   /** The API as the administrator, spoken from inside the control plane's namespace. */
   readonly api: LabApi;
   /** Path of the administrator's kubeconfig; its server is reachable from the lab's namespaces. */
@@ -67,6 +72,7 @@ export class Lab {
   /** Path of the API server's audit log. */
   readonly auditLog: string;
   readonly apiserverVersion: string;
+  readonly #proxy: FaultProxy | undefined;
   readonly #installation: Installation;
   readonly #workloads: Workloads;
 
@@ -74,12 +80,20 @@ export class Lab {
     this.network = parts.network;
     this.processes = parts.processes;
     this.faults = parts.faults;
+    this.controlPlane = parts.controlPlane;
     this.api = parts.api;
     this.kubeconfig = parts.controlPlane.kubeconfig;
     this.auditLog = parts.controlPlane.auditLog;
     this.apiserverVersion = parts.version;
+    this.#proxy = parts.proxy;
     this.#installation = parts.installation;
     this.#workloads = new Workloads(parts.network, parts.processes, parts.api);
+  }
+
+  /** What stands between Fairlead's programs and the API. Throws if the lab was made without. */
+  get proxy(): FaultProxy {
+    if (this.#proxy === undefined) throw new Error('find fault proxy: the lab was made without one');
+    return this.#proxy;
   }
 
   /** Applies all documents of a YAML text, or one object, in order. */
@@ -142,6 +156,7 @@ export class Lab {
   async down(): Promise<void> {
     await this.api.close();
     await this.processes.stopAll(NO_GRACE);
+    await this.#proxy?.close();
     await this.network.down();
   }
 }
@@ -201,11 +216,12 @@ async function assemble(
   options.onProgress('etcd, kube-apiserver, kube-controller-manager');
   const controlPlane = await startControlPlane(ground);
   const api = new LabApi(controlPlane.admin, network.controlPlane.netns);
+  const proxy = options.faultProxy === true ? await proxyFor(network, controlPlane) : undefined;
   const installation = new Installation({
     network,
     processes,
     api,
-    controlPlane,
+    controlPlane: proxy === undefined ? controlPlane : { ...controlPlane, admin: proxy.access },
     programArguments: options.programArguments ?? [],
   });
   const faults = createFaults(network, processes);
@@ -214,6 +230,7 @@ async function assemble(
     processes,
     faults,
     controlPlane,
+    proxy,
     api,
     installation,
     version: ground.version,
@@ -229,9 +246,17 @@ async function assemble(
     await Promise.all([lab.startControllers(options.controllers ?? 1), agents]);
     return lab;
   } catch (error) {
-    await api.close();
+    await Promise.all([api.close(), proxy?.close()]);
     throw error;
   }
+}
+
+const PROXY_PORT = 6444;
+
+/** At the API server's own address, for which its certificate is. */
+function proxyFor({ controlPlane: host }: LabNetwork, controlPlane: ControlPlane): Promise<FaultProxy> {
+  const listen = { netns: host.netns, host: host.ip, port: PROXY_PORT };
+  return startFaultProxy({ controlPlane, netns: host.netns, listen });
 }
 
 async function startNodes(

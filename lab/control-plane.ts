@@ -63,6 +63,8 @@ export interface ControlPlane {
   readonly kubeconfig: string;
   /** Path of the audit log, JSON lines. */
   readonly auditLog: string;
+  /** Paths of the API server's own certificate, for its address and the name `kubernetes`, and of its key; PEM. */
+  readonly serving: { readonly certificate: string; readonly key: string };
 }
 
 /** Starts etcd, the API server and the controller manager; resolves when the API server is ready. */
@@ -94,6 +96,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     admin: await accessOf('admin'),
     kubeconfig: files.kubeconfig('admin'),
     auditLog: files.auditLog,
+    serving: { certificate: files.certificate, key: files.key },
   };
 }
 
@@ -141,6 +144,7 @@ interface Files {
   readonly etcd: string;
   readonly certificates: string;
   readonly certificate: string;
+  readonly key: string;
   readonly serviceAccountKey: string;
   readonly tokens: string;
   readonly auditPolicy: string;
@@ -154,6 +158,7 @@ function filesOf(stateDir: string): Files {
     etcd: join(stateDir, 'etcd'),
     certificates,
     certificate: join(certificates, 'apiserver.crt'),
+    key: join(certificates, 'apiserver.key'),
     serviceAccountKey: join(stateDir, 'service-account.key'),
     tokens: join(stateDir, 'tokens.csv'),
     auditPolicy: join(stateDir, 'audit-policy.yaml'),

@@ -47,7 +47,7 @@ export class LabApi implements KubeApi {
 
   constructor(access: Access, netns: string) {
     this.#access = access;
-    this.#agent = new Agent({ connect: connectorOf(access, netns), connections: 16, bodyTimeout: 0 });
+    this.#agent = new Agent({ connect: connectorIn(netns, access), connections: 16, bodyTimeout: 0 });
   }
 
   async get<T extends KubeObject>(kind: ResourceKind, ref: ObjectRef): Promise<T> {
@@ -151,8 +151,9 @@ interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
-const connectorOf =
-  (access: Access, netns: string): buildConnector.connector =>
+/** Connects undici to the API server from inside a namespace, with TLS. */
+export const connectorIn =
+  (netns: string, access: Pick<Access, 'server' | 'certificateAuthority'>): buildConnector.connector =>
   (_options, callback) => {
     const { hostname, port } = new URL(access.server);
     const secure = async (): Promise<void> => {

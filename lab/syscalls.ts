@@ -21,11 +21,17 @@ const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_RCVTIMEO = 20;
+const SO_ATTACH_FILTER = 26;
+const SO_DETACH_FILTER = 27;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const SIOCOUTQ = 0x5411;
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NONBLOCKING = 4;
 const EWOULDBLOCK = 11;
+
+/** struct sock_fprog of linux/filter.h: a BPF program of `length` instructions. */
+const FILTER = koffi.struct('sock_fprog', { length: 'uint16_t', instructions: 'uint8_t *' });
 
 const calls = {
   setns: libc.func('int setns(int fd, int type)'),
@@ -37,6 +43,8 @@ const calls = {
   setsockopt: libc.func(
     'int setsockopt(int fd, int level, int option, const uint8_t *value, uint32_t length)',
   ),
+  attachFilter: libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(FILTER), 'uint32_t']),
+  ioctl: libc.func('int ioctl(int fd, unsigned long request, uint8_t *value)'),
   indexOf: libc.func('unsigned int if_nametoindex(const char *name)'),
   flock: libc.func('int flock(int fd, int operation)'),
 };
@@ -96,6 +104,29 @@ export function allowAddressReuse(fd: number): void {
 
 export const listenOn = (fd: number, backlog: number): void =>
   void checked('listen', calls.listen(fd, backlog));
+
+/** BPF_RET | BPF_K with 0: of every packet keep no byte. One instruction has 8 bytes. */
+const KEEP_NOTHING = new Uint8Array([0x06, 0, 0, 0, 0, 0, 0, 0]);
+
+/**
+ * The kernel throws away whatever arrives for this socket, before TCP sees it: nothing is acknowledged, keep-alive probes
+ * and, at a listener, attempts to connect included. Connections that a listener accepts take its filter over.
+ */
+export function dropArrivals(fd: number): void {
+  const filter = { length: 1, instructions: KEEP_NOTHING };
+  checked('setsockopt', calls.attachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, koffi.sizeof(FILTER)));
+}
+
+/** Ends `dropArrivals`. */
+export const admitArrivals = (fd: number): void =>
+  void checked('setsockopt', calls.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, int(0), 4));
+
+/** How many bytes of a TCP socket its peer has not acknowledged. */
+export function unacknowledged(fd: number): number {
+  const value = new Uint8Array(4);
+  checked('ioctl', calls.ioctl(fd, SIOCOUTQ, value));
+  return new DataView(value.buffer).getInt32(0, true);
+}
 
 export function send(fd: number, data: Uint8Array): void {
   checked('send', calls.send(fd, data, data.length, 0));

@@ -1,0 +1,315 @@
+// A proxy that stands between a client and the real API server and fails on demand: refusals, resets, failing TLS,
+// lost packets, silent and short-lived watches. It ends TLS with the API server's own certificate.
+
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { Agent, type Dispatcher } from 'undici';
+import { seconds } from '../src/time/duration.ts';
+import { type ApiCall, callOf } from './api-call.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { connectorIn } from './kube-client.ts';
+import type { Access } from './kubeconfig.ts';
+import { type Endpoint, listenIn } from './netns.ts';
+import { admitArrivals, dropArrivals, unacknowledged } from './syscalls.ts';
+import { waitFor } from './wait.ts';
+
+/** What becomes of one request. */
+export type ApiFault =
+  /** Refused with a metav1.Status of this code. */
+  | { readonly kind: 'status'; readonly status: number; readonly retryAfterSeconds?: number }
+  /** TCP RST instead of an answer. */
+  | { readonly kind: 'reset' }
+  /** Taken and never answered; a watch is accepted, and nothing follows. TCP itself stays alive. */
+  | { readonly kind: 'silence' }
+  /** Answered with 200 and no body: for a watch, one that ends at once. */
+  | { readonly kind: 'close' };
+
+/** Which requests; what is absent matches all. */
+export interface FaultFilter {
+  readonly verb?: ApiCall['verb'];
+  /** Of the path with its query. */
+  readonly path?: RegExp;
+  /** How many requests at most; default all until it is lifted. */
+  readonly times?: number;
+}
+
+/** A fault that was asked for. */
+export interface Injection {
+  /** performance.now() of each request that it struck. */
+  readonly struckAt: readonly number[];
+  lift(): void;
+}
+
+export interface FaultProxyOptions {
+  readonly controlPlane: Pick<ControlPlane, 'admin' | 'serving'>;
+  /** A namespace from which the API server is reached. */
+  readonly netns: string;
+  /** Where clients find the proxy; default any port of 127.0.0.1 in this process's own namespace. */
+  readonly listen?: Endpoint & { readonly netns: string };
+}
+
+/** In the serving certificate; a client that does not reach the proxy at the API server's address checks this name. */
+export const SERVER_NAME = 'kubernetes';
+
+/** Resolves when it listens. */
+export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  const { admin, serving } = options.controlPlane;
+  const [cert, key] = await Promise.all([readFile(serving.certificate), readFile(serving.key)]);
+  const upstream = new Agent({
+    connect: connectorIn(options.netns, admin),
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const proxy = new FaultProxy(admin, upstream, { cert, key });
+  await proxy.listen(options.listen);
+  return proxy;
+}
+
+export class FaultProxy {
+  /** How many requests went which way: `watch passed`, `list status 503`; and `tls failed`, one each connection. */
+  readonly counts = new Map<string, number>();
+  readonly #admin: Access;
+  readonly #upstream: Agent;
+  readonly #listener: Server;
+  readonly #https: HttpsServer;
+  /** Has no certificate, so it ends each handshake with an alert. */
+  readonly #brokenTls: TlsServer = createTlsServer();
+  readonly #connections = new Set<Socket>();
+  readonly #injections = new Set<ActiveInjection>();
+  readonly #gate = new Gate();
+  #failsTls = false;
+  #endpoint: Endpoint = { host: '', port: 0 };
+
+  constructor(admin: Access, upstream: Agent, identity: { readonly cert: Buffer; readonly key: Buffer }) {
+    this.#admin = admin;
+    this.#upstream = upstream;
+    this.#https = createHttpsServer({ ...identity, keepAliveTimeout: 0, requestTimeout: 0 });
+    this.#https.on('request', (request, response) => void this.#serve(request, response));
+    for (const server of [this.#https, this.#brokenTls])
+      server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#listener = createServer((socket) => this.#accept(socket));
+  }
+
+  async listen(at: FaultProxyOptions['listen']): Promise<void> {
+    if (at === undefined) await once(this.#listener.listen(0, '127.0.0.1'), 'listening');
+    else await listenIn(at.netns, at, this.#listener);
+    const { address, port } = this.#listener.address() as AddressInfo;
+    this.#endpoint = { host: address, port };
+  }
+
+  /** As the administrator, through the proxy. */
+  get access(): Access {
+    return { ...this.#admin, server: `https://${this.#endpoint.host}:${this.#endpoint.port}` };
+  }
+
+  /** From now on this becomes of requests; of several faults for one request the first asked for strikes. */
+  inject(fault: ApiFault, filter: FaultFilter = {}): Injection {
+    const injection = new ActiveInjection(fault, filter, () => this.#injections.delete(injection));
+    this.#injections.add(injection);
+    return injection;
+  }
+
+  /** Whether new connections fail in the TLS handshake. */
+  failTls(fails: boolean): void {
+    this.#failsTls = fails;
+  }
+
+  /** Resets all connections of clients, watches included. */
+  resetAll(): void {
+    for (const socket of this.#connections) socket.resetAndDestroy();
+  }
+
+  /**
+   * Loses all packets in both directions: what is open stays half-open, new connections are not answered. Resolves when
+   * it has begun.
+   */
+  async drop(): Promise<void> {
+    this.#gate.close();
+    // What is repeated for want of an acknowledgement would still reach the client, and tell it that we live.
+    const isQuiet = (): boolean =>
+      [...this.#connections].every((socket) => unacknowledged(descriptorOf(socket)) === 0);
+    await waitFor('clients to acknowledge what they were sent', isQuiet, seconds(10));
+    for (const owner of this.#owners()) dropArrivals(descriptorOf(owner));
+  }
+
+  /** Ends `drop`; what was not given up meanwhile goes on. */
+  heal(): void {
+    for (const owner of this.#owners()) admitArrivals(descriptorOf(owner));
+    this.#gate.open();
+  }
+
+  /** Undoes all faults. */
+  calm(): void {
+    for (const injection of this.#injections) injection.lift();
+    this.#failsTls = false;
+    if (this.#gate.isClosed) this.heal();
+  }
+
+  async close(): Promise<void> {
+    this.#gate.open();
+    this.#listener.close();
+    for (const socket of this.#connections) socket.destroy();
+    await this.#upstream.destroy();
+  }
+
+  #owners(): readonly (Socket | Server)[] {
+    return [this.#listener, ...this.#connections];
+  }
+
+  #accept(socket: Socket): void {
+    this.#connections.add(socket);
+    socket.on('close', () => this.#connections.delete(socket));
+    socket.on('error', () => socket.destroy());
+    if (this.#failsTls) this.#count('tls failed');
+    (this.#failsTls ? this.#brokenTls : this.#https).emit('connection', socket);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const call = callOf(request.method ?? '', request.url ?? '');
+    const client = this.#clientOf(request);
+    const injection = [...this.#injections].find((each) => each.strikes(call));
+    this.#count(`${call.verb} ${injection === undefined ? 'passed' : nameOf(injection.fault)}`);
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    if (injection !== undefined) return this.#fail(injection.fault, call, { client, request, response });
+    try {
+      await this.#forward(request, response);
+    } catch {
+      // What the API server did not answer to its end is not answered to its end here either.
+      client?.resetAndDestroy();
+    }
+  }
+
+  #fail(fault: ApiFault, call: ApiCall, { client, request, response }: Exchange): void {
+    request.resume();
+    if (fault.kind === 'status') refuse(response, fault);
+    else if (fault.kind === 'reset') client?.resetAndDestroy();
+    else if (fault.kind === 'close') response.writeHead(200, JSON_TYPE).end();
+    else if (call.verb === 'watch') response.writeHead(200, JSON_TYPE).flushHeaders();
+  }
+
+  /** The socket of a request is the TLS session; this is the TCP connection under it, if it is still open. */
+  #clientOf({ socket: { remoteAddress, remotePort } }: IncomingMessage): Socket | undefined {
+    return [...this.#connections].find(
+      (each) => each.remotePort === remotePort && each.remoteAddress === remoteAddress,
+    );
+  }
+
+  async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.#gate.passed();
+    const abort = new AbortController();
+    response.on('close', () => abort.abort());
+    const hasBody = request.headers['content-length'] !== undefined || 'transfer-encoding' in request.headers;
+    const answer = await this.#upstream.request({
+      origin: this.#admin.server,
+      path: request.url ?? '/',
+      method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
+      headers: endToEnd(request.headers),
+      body: hasBody ? request : null,
+      signal: abort.signal,
+    });
+    await this.#gate.passed();
+    response.writeHead(answer.statusCode, endToEnd(answer.headers));
+    // A watch is accepted before its first event.
+    response.flushHeaders();
+    await pipeline(answer.body, (chunks: AsyncIterable<Buffer>) => this.#gate.hold(chunks), response);
+  }
+
+  #count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+}
+
+interface Exchange {
+  readonly client: Socket | undefined;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+const nameOf = (fault: ApiFault): string => (fault.kind === 'status' ? `status ${fault.status}` : fault.kind);
+
+class ActiveInjection implements Injection {
+  readonly fault: ApiFault;
+  readonly struckAt: number[] = [];
+  readonly lift: () => void;
+  readonly #filter: FaultFilter;
+
+  constructor(fault: ApiFault, filter: FaultFilter, lift: () => void) {
+    this.fault = fault;
+    this.#filter = filter;
+    this.lift = lift;
+  }
+
+  /** Decides about one request, and remembers it. */
+  strikes(call: ApiCall): boolean {
+    const { verb = call.verb, path, times = Number.POSITIVE_INFINITY } = this.#filter;
+    const isMeant = verb === call.verb && (path?.test(call.path) ?? true) && this.struckAt.length < times;
+    if (isMeant) this.struckAt.push(performance.now());
+    return isMeant;
+  }
+}
+
+/** Holds back what passes through while it is closed. */
+class Gate {
+  #closed: PromiseWithResolvers<void> | undefined;
+
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  close(): void {
+    this.#closed ??= Promise.withResolvers<void>();
+  }
+
+  open(): void {
+    this.#closed?.resolve();
+    this.#closed = undefined;
+  }
+
+  async passed(): Promise<void> {
+    await this.#closed?.promise;
+  }
+
+  async *hold(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      await this.passed();
+      yield chunk;
+    }
+    await this.passed();
+  }
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+function refuse(
+  response: ServerResponse,
+  { status, retryAfterSeconds }: Extract<ApiFault, { kind: 'status' }>,
+): void {
+  const message = `the fault proxy was told to answer ${status}`;
+  const retryAfter = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+  response.writeHead(status, { ...JSON_TYPE, ...retryAfter });
+  response.end(
+    JSON.stringify({ apiVersion: 'v1', kind: 'Status', status: 'Failure', code: status, message }),
+  );
+}
+
+const HOP_BY_HOP = ['connection', 'host', 'keep-alive', 'transfer-encoding', 'expect', 'upgrade'];
+
+const endToEnd = (headers: NodeJS.Dict<string | string[]>): Record<string, string | string[]> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined || HOP_BY_HOP.includes(name) ? [] : [[name, value] as const],
+    ),
+  );
+
+/** Node tells the descriptor of a socket nowhere else. */
+function descriptorOf(owner: Socket | Server): number {
+  const { _handle: handle } = owner as unknown as { readonly _handle: { readonly fd: number } | null };
+  if (handle === null) throw new Error('find descriptor of a socket: it is closed');
+  return handle.fd;
+}
