@@ -1,6 +1,10 @@
 // All benchmarks. Each is a figure that Fairlead is held to.
 
+import { arp } from './arp.ts';
 import type { Bench } from './bench.ts';
 import { create } from './create.ts';
+import { memory } from './memory.ts';
+import { start } from './start.ts';
+import { watch } from './watch.ts';
 
-export const BENCHES: readonly Bench[] = [create];
+export const BENCHES: readonly Bench[] = [create, arp, memory, start, watch];
