@@ -13,7 +13,7 @@ import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
 import { announcerLinks } from './announcer-links.ts';
 import { AnnouncerReporter } from './announcer-reporter.ts';
 import { Departure } from './departure.ts';
-import { LivenessFeed, suspicionLimit } from './liveness-feed.ts';
+import { LivenessFeed } from './liveness-feed.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { VirtualIPs } from './virtual-ips.ts';
 import { Wanted } from './wanted.ts';
@@ -105,10 +105,7 @@ export class Agent {
     const onAlive = (): void => this.#tellAlive();
     const onReachable = (isReachable: boolean): void => this.#reachable(isReachable);
     const { liveness: machine } = deps;
-    this.#feed = new LivenessFeed(
-      { ...deps, machine, node, onAlive, onReachable },
-      suspicionLimit(options.lease),
-    );
+    this.#feed = new LivenessFeed({ ...deps, machine, node, onAlive, onReachable }, options.lease);
     this.#reporter = new AnnouncerReporter({ ...deps, ...options });
     this.#totals = new WireTotals(send, deps.timers);
   }

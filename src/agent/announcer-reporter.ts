@@ -1,5 +1,6 @@
 // Keeps this node's Announcer object in the API: created with the Node as its owner, its status written when it
-// changed, at once the first time and then at most every five seconds.
+// changed, at once the first time and then at most every five seconds; and once a minute anyway, because nobody
+// watches it here, and without it the controller takes this node for one without links.
 
 import type { Clock, WallClock } from '../host/host.ts';
 import type { KubeApi, KubeObject } from '../kube/api.ts';
@@ -8,12 +9,14 @@ import type { Timer, Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
 import type { AnnouncerLink } from '../resource/announcer.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
-import { type Duration, milliseconds, seconds } from '../time/duration.ts';
+import { type Duration, milliseconds, minutes, seconds } from '../time/duration.ts';
 import { after, between, type Instant } from '../time/instant.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import { apiErrorCode } from './api-errors.ts';
 
 const MIN_INTERVAL = seconds(5);
+/** The API server writes nothing for a patch that changes nothing, so what is as it should be costs one request. */
+const CONFIRM_INTERVAL = minutes(1);
 const RETRIES: RetrySchedule = { first: milliseconds(500), factor: 2, limit: seconds(30), jitter: 0.3 };
 
 /** What there is to report. */
@@ -47,6 +50,8 @@ export class AnnouncerReporter {
   #isWriting = false;
   #isStopped = false;
   #timer: Timer | undefined;
+  /** Whether the timer is for facts that are not written yet, not for a mere confirmation. */
+  #isPending = false;
 
   constructor(deps: ReporterDeps) {
     this.#deps = deps;
@@ -55,7 +60,7 @@ export class AnnouncerReporter {
   /** Takes the present facts; they are written when they differ from what was written last. */
   report(facts: AnnouncerFacts): void {
     this.#facts = facts;
-    if (this.#timer === undefined && !this.#isWriting) this.#schedule(this.#pause());
+    if (!this.#isPending && !this.#isWriting) this.#schedule(this.#pause());
   }
 
   /** Writes these last facts at once and then nothing any more; what can not be written is left. */
@@ -81,12 +86,17 @@ export class AnnouncerReporter {
   }
 
   #schedule(delay: Duration): void {
-    if (this.#isStopped || this.#facts === undefined || key(this.#facts) === this.#written) return;
-    this.#timer = this.#deps.timers.after(delay, 'announcer-status', () => void this.#run());
+    if (this.#isStopped || this.#facts === undefined) return;
+    this.#isPending = key(this.#facts) !== this.#written;
+    if (!this.#isPending && this.#timer !== undefined) return;
+    this.#timer?.cancel();
+    const wait = this.#isPending ? delay : CONFIRM_INTERVAL;
+    this.#timer = this.#deps.timers.after(wait, 'announcer-status', () => void this.#run());
   }
 
   async #run(): Promise<void> {
     this.#timer = undefined;
+    this.#isPending = false;
     this.#isWriting = true;
     const delay = await this.#attempt();
     this.#isWriting = false;

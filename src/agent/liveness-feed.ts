@@ -46,17 +46,26 @@ export function suspicionLimit(lease: {
   return times(lease.renewInterval, 1 + (3 / 8) * (lease.duration / lease.renewInterval - 1));
 }
 
+/**
+ * How old our last renewal may be when another Lease expires, for that to mean anything. The other may have renewed a
+ * whole interval before the API fell silent, and then its Lease expires before `suspicionLimit`: our own renewal is by
+ * then `duration - renewInterval` old at least, and while all is well `renewInterval` at most. This is the middle.
+ */
+const proofLimit = ({ duration }: { readonly duration: Duration }): Duration => times(duration, 1 / 2);
+
 export class LivenessFeed {
   readonly #deps: LivenessDeps;
   readonly #limit: Duration;
+  readonly #proofLimit: Duration;
   #renewedAt: Instant | undefined;
   #ownRenewTime: string | undefined;
   #deadline: Timer | undefined;
   #reachability: Timer | undefined;
 
-  constructor(deps: LivenessDeps, limit: Duration) {
+  constructor(deps: LivenessDeps, lease: { readonly duration: Duration; readonly renewInterval: Duration }) {
     this.#deps = deps;
-    this.#limit = limit;
+    this.#limit = suspicionLimit(lease);
+    this.#proofLimit = proofLimit(lease);
     deps.leases.onChange((change) => this.#apply(change));
     // Until our own first renewal is seen, nobody is suspected.
     this.#step({ kind: 'reachable', isReachable: false });
@@ -115,11 +124,23 @@ export class LivenessFeed {
     this.#renewedAt = this.#deps.clock.now();
     const wasReachable = this.isReachable();
     this.#reachability?.cancel();
-    this.#reachability = this.#deps.timers.after(this.#limit, 'lease-renewal-seen', () => {
-      this.#reachability = undefined;
-      this.#setReachable(false);
-    });
+    this.#reachability = this.#deps.timers.after(this.#limit, 'lease-renewal-seen', () => this.#lose());
     if (!wasReachable) this.#setReachable(true);
+  }
+
+  #lose(): void {
+    this.#reachability?.cancel();
+    this.#reachability = undefined;
+    this.#setReachable(false);
+  }
+
+  /** A Lease has expired, or so it looks. */
+  #timeout(): void {
+    const renewedAt = this.#renewedAt;
+    const isProven =
+      renewedAt !== undefined && between(renewedAt, this.#deps.clock.now()) <= this.#proofLimit;
+    if (isProven) this.#step({ kind: 'timeout' });
+    else this.#lose();
   }
 
   #setReachable(isReachable: boolean): void {
@@ -142,7 +163,7 @@ export class LivenessFeed {
     this.#deadline =
       next === undefined
         ? undefined
-        : timers.after(between(now, next), 'lease-liveness', () => this.#step({ kind: 'timeout' }));
+        : timers.after(between(now, next), 'lease-liveness', () => this.#timeout());
   }
 
   #perform(output: LivenessOutput): void {

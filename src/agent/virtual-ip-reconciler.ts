@@ -40,6 +40,8 @@ export class VirtualIPReconciler {
   readonly #deps: ReconcilerDeps;
   /** By name of the VirtualIP: there is one object of a name at a time. */
   readonly #claims = new Map<string, Claim>();
+  /** The last claim of each name that was recorded and not withdrawn since. */
+  readonly #recorded = new Map<string, Pick<Claim, 'uid' | 'epoch'>>();
   /** Uids by name of what we have released and the watch still shows. */
   readonly #released = new Map<string, string>();
 
@@ -55,6 +57,7 @@ export class VirtualIPReconciler {
   /** The worker has let go: what was not written yet is not written any more. */
   withdrawn({ name, uid }: { readonly name: string; readonly uid: string }): void {
     if (this.#claims.get(name)?.uid === uid) this.#claims.delete(name);
+    if (this.#recorded.get(name)?.uid === uid) this.#recorded.delete(name);
   }
 
   /** Brings one VirtualIP up to date; rejects only for a bug of ours. */
@@ -66,6 +69,7 @@ export class VirtualIPReconciler {
     if (virtualIP?.uid !== this.#released.get(name)) this.#released.delete(name);
     if (virtualIP === undefined) return DONE;
     if (claim !== undefined) return this.#writeClaim(virtualIP, claim);
+    if (this.#hasGoneBack(virtualIP)) return this.#recordAgain(virtualIP);
     if (virtualIP.record.holder !== this.#deps.node) return DONE;
     return virtualIP.isDeleting ? this.#release(virtualIP) : this.#updateAnnouncement(virtualIP);
   }
@@ -125,10 +129,36 @@ export class VirtualIPReconciler {
     const { uid, epoch, name } = claim;
     if (this.#claims.get(name) !== claim) return DONE;
     this.#claims.delete(name);
+    if (result === 'recorded') this.#recorded.set(name, { uid, epoch });
     this.#deps.countClaim(result);
     this.#deps.log.info(result === 'recorded' ? 'claim recorded' : 'claim refused', { name, epoch });
     this.#deps.send({ kind: result, uid, epoch });
     return DONE;
+  }
+
+  /** What is known of the API never goes back by itself: the status was wiped, or the cluster restored from a backup. */
+  #hasGoneBack({ name, uid, isDeleting, record }: KnownVirtualIP): boolean {
+    const recorded = this.#recorded.get(name);
+    return !isDeleting && recorded?.uid === uid && record.epoch < recorded.epoch;
+  }
+
+  /**
+   * The worker takes an older record for a late one and goes on answering. If the API kept it, an agent that starts now
+   * would claim the address with a lower epoch, and two would answer.
+   */
+  async #recordAgain(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {
+    const { api, node, wire, wallClock, log } = this.#deps;
+    const { name, uid, record } = virtualIP;
+    const held = wire.held(uid);
+    if (held === undefined || held.epoch !== this.#recorded.get(name)?.epoch) return DONE;
+    log.warn('record has gone back, claim is recorded again', {
+      name,
+      epoch: held.epoch,
+      found: record.epoch,
+    });
+    const claim = { epoch: held.epoch, previous: record.epoch, announcement: { node, link: held.link } };
+    const patch = claimPatch(virtualIP, claim, wallClock.timestamp());
+    return this.#write(virtualIP, () => api.patch(VIRTUAL_IP, { name }, patch, { subresource: 'status' }));
   }
 
   async #updateAnnouncement(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {

@@ -5,8 +5,10 @@ import { AddressBook } from '../ipam/address-book.ts';
 import type { Allocation, AllocationRequest } from '../ipam/allocator.ts';
 import type { Pool } from '../ipam/pool.ts';
 import { type Address, parseAddress } from '../net/address.ts';
+import { parsePrefix, unassignableIn } from '../net/prefix.ts';
 import { isOurs } from '../plan/service-contract.ts';
 import type { ServiceView } from '../plan/views.ts';
+import type { Announcer } from '../resource/announcer.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { readable } from './cluster-state.ts';
 import { SERVICE_FINALIZER } from './deps.ts';
@@ -31,6 +33,9 @@ export class AllocationBook {
         `Node ${key}`,
         (now?.value.addresses ?? []).flatMap((text) => parseAddress(text) ?? []),
       ),
+    );
+    state.announcers.onChange(({ key, now }) =>
+      this.#hold(`Announcer ${key}`, takenByLinks(readable(now?.value))),
     );
     state.pools.onChange(({ key, before, now }) => {
       // A status that was written leaves the pool as it is.
@@ -86,6 +91,13 @@ export class AllocationBook {
     if (this.#book.hold(holder, addresses)) this.#onFreed();
   }
 }
+
+/** A Node names one address of its own; the others, and the edges of its subnets, a client can not reach anything at. */
+const takenByLinks = (announcer: Announcer | undefined): readonly Address[] =>
+  (announcer?.links ?? [])
+    .flatMap((link) => link.addresses)
+    .flatMap((text) => parsePrefix(text) ?? [])
+    .flatMap(unassignableIn);
 
 const familyPolicyOf = ({ ipFamilyPolicy }: ServiceView): AllocationRequest['familyPolicy'] =>
   ipFamilyPolicy === 'PreferDualStack' || ipFamilyPolicy === 'RequireDualStack'

@@ -42,8 +42,10 @@ export class VirtualIPReconciler {
           state.virtualIPs.gone({ metadata: virtualIP });
           return { kind: 'done' };
         }
-        log.warn('VirtualIP will be retried', { virtualIP: name, error });
-        if (!hasCode(error, 'Conflict') || !(await this.#refresh(virtualIP))) return { kind: 'retry' };
+        // An agent that records a claim meanwhile is no trouble: what it wrote is read, and decided on anew.
+        const isConflict = hasCode(error, 'Conflict');
+        log[isConflict ? 'debug' : 'warn']('VirtualIP will be retried', { virtualIP: name, error });
+        if (!isConflict || !(await this.#refresh(virtualIP))) return { kind: 'retry' };
       }
     }
     return { kind: 'retry' };

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { milliseconds } from '../time/duration.ts';
+import { milliseconds, seconds } from '../time/duration.ts';
 import { instant } from '../time/instant.ts';
 import { Ownership, type OwnershipInput, type OwnershipOutput, type WantedOwnership } from './ownership.ts';
 
@@ -29,7 +29,11 @@ function line(output: OwnershipOutput): string {
 
 /** A machine for node1 and the time it lives in. */
 class Run {
-  readonly machine = new Ownership({ node: 'node1', claimStagger: milliseconds(50) });
+  readonly machine = new Ownership({
+    node: 'node1',
+    claimStagger: milliseconds(50),
+    recordTrust: seconds(15),
+  });
   now = 0;
 
   give(input: OwnershipInput): readonly string[] {
@@ -343,4 +347,22 @@ test('a thousand addresses of a dead holder are claimed in one step, each by its
   assert.equal(run.alive('node1 node2').length, 1000, 'announce and claim of 500');
   assert.equal(run.timeout(50).length, 1000);
   assert.equal(run.machine.held().length, 1000);
+});
+
+test('who has just recorded a claim lives, until the nodes alive are heard of again', () => {
+  const run = holding();
+  run.alive('node1 node3');
+  // node2 came back and took over while this node was cut off; the news of its claim comes before that of its Lease.
+  assert.deepEqual(run.want(wanted('node1 node2', 'node2 2')), ['withdraw u1 TakenOver']);
+  assert.equal(run.machine.deadline(), 15_000);
+  assert.deepEqual(run.alive('node1 node2 node3'), []);
+  assert.equal(run.machine.deadline(), undefined);
+  assert.deepEqual(run.alive('node1 node3'), ['announce u1 3', 'claim u1 3 after 2']);
+});
+
+test('a claim proves no more than the life of a Lease', () => {
+  const run = holding();
+  run.alive('node1 node3');
+  run.want(wanted('node1 node2', 'node2 2'));
+  assert.deepEqual(run.timeout(15_000), ['announce u1 3', 'claim u1 3 after 2']);
 });

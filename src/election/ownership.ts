@@ -14,6 +14,8 @@ export interface OwnershipOptions {
   readonly node: string;
   /** How much later each further candidate claims, so that the first one's claim can be seen. */
   readonly claimStagger: Duration;
+  /** How long who has just recorded a claim counts as alive at most: the duration of a node's Lease. */
+  readonly recordTrust: Duration;
 }
 
 /** One address that concerns this node. */
@@ -72,6 +74,8 @@ interface Entry {
   /** The highest epoch seen or claimed: the next claim is above it. */
   highest: number;
   tenure: Tenure;
+  /** Until when the holder of `record` counts as alive, because the record is newer than what is known of the nodes. */
+  trustedUntil: Instant | undefined;
 }
 
 /** How many released addresses are remembered; a late record is late by seconds, not by thousands of releases. */
@@ -112,25 +116,26 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
 
   step(now: Instant, input: OwnershipInput | Timeout): readonly OwnershipOutput[] {
     const outputs: OwnershipOutput[] = [];
-    this.#take(input, outputs);
+    this.#take(now, input, outputs);
     if (input.kind !== 'recorded') this.#claimWhatIsDue(now, outputs);
     this.#finishLeaving(outputs);
     return outputs;
   }
 
-  #take(input: OwnershipInput | Timeout, outputs: OwnershipOutput[]): void {
+  #take(now: Instant, input: OwnershipInput | Timeout, outputs: OwnershipOutput[]): void {
     switch (input.kind) {
       case 'want':
-        this.#want(input.addresses, outputs);
+        this.#want(now, input.addresses, outputs);
         break;
       case 'liveness':
         this.#alive = new Set(input.alive);
+        for (const entry of this.#entries.values()) entry.trustedUntil = undefined;
         break;
       case 'recorded':
         this.#recorded(input.uid, input.epoch);
         break;
       case 'refused':
-        this.#refused(input, outputs);
+        this.#refused(now, input, outputs);
         break;
       case 'leave':
         if (this.#departure === 'Staying') this.#departure = 'Leaving';
@@ -139,7 +144,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     }
   }
 
-  #want(addresses: readonly WantedOwnership[], outputs: OwnershipOutput[]): void {
+  #want(now: Instant, addresses: readonly WantedOwnership[], outputs: OwnershipOutput[]): void {
     const uids = new Set(addresses.map((wanted) => wanted.uid));
     for (const [uid, entry] of this.#entries) {
       if (uids.has(uid)) continue;
@@ -147,7 +152,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
       this.#entries.delete(uid);
       this.#remember(uid, entry.highest);
     }
-    for (const wanted of addresses) this.#believe(this.#entryOf(wanted), wanted.record, outputs);
+    for (const wanted of addresses) this.#believe(now, this.#entryOf(wanted), outputs);
   }
 
   #entryOf(wanted: WantedOwnership): Entry {
@@ -158,7 +163,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     }
     const { uid, record } = wanted;
     const highest = Math.max(record.epoch, this.#released.get(uid) ?? 0);
-    const entry: Entry = { wanted, record, highest, tenure: WATCHING };
+    const entry: Entry = { wanted, record, highest, tenure: WATCHING, trustedUntil: undefined };
     this.#entries.set(uid, entry);
     this.#released.delete(uid);
     return entry;
@@ -171,15 +176,18 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     if (this.#released.size > REMEMBERED && oldest !== undefined) this.#released.delete(oldest);
   }
 
-  /** Takes a record from the API as the truth, unless it is older than what this node knows. */
-  #believe(entry: Entry, record: OwnershipRecord, outputs: OwnershipOutput[]): void {
+  /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
+  #believe(now: Instant, entry: Entry, outputs: OwnershipOutput[]): void {
     const { tenure } = entry;
+    const { record } = entry.wanted;
     if (tenure.state === 'Refused') {
       if (isSameRecord(record, tenure.from)) return;
       // Even an older epoch than the refused one is news here: the API just said that our knowledge was wrong
       // (a cluster restored from a backup goes back).
       entry.tenure = WATCHING;
     } else if (record.epoch < (isHeld(tenure) ? tenure.epoch : entry.record.epoch)) return;
+    // Who has just claimed lives, also if it was dead when we last heard of the nodes: each watch has its own delay.
+    if (!isSameRecord(record, entry.record)) entry.trustedUntil = after(now, this.#options.recordTrust);
     entry.record = record;
     entry.highest = Math.max(entry.highest, record.epoch);
     if (!isHeld(tenure)) return;
@@ -196,6 +204,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   }
 
   #refused(
+    now: Instant,
     { uid, epoch }: { readonly uid: string; readonly epoch: number },
     outputs: OwnershipOutput[],
   ): void {
@@ -205,7 +214,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     const next: Tenure = { state: 'Refused', from: entry.tenure.from };
     this.#withdraw(entry, { reason: 'LostElection', next }, outputs);
     // The record that won may have come before the refusal, when it still looked stale.
-    this.#believe(entry, entry.wanted.record, outputs);
+    this.#believe(now, entry, outputs);
   }
 
   #withdraw(
@@ -222,15 +231,27 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     for (const entry of this.#entries.values()) {
       if (isHeld(entry.tenure) || entry.tenure.state === 'Refused') continue;
       entry.tenure = this.#vacancyOf(entry, now);
+      if (this.#isTrusted(entry, now)) this.#deadline = earlier(this.#deadline, entry.trustedUntil);
       if (entry.tenure.state !== 'Waiting') continue;
       if (hasPassed(entry.tenure.claimAt, now)) this.#claim(entry, outputs);
       else this.#deadline = earlier(this.#deadline, entry.tenure.claimAt);
     }
   }
 
-  #vacancyOf({ wanted, record, tenure }: Entry, now: Instant): Tenure {
+  /** Whether the holder counts as alive by its record alone. */
+  #isTrusted({ record, trustedUntil }: Entry, now: Instant): boolean {
+    if (record.holder === undefined || trustedUntil === undefined || hasPassed(trustedUntil, now))
+      return false;
+    return this.#alive?.has(record.holder) === false;
+  }
+
+  #vacancyOf(entry: Entry, now: Instant): Tenure {
     if (this.#departure !== 'Staying') return WATCHING;
-    const view = { me: this.#options.node, candidates: wanted.candidates, record, alive: this.#alive };
+    const { wanted, record, tenure } = entry;
+    const { holder } = record;
+    const isAdded = holder !== undefined && this.#isTrusted(entry, now);
+    const alive = isAdded ? new Set([...(this.#alive ?? []), holder]) : this.#alive;
+    const view = { me: this.#options.node, candidates: wanted.candidates, record, alive };
     const rank = rankToClaim(view);
     if (rank === undefined) return WATCHING;
     // The wait counts from when the address became vacant, also when the ranks change meanwhile.

@@ -9,6 +9,8 @@ export interface ApiErrorDetails {
   readonly status: number;
   /** metav1.Status.reason, where the server sent one. */
   readonly reason?: string;
+  /** The reasons of metav1.Status.details.causes. */
+  readonly causes?: readonly string[];
   /** How long the server asked us to wait (Retry-After). */
   readonly retryAfter?: Duration;
   readonly cause?: unknown;
@@ -19,6 +21,7 @@ export class ApiError extends Error {
   readonly status: number;
   /** '' where the server sent none. */
   readonly reason: string;
+  readonly causes: readonly string[];
   readonly retryAfter: Duration | undefined;
 
   constructor(message: string, details: ApiErrorDetails) {
@@ -27,6 +30,7 @@ export class ApiError extends Error {
     this.code = details.code;
     this.status = details.status;
     this.reason = details.reason ?? '';
+    this.causes = details.causes ?? [];
     this.retryAfter = details.retryAfter;
   }
 }
@@ -51,6 +55,10 @@ export function codeOf(status: number, reason: string | undefined): ApiErrorCode
 
 export const hasCode = (error: unknown, ...codes: readonly ApiErrorCode[]): error is ApiError =>
   error instanceof ApiError && codes.includes(error.code);
+
+/** Nothing new may be created in a namespace that is being deleted. */
+export const isNamespaceEnding = (error: unknown): boolean =>
+  hasCode(error, 'Forbidden') && error.causes.includes('NamespaceTerminating');
 
 /** A request that got no HTTP answer, or one that broke off. */
 export function unreachable(what: string, cause: unknown): ApiError {

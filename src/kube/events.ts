@@ -3,7 +3,7 @@
 
 import type { Duration } from '../time/duration.ts';
 import type { EventRecorder, EventTarget, KubeApi, KubeObject } from './api.ts';
-import { hasCode } from './api-error.ts';
+import { hasCode, isNamespaceEnding } from './api-error.ts';
 import { EventBudget } from './event-budget.ts';
 import { EVENT } from './kinds.ts';
 import { processTime, type Time, type Timer } from './time.ts';
@@ -140,7 +140,8 @@ class AggregatingRecorder implements EventRecorder {
       else await this.#create(sighting);
       sighting.isWritten = true;
     } catch (error) {
-      this.#options.onProblem(error as Error);
+      // Each Service of a namespace that is being deleted has something to say, and nobody is left to read it.
+      if (!isNamespaceEnding(error)) this.#options.onProblem(error as Error);
     }
     this.#writing.delete(sighting);
     this.#pump();

@@ -179,7 +179,10 @@ class TimeLimit {
 interface Status {
   readonly reason?: string;
   readonly message?: string;
-  readonly details?: { readonly retryAfterSeconds?: number };
+  readonly details?: {
+    readonly retryAfterSeconds?: number;
+    readonly causes?: readonly { readonly reason?: string }[];
+  };
 }
 
 async function refusal(request: Request, response: Response): Promise<ApiError> {
@@ -192,6 +195,7 @@ async function refusal(request: Request, response: Response): Promise<ApiError> 
     code,
     status: response.statusCode,
     ...(reason === undefined ? {} : { reason }),
+    causes: (details?.causes ?? []).flatMap((cause) => cause.reason ?? []),
     ...(retryAfter >= 0 ? { retryAfter: milliseconds(retryAfter * 1000) } : {}),
   });
 }

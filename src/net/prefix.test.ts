@@ -5,7 +5,15 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { address, prefix } from '../../test/arbitrary/net.ts';
 import { formatAddress, parseAddress } from './address.ts';
-import { containsAddress, formatPrefix, networkOf, type Prefix, parsePrefix, spanOf } from './prefix.ts';
+import {
+  containsAddress,
+  formatPrefix,
+  networkOf,
+  type Prefix,
+  parsePrefix,
+  spanOf,
+  unassignableIn,
+} from './prefix.ts';
 
 function prefixOf(text: string): Prefix {
   const parsed = parsePrefix(text);
@@ -91,4 +99,16 @@ test('text reads back as the same prefix', () => {
       assert.deepEqual(parsePrefix(formatPrefix(value)), value);
     }),
   );
+});
+
+test("an interface's own address and the edges of an IPv4 subnet can not be given to others", () => {
+  const cases = {
+    '10.77.0.11/24': ['10.77.0.11', '10.77.0.0', '10.77.0.255'],
+    '10.77.0.14/30': ['10.77.0.14', '10.77.0.12', '10.77.0.15'],
+    '10.77.0.11/31': ['10.77.0.11'],
+    '10.77.0.11/32': ['10.77.0.11'],
+    'fd77:0:0:1::b/64': ['fd77:0:0:1::b'],
+  };
+  for (const [text, expected] of Object.entries(cases))
+    assert.deepEqual(unassignableIn(prefixOf(text)).map(formatAddress), expected, text);
 });

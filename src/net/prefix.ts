@@ -34,4 +34,16 @@ export function containsAddress(prefix: Prefix, address: Address): boolean {
   return networkOf(prefix).value === networkOf({ address, length: prefix.length }).value;
 }
 
+/**
+ * What nobody else in an interface's subnet can be given: its own address and, with IPv4, the first and the last, which
+ * mean the network and all hosts (RFC 1122 section 3.2.1.3). A /31 has neither (RFC 3021).
+ */
+export function unassignableIn(prefix: Prefix): readonly Address[] {
+  const { address } = prefix;
+  const span = spanOf(prefix);
+  if (address.family === 'IPv6' || span <= 2n) return [address];
+  const network = networkOf(prefix);
+  return [address, network, { family: 'IPv4', value: network.value + span - 1n }];
+}
+
 export const formatPrefix = (prefix: Prefix): string => `${formatAddress(prefix.address)}/${prefix.length}`;

@@ -6,7 +6,7 @@ import { L2Counters } from '../announce/l2/l2-counters.ts';
 import { Ownership, type OwnershipInput, type OwnershipOutput } from '../election/ownership.ts';
 import type { LinkMonitor, Waker, WireHost } from '../host/host.ts';
 import type { Timeout } from '../protocol/machine.ts';
-import { milliseconds } from '../time/duration.ts';
+import { milliseconds, seconds } from '../time/duration.ts';
 import { between, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { LinkTable } from './link-table.ts';
 import { type Log, logTo } from './log.ts';
@@ -19,6 +19,9 @@ import { WantedAddresses } from './wanted-addresses.ts';
  * LAN; while they travel through the API only, a slow write would make the second candidate claim too.
  */
 const CLAIM_STAGGER = milliseconds(500);
+
+/** The default duration of a node's Lease. */
+const RECORD_TRUST = seconds(15);
 
 export interface WireLoopOptions {
   readonly host: WireHost;
@@ -61,7 +64,7 @@ export class WireLoop {
       counters: this.#counters,
       log: this.#log,
     });
-    this.#ownership = new Ownership({ node, claimStagger: CLAIM_STAGGER });
+    this.#ownership = new Ownership({ node, claimStagger: CLAIM_STAGGER, recordTrust: RECORD_TRUST });
     this.#wanted = new WantedAddresses(this.#log);
     this.#reporter = new Reporter(post);
     this.#fds = { sockets: [], all: [this.#waker.fd, this.#monitor.fd] };

@@ -67,8 +67,17 @@ test('changes are written at most every 5 s, the last one always', async () => {
   await bed.pass(5000);
   assert.equal(statusOf(bed).held, 90);
   assert.equal(bed.writes('announcers') - before, 3);
+});
+
+test('what does not change is confirmed once a minute, and the confirmation changes nothing', async () => {
+  const bed = await startedBed();
+  // Readiness goes with the Lease, which nobody renews here.
+  await bed.pass(60_000);
+  const version = () => bed.cluster.objects(ANNOUNCER).get('node1')?.metadata.resourceVersion;
+  const [written, before] = [version(), bed.writes('announcers')];
   await bed.pass(3_600_000);
-  assert.equal(bed.writes('announcers') - before, 4, 'readiness changed, nothing else');
+  assert.equal(bed.writes('announcers') - before, 60);
+  assert.equal(version(), written);
 });
 
 test('an Announcer that was deleted comes back with the next change', async () => {
@@ -77,6 +86,15 @@ test('an Announcer that was deleted comes back with the next change', async () =
   bed.worker.say({ kind: 'links', links: [{ ...ETH0, state: 'Down' }] });
   await bed.pass(5000);
   assert.equal((statusOf(bed).links as { state: string }[])[0]?.state, 'Down');
+});
+
+test('an Announcer that was deleted comes back within a minute when nothing changes', async () => {
+  const bed = await startedBed();
+  // Past the change of readiness: nobody renews the Lease here.
+  await bed.pass(20_000);
+  bed.cluster.erase(ANNOUNCER, { name: 'node1' });
+  await bed.pass(60_000);
+  assert.equal((statusOf(bed).links as { state: string }[])[0]?.state, 'Up');
 });
 
 test('a status that can not be written is tried again with growing pauses', async () => {

@@ -212,3 +212,39 @@ test('a re-plan without this node does not release an address whose claim is sti
   await bed.pass(1);
   assert.deepEqual(bed.worker.last('want')?.addresses, []);
 });
+
+test('a record that has gone back while the address is held is written again', async () => {
+  const bed = await bedWith();
+  bed.worker.claims(1);
+  await bed.pass(1);
+  bed.worker.claims(2);
+  await bed.pass(1);
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
+    object.status = { epoch: 0 };
+  });
+  await bed.pass(10);
+  const { holder, epoch, phase } = bed.status();
+  assert.deepEqual({ holder, epoch, phase }, { holder: 'node1', epoch: 2, phase: 'Announced' });
+  // An agent that did not know the former record claims with a lower epoch.
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
+    object.status = { holder: 'node2', epoch: 1, phase: 'Announced' };
+  });
+  await bed.pass(10);
+  assert.deepEqual([bed.status().holder, bed.status().epoch], ['node1', 2]);
+  const again = bed.log.at('warn').filter((message) => message.startsWith('record has gone back'));
+  assert.equal(again.length, 2);
+});
+
+test('a record that has gone back is left to others once the address is withdrawn', async () => {
+  const bed = await bedWith();
+  bed.worker.claims(1);
+  await bed.pass(1);
+  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'LostElection' });
+  bed.worker.held();
+  const before = bed.writes();
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
+    object.status = { epoch: 0 };
+  });
+  await bed.pass(1000);
+  assert.equal(bed.writes(), before);
+});

@@ -52,6 +52,19 @@ test('who does not see its own renewals suspects nobody, and gives everybody a f
   assert.deepEqual(alive(bed), ['node1']);
 });
 
+test('an API that falls silent just after our own renewal makes nobody look dead', async () => {
+  const bed = new AgentBed();
+  await bed.start({ others: ['node2', 'node3'] });
+  // The others renew in their turn; the silence begins right after ours.
+  await bed.pass(1000);
+  bed.renew('node2');
+  await bed.pass(6000);
+  bed.renew('node1');
+  await bed.pass(30_000);
+  assert.deepEqual(alive(bed), ['node1', 'node2', 'node3']);
+  assert.match(bed.agent.notReady() ?? '', /Lease is not renewed/);
+});
+
 test('a Lease of an earlier life of this agent does not count as renewed', async () => {
   const bed = new AgentBed();
   bed.renew('node1');

@@ -32,6 +32,7 @@ interface Node {
 }
 
 const STAGGER = milliseconds(50);
+const TRUST = milliseconds(300);
 
 /** What happened at least once over all runs, by name. */
 export type Counts = Map<string, number>;
@@ -56,7 +57,7 @@ export class OwnershipWorld {
   start(name: string): void {
     this.#nodes.set(name, {
       name,
-      machine: new Ownership({ node: name, claimStagger: STAGGER }),
+      machine: new Ownership({ node: name, claimStagger: STAGGER, recordTrust: TRUST }),
       inbox: [],
       claims: [],
       recorded: new Map(),

@@ -296,6 +296,27 @@ test('a Service that was restored without its VirtualIP gets its address back, a
   bed.assertSound();
 });
 
+test("addresses of nodes' links and the edges of their subnets are not handed out", async () => {
+  const bed = new Bed();
+  bed.node('n1', null);
+  bed.announcer('n1', ['10.77.0.11/24', '10.77.0.254/24', 'fd77::b/64']);
+  bed.node('n2', '10.77.0.12/24');
+  bed.pool('default', '10.77.0.253-10.77.1.0');
+  await bed.start();
+  for (const name of ['a', 'b', 'c']) bed.createService(name);
+  await bed.settle();
+  const given = () =>
+    bed
+      .virtualIPs()
+      .map(({ name }) => name)
+      .sort();
+  assert.deepEqual(given(), ['10.77.0.253', '10.77.1.0']);
+  // Without the second address it is free for the one that waits.
+  bed.announcer('n1', ['10.77.0.11/24']);
+  await bed.settle();
+  assert.deepEqual(given(), ['10.77.0.253', '10.77.0.254', '10.77.1.0']);
+});
+
 test('addresses of nodes and reserved ones are not handed out', async () => {
   const bed = bedOf('10.77.0.50-10.77.0.52');
   const status = { addresses: [{ type: 'InternalIP', address: '10.77.0.50' }] };

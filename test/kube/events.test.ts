@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EventRecorder, EventTarget } from '../../src/kube/api.ts';
+import { ApiError } from '../../src/kube/api-error.ts';
 import { createEventRecorder } from '../../src/kube/events.ts';
 import { type Duration, milliseconds, minutes } from '../../src/time/duration.ts';
 import { FakeKubeApi, fail } from '../fake/fake-kube-api.ts';
@@ -138,6 +139,20 @@ test('what can not be written is reported, and recording goes on', async () => {
   events.record(SHOP, 'Normal', 'A', 'm');
   await events.flush();
   assert.deepEqual(stored(), ['web/shop Normal A x2: m']);
+});
+
+test('that a namespace is being deleted is no problem worth a word', async () => {
+  const { events, api, problems } = open();
+  api.before = () => {
+    const causes = ['NamespaceTerminating'];
+    throw new ApiError('being terminated', { code: 'Forbidden', status: 403, reason: 'Forbidden', causes });
+  };
+  events.record(SHOP, 'Normal', 'A', 'm');
+  await events.flush();
+  api.before = () => fail('Forbidden');
+  events.record(SHOP, 'Normal', 'B', 'm');
+  await events.flush();
+  assert.deepEqual(problems, ['made to fail'], 'one that is not allowed is');
 });
 
 test('an API that does not answer holds up four writes and a thousand events, no more', async () => {
