@@ -150,15 +150,17 @@ export class AnnouncerReporter {
     });
   }
 
-  /** The Node, so that the Announcer goes with it; nobody where the agent may not read its Node. */
+  /**
+   * The Node, so that the Announcer goes with it; nobody where the agent may not read its Node. Without its Node there
+   * is no Announcer: one that is made when the Node has just been deleted would stay for ever.
+   */
   async #owners(): Promise<readonly object[]> {
     const { api, node, log } = this.#deps;
     try {
       const { uid } = (await api.get<KubeObject>(NODE, { name: node })).metadata;
       return [{ apiVersion: 'v1', kind: 'Node', name: node, uid }];
     } catch (error) {
-      const code = apiErrorCode(error);
-      if (code !== 'Forbidden' && code !== 'NotFound') throw error;
+      if (apiErrorCode(error) !== 'Forbidden') throw error;
       log.warn('Announcer has no owner and will outlive its Node', { node, error });
       return [];
     }

@@ -36,6 +36,12 @@ const WRITE_RETRIES: RetrySchedule = {
 
 const LEASE_RETRY = seconds(1);
 
+/**
+ * A node that comes back from a network that was cut answers for what it held until its watch shows who has taken over:
+ * the pause before the next attempt is time in which two answer. Its Lease is tried as often anyway.
+ */
+const WATCH_RETRY_LIMIT = seconds(5);
+
 /** Runs until a signal and resolves when everything is handed over and stopped; rejects when it can not go on. */
 export async function runAgent(flags: AgentFlags): Promise<void> {
   const log = await openLog(flags, 'agent');
@@ -74,7 +80,9 @@ interface Parts {
 function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
   const { connection, log, failure } = parts;
   const random = createRandom().fraction;
-  const watcher = new Watcher({ connection, random, log, onForbidden: (error) => failure.forbidden(error) });
+  const retryLimit = WATCH_RETRY_LIMIT;
+  const onForbidden = (error: Error): void => failure.forbidden(error);
+  const watcher = new Watcher({ connection, random, log, retryLimit, onForbidden });
   const onError = (name: string, error: Error): void => log.error('reconcile failed', { name, error });
   return {
     api: connection,

@@ -6,6 +6,7 @@ import { type Connection, createConnection } from '../kube/connection.ts';
 import { type Credentials, CredentialsError } from '../kube/credentials.ts';
 import { createListWatch } from '../kube/list-watch.ts';
 import { createLog, type Log } from '../observe/log.ts';
+import type { Duration } from '../time/duration.ts';
 import { ConfigurationError } from './exit.ts';
 import type { CommonFlags } from './flags.ts';
 import { VERSION } from './version.ts';
@@ -47,6 +48,8 @@ export interface WatcherOptions {
   readonly connection: Connection;
   readonly random: () => number;
   readonly log: Log;
+  /** The longest pause before a watch that failed is tried again. */
+  readonly retryLimit?: Duration;
   /** The API refuses what the program can not do without. */
   readonly onForbidden: (error: Error) => void;
 }
@@ -60,9 +63,15 @@ export class Watcher {
   }
 
   watch(kind: ResourceKind, scope: WatchScope = {}): ListWatch<KubeObject> {
-    const { connection, random } = this.#options;
+    const { connection, random, retryLimit } = this.#options;
+    const limits = retryLimit === undefined ? {} : { retryLimit };
     const onProblem = (problem: WatchProblem): void => this.#report(problem, watch);
-    const watch: ListWatch<KubeObject> = createListWatch(connection, kind, { ...scope, random, onProblem });
+    const watch: ListWatch<KubeObject> = createListWatch(connection, kind, {
+      ...scope,
+      ...limits,
+      random,
+      onProblem,
+    });
     return watch;
   }
 

@@ -28,15 +28,20 @@ export class Failure {
 
   /** Nothing may be written any more, so the process ends where it stands, and is started anew as a candidate. */
   leadershipLost(): void {
-    this.#fail(
-      EXIT.other,
-      'leadership lost',
-      new Error('renew the leader Lease: not done before its deadline'),
-    );
+    this.#fail(EXIT.other, 'leadership lost', new LeadershipLost());
   }
 
   #fail(exitCode: ExitCode, message: string, error: Error): void {
     this.#log.fatal(message, { error });
     this.#promise.reject(new LoggedFailure(exitCode, error));
+  }
+}
+
+/** With a code, because it is what an API that is away leads to: not a bug of ours, whose stack would be logged. */
+class LeadershipLost extends Error {
+  readonly code = 'LeadershipLost';
+
+  constructor() {
+    super('renew the leader Lease: not done before its deadline');
   }
 }

@@ -16,6 +16,8 @@ export interface ListWatchOptions extends CollectionScope {
   readonly random: () => number;
   /** What failed and when it is tried again; `retryInMs` 0 = a handler threw. */
   readonly onProblem: (problem: WatchProblem) => void;
+  /** The longest pause between two attempts; default: 30 s. */
+  readonly retryLimit?: Duration;
   readonly time?: Time;
 }
 
@@ -47,6 +49,7 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
   readonly #options: ListWatchOptions;
   readonly #time: Time;
   readonly #scope: CollectionScope;
+  readonly #backOff: RetrySchedule;
   readonly #store = new ObjectStore<T>();
   readonly #changeHandlers: ((change: ObjectChange<T>) => void)[] = [];
   readonly #stateHandlers: ((state: WatchState) => void)[] = [];
@@ -61,11 +64,12 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
   #isStarted = false;
 
   constructor(source: Source, kind: ResourceKind, options: ListWatchOptions) {
-    const { namespace, labelSelector } = options;
+    const { namespace, labelSelector, retryLimit = BACK_OFF.limit } = options;
     this.#source = source;
     this.#kind = kind;
     this.#options = options;
     this.#time = options.time ?? processTime;
+    this.#backOff = { ...BACK_OFF, limit: retryLimit };
     this.#scope = {
       ...(namespace === undefined ? {} : { namespace }),
       ...(labelSelector === undefined ? {} : { labelSelector }),
@@ -126,7 +130,7 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
     if (hasCode(error, 'Gone', 'NotFound')) this.#resourceVersion = undefined;
     if (!hasCode(error, 'Gone')) this.#become('Lost');
     const asked = error instanceof ApiError ? (error.retryAfter ?? 0) : 0;
-    const delay = Math.max(asked, retryDelay(BACK_OFF, this.#failures, this.#options.random()));
+    const delay = Math.max(asked, retryDelay(this.#backOff, this.#failures, this.#options.random()));
     this.#failures += 1;
     this.#options.onProblem({ kind: this.#kind.kind, error, retryInMs: delay });
     await sleep(delay, { time: this.#time, name: 'retry', signal: this.#stopping.signal });

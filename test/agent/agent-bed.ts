@@ -3,7 +3,7 @@
 
 import { Agent, type AgentWorker, type OwnLease } from '../../src/agent/agent.ts';
 import { LeaseLiveness } from '../../src/election/lease-liveness.ts';
-import { LEASE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { LEASE, NODE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { AgentMetrics } from '../../src/observe/agent-metrics.ts';
 import { milliseconds, seconds } from '../../src/time/duration.ts';
 import type { FromWorker, HeldAddress, LinkReport, ToWorker } from '../../src/wire-worker/messages.ts';
@@ -155,6 +155,7 @@ export class AgentBed {
 
   constructor() {
     for (const watch of [this.virtualIPs, this.leases]) watch.delaySync();
+    this.cluster.put(NODE, { metadata: { name: 'node1', uid: 'uid-node1' } });
   }
 
   /** Starts with everything synced, node1 and `others` alive, eth0 up. */

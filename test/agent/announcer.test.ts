@@ -13,7 +13,6 @@ function statusOf(bed: AgentBed): Record<string, unknown> {
 
 async function startedBed(): Promise<AgentBed> {
   const bed = new AgentBed();
-  bed.cluster.put(NODE, { metadata: { name: 'node1', uid: 'uid-node1' } });
   await bed.start();
   return bed;
 }
@@ -95,6 +94,24 @@ test('an Announcer that was deleted comes back within a minute when nothing chan
   bed.cluster.erase(ANNOUNCER, { name: 'node1' });
   await bed.pass(60_000);
   assert.equal((statusOf(bed).links as { state: string }[])[0]?.state, 'Up');
+});
+
+test('a Node that was deleted leaves no Announcer behind, and one that returns gets its own', async () => {
+  const bed = await startedBed();
+  bed.cluster.erase(NODE, { name: 'node1' });
+  bed.cluster.erase(ANNOUNCER, { name: 'node1' });
+  bed.worker.held({ uid: 'u1', name: 'n1', epoch: 1, link: 'eth0' });
+  await bed.pass(60_000);
+  assert.equal(bed.cluster.stored(ANNOUNCER, { name: 'node1' }), undefined);
+  bed.cluster.put(NODE, { metadata: { name: 'node1', uid: 'uid-node1-again' } });
+  await bed.pass(60_000);
+  const announcer = bed.cluster.stored(ANNOUNCER, { name: 'node1' });
+  assert.ok(announcer);
+  const { ownerReferences } = announcer.metadata as { ownerReferences: readonly { uid: string }[] };
+  assert.deepEqual(
+    ownerReferences.map(({ uid }) => uid),
+    ['uid-node1-again'],
+  );
 });
 
 test('a status that can not be written is tried again with growing pauses', async () => {

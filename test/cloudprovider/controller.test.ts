@@ -296,6 +296,22 @@ test('a Service that was restored without its VirtualIP gets its address back, a
   bed.assertSound();
 });
 
+test('an agent that records a claim while candidates are planned is no word of warning', async () => {
+  const bed = bedOf();
+  const { api, log } = await bed.start();
+  bed.createService('shop');
+  await bed.settle();
+  api.before = ({ verb, plural }) => {
+    if (verb !== 'patch' || plural !== 'virtualips') return;
+    api.recover();
+    bed.claim('10.77.0.50', 'n2');
+  };
+  bed.node('n4');
+  await bed.settle();
+  assert.deepEqual(bed.virtualIPs()[0]?.candidates.length, 4);
+  assert.deepEqual(log.at('warn'), []);
+});
+
 test("addresses of nodes' links and the edges of their subnets are not handed out", async () => {
   const bed = new Bed();
   bed.node('n1', null);

@@ -164,6 +164,26 @@ test('the back-off doubles to 30 s and starts anew after a healthy watch', LIMIT
   assert.equal(problems.at(-1)?.retryInMs, 200);
 });
 
+test('a watcher that must not be late sets a limit of its own', LIMIT, async () => {
+  const time = new VirtualTime('retry');
+  const refuse = () => Promise.reject(unreachable('list', 'away'));
+  const tried = Promise.withResolvers<void>();
+  let attempts = 0;
+  const watch = createListWatch({ listPage: refuse, watch: refuse }, SERVICE, {
+    random: () => 0,
+    retryLimit: seconds(5),
+    time,
+    onProblem: () => {
+      if (++attempts === 8) tried.resolve();
+    },
+  });
+  watch.start();
+  await tried.promise;
+  watch.stop();
+  const delays = time.delays.map(({ delay }) => delay);
+  assert.deepEqual(delays.slice(0, 7), [200, 400, 800, 1600, 3200, 5000, 5000]);
+});
+
 test('a server that takes long to refuse a watch is backed off from all the same', LIMIT, async (t) => {
   const { connection } = await openWatchBed(t);
   const time = new VirtualTime('retry');

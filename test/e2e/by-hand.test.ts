@@ -1,0 +1,68 @@
+// What an administrator does to our objects by hand, and an API server that stands still: nobody else begins to answer.
+
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { seconds } from '../../src/time/duration.ts';
+import { requirement } from '../requirements.ts';
+import { AFTER_LEASE_EXPIRY, type Holding, useBed } from './bed.ts';
+
+/** Longer than a node's Lease lives, with its renewal at any moment before. */
+const STANDSTILL = seconds(23);
+
+describe('by hand', requirement('cluster'), () => {
+  const bed = useBed({ name: 'e2e-by-hand', nodes: 3, kubeProxy: { minSyncPeriod: '0s' } });
+
+  const problems: unknown[] = [];
+
+  /** As a kubelet does it: a controller that could not renew its leadership ends itself. */
+  before(() => {
+    const { processes, faults } = bed().lab;
+    processes.onExit(({ target, wasAsked }) => {
+      if (!wasAsked) faults.start(target).catch((error: unknown) => problems.push(error));
+    });
+  });
+
+  /** An agent that starts knows nothing but the API. */
+  async function restart(node: string): Promise<void> {
+    await bed().lab.faults.kill(`agent/${node}`);
+    await bed().lab.faults.start(`agent/${node}`);
+  }
+
+  test('a status that was wiped is recorded again, before an agent that starts takes it at its word', async () => {
+    await bed().create({ name: 'wiped' });
+    const address = await bed().addressOf('wiped');
+    const first = await bed().holding(address);
+    await restart(first.holder);
+    const held = await bed().holding(address, ({ epoch }) => epoch > first.epoch);
+    const patch = { type: 'json', operations: [{ op: 'remove', path: '/status' }] } as const;
+    await bed().lab.api.patch(VIRTUAL_IP, { name: address }, patch, { subresource: 'status' });
+    assert.deepEqual(await bed().holding(address), held);
+    for (const node of bed().lab.network.nodes.map(({ name }) => name))
+      if (node !== held.holder) await restart(node);
+    await bed().answerAt(address);
+    assert.deepEqual(await bed().answerers(address), [bed().macOf(held.holder)]);
+    assert.deepEqual(await bed().holding(address), held);
+  });
+
+  test('an API server that stands still moves no address', async () => {
+    const names = ['still-1', 'still-2', 'still-3', 'still-4'];
+    for (const name of names) await bed().create({ name });
+    const addresses = await Promise.all(names.map((name) => bed().addressOf(name)));
+    const read = (): Promise<readonly Holding[]> =>
+      Promise.all(addresses.map((address) => bed().holding(address)));
+    const held = await read();
+    await bed().lab.faults.stall('apiserver');
+    await sleep(STANDSTILL);
+    const [first, address] = [held[0], addresses[0]];
+    assert.ok(first !== undefined && address !== undefined);
+    assert.deepEqual(await bed().answerers(address), [bed().macOf(first.holder)]);
+    await bed().lab.faults.resume('apiserver');
+    // Whoever claimed meanwhile has written it when a new Service works again.
+    await bed().create({ name: 'afterwards' });
+    await bed().answerAt(await bed().addressOf('afterwards', AFTER_LEASE_EXPIRY), AFTER_LEASE_EXPIRY);
+    assert.deepEqual(await read(), held);
+    assert.deepEqual(problems, []);
+  });
+});
