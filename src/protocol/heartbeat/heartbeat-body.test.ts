@@ -113,6 +113,13 @@ test('an interval or a multiplier of 0 is malformed too', () => {
   assert.equal(decode(sealed(none, { 48: 0, 49: 1, 50: 1 })).ok?.interval, 1);
 });
 
+test('a body length that is not that of the datagram puts the HMAC elsewhere', () => {
+  const request = fromHex('03000000');
+  assert.equal(decode(sealed(request)).ok?.body.isClaimsRequest, true);
+  for (const length of [0, 3, 5, 20])
+    assert.deepEqual(decode(sealed(request, { 65: length })), { drop: 'bad-hmac' });
+});
+
 test('unknown flags and reserved bytes are for a later version, and ignored', () => {
   const later = sealed(new Uint8Array(0), { 6: 0xff, 7: 0xe0, 51: 1, 66: 1, 71: 1 });
   assert.deepEqual(decode(later), decode(EMPTY));

@@ -215,11 +215,14 @@ test('the key is asked for after the cluster, and other versions are not underst
   }
 });
 
-test('an HMAC that is too short or equal in part only is none', () => {
+test('an HMAC of another length is none, whatever the bytes are', () => {
   const short: HeartbeatContext = { ...CONTEXT, authenticate: () => FULL.slice(-16, -1) };
   assert.deepEqual(decodeHeartbeat(FULL, short), { drop: 'bad-hmac' });
+  const long: HeartbeatContext = { ...CONTEXT, authenticate: () => Uint8Array.of(...FULL.slice(-16), 0) };
+  assert.deepEqual(decodeHeartbeat(FULL, long), { drop: 'bad-hmac' });
+  const zeros = FULL.slice().fill(0, -16);
   const empty: HeartbeatContext = { ...CONTEXT, authenticate: () => new Uint8Array(0) };
-  assert.deepEqual(decodeHeartbeat(FULL, empty), { drop: 'bad-hmac' });
+  assert.deepEqual(decodeHeartbeat(zeros, empty), { drop: 'bad-hmac' });
 });
 
 test('ages beyond their field are the longest that it holds, fractions are rounded', () => {

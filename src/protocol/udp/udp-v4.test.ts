@@ -194,6 +194,7 @@ const DROPS: readonly (readonly [expected: string, bytes: Uint8Array, why: strin
   ['fragment', patched(PACKET, { 7: 0x01 }), 'a last fragment'],
   ['not-udp', patched(PACKET, { 9: 6 }), 'TCP'],
   ['bad-udp-length', patched(PACKET, { 3: 27 }), 'no room for a UDP header'],
+  ['bad-udp-length', patched(PACKET, { 3: 20 }), 'nothing behind the header'],
   ['bad-udp-length', patched(PACKET, { 25: 0x10 }), 'bytes behind the datagram'],
   ['bad-udp-length', patched(PACKET, { 25: 0x12 }), 'a datagram beyond its packet'],
   ['bad-udp-checksum', patched(PACKET, { 36: 0 }), 'another payload'],
