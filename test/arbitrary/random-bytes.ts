@@ -10,7 +10,7 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-/** `count` inputs of 0 to `maxLength` bytes; the buffer of one is used again for the next. */
+/** `count` inputs of 0 to `maxLength` bytes. The buffer of one is used again for the next: copy what has to last. */
 export function* randomInputs(count: number, maxLength: number, seed: number): Generator<Uint8Array> {
   const next = randomNumbers(seed);
   const buffer = new Uint8Array(maxLength);
@@ -18,5 +18,15 @@ export function* randomInputs(count: number, maxLength: number, seed: number): G
     const input = buffer.subarray(0, next() % (maxLength + 1));
     for (let at = 0; at < input.length; at++) input[at] = next();
     yield input;
+  }
+}
+
+/** Each input behind `head`. */
+export function* behind(head: Uint8Array, inputs: Iterable<Uint8Array>): Generator<Uint8Array> {
+  for (const input of inputs) {
+    const bytes = new Uint8Array(head.length + input.length);
+    bytes.set(head);
+    bytes.set(input, head.length);
+    yield bytes;
   }
 }
