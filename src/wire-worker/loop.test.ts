@@ -196,14 +196,24 @@ test('a flood does not keep messages from being handled', () => {
   assert.equal(wire.all('withdrawn').length, 1);
 });
 
-test('frames that a turn left over are taken in the next, although poll knows nothing of them', () => {
+test('frames that a turn left over are taken in the next', () => {
   const wire = new FakeWire();
   const socket = wire.host.socketOn('eth0');
-  for (let i = 0; i < 6 * 48; i++) socket.deliver(new Uint8Array(42));
-  wire.loop.turn();
-  assert.ok(socket.waiting > 0 && !socket.isReadable);
-  wire.loop.turn();
-  assert.equal(socket.waiting, 0);
+  for (let i = 0; i < 3 * 48; i++) socket.deliver(new Uint8Array(42));
+  const left = [96, 48, 0];
+  for (const expected of left) {
+    wire.loop.turn();
+    assert.equal(socket.waiting, expected);
+  }
+});
+
+test('every link has its turn while one is flooded', () => {
+  const wire = new FakeWire([linkOf(), linkOf({ index: 3, name: 'eth1', addresses: ['10.78.0.11/24'] })]);
+  wire.want(wantedOf('10.78.0.50'));
+  const [flooded, other] = [wire.host.socketOn('eth0'), wire.host.socketOn('eth1')];
+  for (let i = 0; i < 1000; i++) flooded.deliver(requestFor('10.77.0.99'));
+  assert.equal(wire.ask('10.78.0.50', other), NODE_MAC);
+  assert.ok(flooded.isReadable);
 });
 
 test('an IPv6 address is refused with a line in the log, once, and the others are held', () => {

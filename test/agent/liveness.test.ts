@@ -115,10 +115,11 @@ test('metrics hold the counters of the worker, and the former ones when it does 
   await bed.start();
   const page = bed.metrics.page();
   const counts = { repliesByLink: { eth0: 7 }, announcementsByLink: {}, dropsByReason: { 'not-held': 3 } };
-  bed.worker.say({ kind: 'counters', counters: { ...counts, transmitErrors: 1, turns: 9 } });
+  bed.worker.say({ kind: 'counters', counters: { ...counts, transmitErrors: 1, kernelDrops: 2, turns: 9 } });
   const expected = /fairlead_arp_replies_total\{link="eth0"\} 7/;
   assert.match((await page).body, expected);
   assert.match((await page).body, /fairlead_arp_drops_total\{reason="not-held"\} 3/);
+  assert.match((await page).body, /fairlead_arp_kernel_drops_total 2/);
   const late = bed.metrics.page();
   await bed.pass(1000);
   assert.match((await late).body, expected);
