@@ -1,7 +1,6 @@
 // The link monitor against a real kernel: what a dump says, what counts as a change, and what a lost notification does.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { inNamespace } from '../../lab/netns.ts';
 import type { Link, LinkMonitor } from '../../src/host/host.ts';
@@ -10,7 +9,7 @@ import { createPoller } from '../../src/host/linux/poller.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { formatMac } from '../../src/net/mac.ts';
 import { known } from '../fake/fake-wire.ts';
-import { Bed, NODE_MAC, run, SKIP } from './bed.ts';
+import { Bed, NODE_MAC, run, runBatch, SKIP } from './bed.ts';
 
 function monitorFor(t: TestContext, bed: Bed): LinkMonitor {
   const monitor = inNamespace(bed.node, openLinkMonitor);
@@ -72,14 +71,6 @@ test('a dump of hundreds of links is whole', { skip: SKIP }, (t) => {
   for (const [i, name] of names.entries())
     assert.deepEqual(found.get(name), [`10.99.${i >> 8}.${i & 255}/32`]);
 });
-
-function runBatch(netns: string, lines: readonly string[]): void {
-  const { status, stderr } = spawnSync('ip', ['-n', netns, '-batch', '-'], {
-    input: `${lines.join('\n')}\n`,
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
-}
 
 const CHANGES: readonly {
   readonly name: string;
