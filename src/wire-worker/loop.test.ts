@@ -12,6 +12,9 @@ import {
   requestFor,
   wantedOf,
 } from '../../test/fake/fake-wire.ts';
+import { FakeWireHost, WAKER_FD } from '../../test/fake/fake-wire-host.ts';
+import { WireLoop } from './loop.ts';
+import type { ToWorker } from './messages.ts';
 
 const VIP = '10.77.0.50';
 
@@ -226,6 +229,14 @@ test('an IPv6 address is refused with a line in the log, once, and the others ar
   );
   const warnings = wire.all('log').filter(({ level }) => level === 'warn');
   assert.equal(warnings.length, 1);
+});
+
+test('ends at a stop message that was there before it started, without waiting for another', () => {
+  const host = new FakeWireHost();
+  const inbox: ToWorker[] = [{ kind: 'stop' }];
+  const receive = (): ToWorker | undefined => inbox.shift();
+  new WireLoop({ host, node: NODE, wakerFd: WAKER_FD, receive, post: () => {} }).run();
+  assert.equal(host.waits, 0);
 });
 
 test('ends at a stop message, without looking at the messages behind it, and closes its sockets', () => {

@@ -82,7 +82,8 @@ export class WireLoop {
   /** Runs until a `stop` message. */
   run(): void {
     this.start();
-    while (this.turn());
+    // A stop that came before the first turn has taken its wake-up with it: waiting for another would be for ever.
+    while (!this.#isStopped && this.turn());
   }
 
   /** Waits once and handles all that is due; false after a `stop` message. */
