@@ -192,7 +192,7 @@ class RestConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    this.#client.close();
   }
 }
 
