@@ -36,6 +36,17 @@ describe('the program', () => {
     assert.match(built, /wire-worker\.js$/m);
   });
 
+  test('of Node the agent loads neither a second HTTP client nor the line editor', async () => {
+    const hook = join(folder, 'loaded.cjs');
+    writeFileSync(hook, "process.on('exit', () => console.error(process.moduleLoadList.join('\\n')));");
+    const prefix = ['env', `NODE_OPTIONS=--require=${hook}`];
+    const { stderr } = await bundle.start(['agent', '--kubeconfig', '/absent'], prefix).ended;
+    const loaded = stderr.split('\n').filter((line) => line.startsWith('NativeModule '));
+    assert.ok(loaded.includes('NativeModule tls'), stderr);
+    const heavy = loaded.filter((line) => /undici|readline|repl|webstreams/.test(line));
+    assert.deepEqual(heavy, []);
+  });
+
   test('--version is that of the package', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     const { code, stdout } = await bundle.run('--version');
