@@ -9,7 +9,7 @@ import { createWaker } from '../host/linux/event-waker.ts';
 import { createRandom } from '../host/linux/random.ts';
 import { createWallClock } from '../host/linux/wall-clock.ts';
 import type { Connection } from '../kube/connection.ts';
-import { type Credentials, inClusterCredentials, kubeconfigCredentials } from '../kube/credentials.ts';
+import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
 import { LEASE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { keepLease, type LeaseKeeper } from '../kube/lease.ts';
 import { processTime } from '../kube/time.ts';
@@ -67,8 +67,11 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
 }
 
 /** Without plugins: those need the Kubernetes client. */
-const credentialsOf = ({ kubeconfig }: AgentFlags): Credentials =>
-  kubeconfig === undefined ? inClusterCredentials(process.env) : kubeconfigCredentials(kubeconfig);
+async function credentialsOf({ kubeconfig }: AgentFlags): Promise<Credentials> {
+  if (kubeconfig === undefined) return inClusterCredentials(process.env);
+  const { kubeconfigCredentials } = await import('../kube/kubeconfig-credentials.ts');
+  return kubeconfigCredentials(kubeconfig);
+}
 
 interface Parts {
   readonly connection: Connection;

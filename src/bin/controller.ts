@@ -10,7 +10,6 @@ import { createWallClock } from '../host/linux/wall-clock.ts';
 import type { WorkQueue } from '../kube/api.ts';
 import type { Connection } from '../kube/connection.ts';
 import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
-import { pluginCredentials } from '../kube/credentials-plugin.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { translateLease, translateNode, translateService } from '../kube/translate.ts';
@@ -55,8 +54,11 @@ export async function runController(flags: ControllerFlags): Promise<void> {
 }
 
 /** A person's kubeconfig may name a plugin; a service account needs none. */
-const credentialsOf = ({ kubeconfig }: ControllerFlags): Credentials | Promise<Credentials> =>
-  kubeconfig === undefined ? inClusterCredentials(process.env) : pluginCredentials(kubeconfig);
+async function credentialsOf({ kubeconfig }: ControllerFlags): Promise<Credentials> {
+  if (kubeconfig === undefined) return inClusterCredentials(process.env);
+  const { pluginCredentials } = await import('../kube/credentials-plugin.ts');
+  return pluginCredentials(kubeconfig);
+}
 
 function createQueue(log: Log, random: Random): WorkQueue {
   const onError = (key: string, error: Error): void => log.error('reconcile failed', { key, error });

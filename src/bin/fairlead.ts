@@ -11,6 +11,7 @@ import {
   type ControllerFlags,
   conflictOf,
 } from './flags.ts';
+import { keepSmall } from './memory.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_CODES = `
@@ -57,6 +58,7 @@ function addAgentCommand(program: Command): void {
   addAgentFlags(command).action(async (flags: AgentFlags) => {
     const conflict = conflictOf(flags);
     if (conflict !== undefined) command.error(`error: ${conflict}`);
+    keepSmall();
     const { runAgent } = await import('./agent.ts');
     await runAgent(flags);
   });

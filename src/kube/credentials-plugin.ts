@@ -2,9 +2,10 @@
 // agent never loads this file, and so never client-node.
 
 import type { RequestOptions } from 'node:https';
-import { type Credentials, kubeconfigCredentials, staticCredentials } from './credentials.ts';
+import type { Credentials } from './credentials.ts';
 import { CredentialsError } from './credentials-error.ts';
 import { needsPlugin, readContext } from './kubeconfig.ts';
+import { kubeconfigCredentials, staticCredentials } from './kubeconfig-credentials.ts';
 
 /** As kubeconfigCredentials, and asks the user's plugin where there is one. */
 export async function pluginCredentials(path: string): Promise<Credentials> {

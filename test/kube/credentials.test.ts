@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
-import { CredentialsError, inClusterCredentials, kubeconfigCredentials } from '../../src/kube/credentials.ts';
+import { CredentialsError, inClusterCredentials } from '../../src/kube/credentials.ts';
 import { pluginCredentials } from '../../src/kube/credentials-plugin.ts';
+import { kubeconfigCredentials } from '../../src/kube/kubeconfig-credentials.ts';
 import { seconds } from '../../src/time/duration.ts';
 import { VirtualTime } from '../fake/virtual-time.ts';
 
