@@ -15,6 +15,7 @@ import { keepLease, type LeaseKeeper } from '../kube/lease.ts';
 import { processTime } from '../kube/time.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { AgentMetrics } from '../observe/agent-metrics.ts';
+import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
@@ -36,6 +37,9 @@ const WRITE_RETRIES: RetrySchedule = {
 
 const LEASE_RETRY = seconds(1);
 
+/** In what is told of an outage. */
+const OWN_LEASE = 'own Lease';
+
 /**
  * A node that comes back from a network that was cut answers for what it held until its watch shows who has taken over:
  * the pause before the next attempt is time in which two answer. Its Lease is tried as often anyway.
@@ -48,7 +52,8 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
   const connection = await openConnection('agent', () => credentialsOf(flags));
   const failure = new Failure(log);
   const metrics = new AgentMetrics({ version: VERSION, residentMemory });
-  const deps = createDeps(flags, { connection, log, metrics, failure });
+  const outage = new ApiOutage({ log, time: processTime });
+  const deps = createDeps(flags, { connection, log, metrics, failure, outage });
   const { nodeName: node, leaseDuration: duration, leaseRenewInterval: renewInterval } = flags;
   const agent = new Agent(deps, {
     node,
@@ -63,6 +68,7 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
   agent.start();
   await Promise.race([terminated(log), failure.promise]);
   await agent.stop();
+  outage.stop();
   await Promise.all([health.close(), connection.close()]);
 }
 
@@ -78,14 +84,15 @@ interface Parts {
   readonly log: Log;
   readonly metrics: AgentMetrics;
   readonly failure: Failure;
+  readonly outage: ApiOutage;
 }
 
 function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
-  const { connection, log, failure } = parts;
+  const { connection, log, failure, outage } = parts;
   const random = createRandom().fraction;
   const retryLimit = WATCH_RETRY_LIMIT;
   const onForbidden = (error: Error): void => failure.forbidden(error);
-  const watcher = new Watcher({ connection, random, log, retryLimit, onForbidden });
+  const watcher = new Watcher({ connection, random, log, outage, retryLimit, onForbidden });
   const onError = (name: string, error: Error): void => log.error('reconcile failed', { name, error });
   return {
     api: connection,
@@ -108,7 +115,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
   };
 }
 
-function createLease(flags: AgentFlags, { connection, log }: Parts): LeaseKeeper {
+function createLease(flags: AgentFlags, { connection, outage }: Parts): LeaseKeeper {
   const wallClock = createWallClock();
   return keepLease(connection, {
     namespace: flags.namespace,
@@ -119,21 +126,7 @@ function createLease(flags: AgentFlags, { connection, log }: Parts): LeaseKeeper
     renewIntervalMs: flags.leaseRenewInterval,
     retryIntervalMs: Math.min(LEASE_RETRY, flags.leaseRenewInterval),
     timestamp: () => wallClock.timestamp(),
-    ...logRenewals(log),
+    onRenewed: () => outage.succeeded(OWN_LEASE),
+    onFailed: (error) => outage.failed(OWN_LEASE, error),
   });
-}
-
-/** It is tried every second, so only the first failure of a row is worth a line. */
-function logRenewals(log: Log): { onRenewed: () => void; onFailed: (error: Error) => void } {
-  let isFailing = false;
-  return {
-    onRenewed: () => {
-      if (isFailing) log.info('Lease renewed again');
-      isFailing = false;
-    },
-    onFailed: (error) => {
-      log[isFailing ? 'debug' : 'warn']('Lease not renewed', { error });
-      isFailing = true;
-    },
-  };
 }

@@ -12,8 +12,10 @@ import type { Connection } from '../kube/connection.ts';
 import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
+import { processTime } from '../kube/time.ts';
 import { translateLease, translateNode, translateService } from '../kube/translate.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
+import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
 import { ControllerMetrics } from '../observe/metrics.ts';
@@ -34,7 +36,8 @@ export async function runController(flags: ControllerFlags): Promise<void> {
   const queue = createQueue(log, random);
   const queueLength = (): number => queue.length;
   const metrics = new ControllerMetrics({ version: VERSION, residentMemory, queueLength });
-  const parts: Parts = { connection, failure, log, metrics, queue, random };
+  const outage = new ApiOutage({ log, time: processTime });
+  const parts: Parts = { connection, failure, log, metrics, outage, queue, random };
   const options = { ...DEFAULT_OPTIONS, loadBalancerClasses: flags.loadBalancerClass };
   const controller = new Controller(createDeps(flags, parts), options);
   const leadership = new Leadership({
@@ -50,6 +53,7 @@ export async function runController(flags: ControllerFlags): Promise<void> {
   leadership.start();
   await Promise.race([terminated(log), failure.promise]);
   await leadership.stop();
+  outage.stop();
   await Promise.all([health.close(), connection.close()]);
 }
 
@@ -70,6 +74,7 @@ interface Parts {
   readonly failure: Failure;
   readonly log: Log;
   readonly metrics: ControllerMetrics;
+  readonly outage: ApiOutage;
   readonly queue: WorkQueue;
   readonly random: Random;
 }
@@ -101,11 +106,12 @@ function createDeps(flags: ControllerFlags, parts: Parts): ControllerDeps {
 }
 
 function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches {
-  const { connection, failure, log, metrics, random } = parts;
+  const { connection, failure, log, metrics, outage, random } = parts;
   const watcher = new Watcher({
     connection,
     random: random.fraction,
     log,
+    outage,
     onForbidden: (error) => failure.forbidden(error),
   });
   const watches = {

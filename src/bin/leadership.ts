@@ -10,6 +10,7 @@ import { hasCode } from '../kube/api-error.ts';
 import type { Connection } from '../kube/connection.ts';
 import { electLeader, type LeaderElector } from '../kube/leader-election.ts';
 import { processTime } from '../kube/time.ts';
+import type { ApiOutage } from '../observe/api-outage.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { Failure } from './failure.ts';
@@ -20,11 +21,15 @@ export interface LeadershipParts {
   readonly failure: Failure;
   readonly log: Log;
   readonly metrics: ControllerMetrics;
+  readonly outage: ApiOutage;
   readonly random: Random;
   readonly namespace: string;
   /** Of the health server: tells replicas on one host apart. */
   readonly port: number;
 }
+
+/** In what is told of an outage. */
+const LEADER_LEASE = 'leader Lease';
 
 export class Leadership {
   readonly #parts: LeadershipParts;
@@ -75,6 +80,7 @@ export class Leadership {
         log.info('another replica leads', { holder });
         if (this.#state === 'Candidate') this.#state = 'StandingBy';
       },
+      onAnswered: () => this.#parts.outage.succeeded(LEADER_LEASE),
       onProblem: (error) => this.#report(error),
     });
   }
@@ -97,8 +103,10 @@ export class Leadership {
   }
 
   #report(error: Error): void {
-    const { failure, log } = this.#parts;
-    log.warn('leader Lease not read or written', { error });
+    const { failure, log, outage } = this.#parts;
+    if (hasCode(error, 'Conflict', 'AlreadyExists'))
+      log.debug('leader Lease written by another replica', { error });
+    else outage.failed(LEADER_LEASE, error);
     if (hasCode(error, 'Forbidden') && this.#state === 'Candidate') failure.forbidden(error);
   }
 }

@@ -49,6 +49,8 @@ describe('the processes', () => {
       'node1',
       '--listen',
       '127.0.0.1:0',
+      '--log-level',
+      'debug',
     ];
     return bundle.start(args, [...NOWHERE, LINKS, 'sh']);
   }
@@ -59,11 +61,12 @@ describe('the processes', () => {
   }, async () => {
     const agent = startAgent('https://127.0.0.1:1');
     await agent.says(/"link":"silent".*"link found"/);
-    await agent.says(/("watch failed".*){4}/s);
+    await agent.says(/("API attempt failed".*){4}/s);
     agent.child.kill('SIGTERM');
     const { code, stdout, stderr } = await agent.ended;
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, /"result":"HandedOver".*"agent has left"/);
+    assert.equal(stdout.match(/"API fails"/g)?.length, 1, 'an outage is told of once, not for each watch');
   });
 
   test('agent: a second signal ends it at once', { ...SOON, ...requirement('root', 'ip') }, async () => {
@@ -94,7 +97,7 @@ describe('the processes', () => {
   test('controller: without an API it goes on trying, and ends on SIGTERM with 0', SOON, async () => {
     const args = ['controller', '--kubeconfig', kubeconfig('https://127.0.0.1:1'), '--listen', '127.0.0.1:0'];
     const controller = bundle.start(args);
-    await controller.says(/"leader Lease not read or written"/);
+    await controller.says(/"leader Lease".*"API fails"/);
     controller.child.kill('SIGTERM');
     const { code, stderr } = await controller.ended;
     assert.deepEqual([code, stderr], [0, '']);
