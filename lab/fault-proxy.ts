@@ -26,6 +26,8 @@ export type ApiFault =
   | { readonly kind: 'reset' }
   /** Taken and never answered; a watch is accepted, and nothing follows. TCP itself stays alive. */
   | { readonly kind: 'silence' }
+  /** Taken, and brought to the API server only when the fault is lifted, whether anybody waits for the answer or not. */
+  | { readonly kind: 'hold' }
   /** Answered with 200 and no body: for a watch, one that ends at once. */
   | { readonly kind: 'close' };
 
@@ -34,6 +36,7 @@ export interface FaultFilter {
   readonly verb?: ApiCall['verb'];
   /** Of the path with its query. */
   readonly path?: RegExp;
+  readonly userAgent?: RegExp;
   /** How many requests at most; default all until it is lifted. */
   readonly times?: number;
 }
@@ -42,6 +45,8 @@ export interface FaultFilter {
 export interface Injection {
   /** performance.now() of each request that it struck. */
   readonly struckAt: readonly number[];
+  /** Of each request that it struck: its verb and its path. */
+  readonly struck: readonly ApiCall[];
   lift(): void;
 }
 
@@ -172,13 +177,17 @@ export class FaultProxy {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request.method ?? '', request.url ?? '');
     const client = this.#clientOf(request);
-    const injection = [...this.#injections].find((each) => each.strikes(call));
+    const userAgent = request.headers['user-agent'] ?? '';
+    const injection = [...this.#injections].find((each) => each.strikes(call, userAgent));
     this.#count(`${call.verb} ${injection === undefined ? 'passed' : nameOf(injection.fault)}`);
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    if (injection !== undefined) return this.#fail(injection.fault, call, { client, request, response });
+    const isHeld = injection?.fault.kind === 'hold';
+    if (injection !== undefined && !isHeld)
+      return this.#fail(injection.fault, call, { client, request, response });
     try {
-      await this.#forward(request, response);
+      if (isHeld) await this.#forwardLate(request, response, injection.lifted);
+      else await this.#forward(request, response);
     } catch {
       // What the API server did not answer to its end is not answered to its end here either.
       client?.resetAndDestroy();
@@ -205,19 +214,38 @@ export class FaultProxy {
     const abort = new AbortController();
     response.on('close', () => abort.abort());
     const hasBody = request.headers['content-length'] !== undefined || 'transfer-encoding' in request.headers;
-    const answer = await this.#upstream.request({
-      origin: this.#admin.server,
-      path: request.url ?? '/',
-      method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
-      headers: endToEnd(request.headers),
-      body: hasBody ? request : null,
-      signal: abort.signal,
-    });
+    const answer = await this.#ask(request, { body: hasBody ? request : null, signal: abort.signal });
     await this.#gate.passed();
     response.writeHead(answer.statusCode, endToEnd(answer.headers));
     // A watch is accepted before its first event.
     response.flushHeaders();
     await pipeline(answer.body, (chunks: AsyncIterable<Buffer>) => this.#gate.hold(chunks), response);
+  }
+
+  /** As a network does it that delays packets: nobody can call back what was sent. */
+  async #forwardLate(
+    request: IncomingMessage,
+    response: ServerResponse,
+    lifted: Promise<void>,
+  ): Promise<void> {
+    const body = await readAll(request);
+    await lifted;
+    const answer = await this.#ask(request, { body: body.length === 0 ? null : body });
+    response.writeHead(answer.statusCode, endToEnd(answer.headers));
+    response.end(await answer.body.text());
+  }
+
+  #ask(
+    { url, method, headers }: IncomingMessage,
+    options: Pick<Dispatcher.RequestOptions, 'body' | 'signal'>,
+  ): Promise<Dispatcher.ResponseData> {
+    return this.#upstream.request({
+      ...options,
+      origin: this.#admin.server,
+      path: url ?? '/',
+      method: (method ?? 'GET') as Dispatcher.HttpMethod,
+      headers: endToEnd(headers),
+    });
   }
 
   #count(what: string): void {
@@ -236,21 +264,35 @@ const nameOf = (fault: ApiFault): string => (fault.kind === 'status' ? `status $
 class ActiveInjection implements Injection {
   readonly fault: ApiFault;
   readonly struckAt: number[] = [];
-  readonly lift: () => void;
+  readonly struck: ApiCall[] = [];
   readonly #filter: FaultFilter;
+  readonly #lifted = Promise.withResolvers<void>();
+  readonly #remove: () => void;
 
-  constructor(fault: ApiFault, filter: FaultFilter, lift: () => void) {
+  constructor(fault: ApiFault, filter: FaultFilter, remove: () => void) {
     this.fault = fault;
     this.#filter = filter;
-    this.lift = lift;
+    this.#remove = remove;
+  }
+
+  get lifted(): Promise<void> {
+    return this.#lifted.promise;
+  }
+
+  lift(): void {
+    this.#remove();
+    this.#lifted.resolve();
   }
 
   /** Decides about one request, and remembers it. */
-  strikes(call: ApiCall): boolean {
-    const { verb = call.verb, path, times = Number.POSITIVE_INFINITY } = this.#filter;
-    const isMeant = verb === call.verb && (path?.test(call.path) ?? true) && this.struckAt.length < times;
-    if (isMeant) this.struckAt.push(performance.now());
-    return isMeant;
+  strikes(call: ApiCall, caller: string): boolean {
+    const { verb = call.verb, path, userAgent, times = Number.POSITIVE_INFINITY } = this.#filter;
+    const isOf = (userAgent?.test(caller) ?? true) && (path?.test(call.path) ?? true);
+    const isMeant = verb === call.verb && isOf && this.struckAt.length < times;
+    if (!isMeant) return false;
+    this.struckAt.push(performance.now());
+    this.struck.push(call);
+    return true;
   }
 }
 
@@ -282,6 +324,12 @@ class Gate {
     }
     await this.passed();
   }
+}
+
+async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -49,7 +49,9 @@ const WATCH_RETRY_LIMIT = seconds(5);
 /** Runs until a signal and resolves when everything is handed over and stopped; rejects when it can not go on. */
 export async function runAgent(flags: AgentFlags): Promise<void> {
   const log = await openLog(flags, 'agent');
-  const connection = await openConnection('agent', () => credentialsOf(flags));
+  const connection = await openConnection({ component: 'agent', instance: flags.nodeName }, () =>
+    credentialsOf(flags),
+  );
   const failure = new Failure(log);
   const metrics = new AgentMetrics({ version: VERSION, residentMemory });
   const outage = new ApiOutage({ log, time: processTime });

@@ -24,13 +24,19 @@ export function openLog({ logLevel, logFormat }: CommonFlags, component: string)
   });
 }
 
+/** Who speaks to the API; the audit log then tells replicas and nodes apart. */
+export interface Speaker {
+  readonly component: string;
+  readonly instance: string;
+}
+
 /** Connects to nothing yet; throws ConfigurationError when the credentials can not be read. */
 export async function openConnection(
-  component: string,
+  { component, instance }: Speaker,
   read: () => Credentials | Promise<Credentials>,
 ): Promise<Connection> {
   try {
-    return createConnection(await read(), { userAgent: `fairlead-${component}/${VERSION}` });
+    return createConnection(await read(), { userAgent: `fairlead-${component}/${VERSION} (${instance})` });
   } catch (error) {
     if (error instanceof CredentialsError) throw new ConfigurationError(error.message, { cause: error });
     throw error;

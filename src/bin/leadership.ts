@@ -31,6 +31,9 @@ export interface LeadershipParts {
 /** In what is told of an outage. */
 const LEADER_LEASE = 'leader Lease';
 
+/** The same after a restart of the container, which so goes on without waiting for its own Lease to expire. */
+export const replicaName = (port: number): string => `${hostname()}:${port}`;
+
 export class Leadership {
   readonly #parts: LeadershipParts;
   readonly #elector: LeaderElector;
@@ -54,6 +57,11 @@ export class Leadership {
     return this.#parts.controller.isSynced() ? undefined : 'leading, not synced yet';
   }
 
+  /** Whether this replica may act at this moment, by the clock and not by what is known of it. */
+  mayAct(): boolean {
+    return this.#elector.isLeader();
+  }
+
   /** Ends the work, then gives the Lease back, so that the next one begins at once. */
   async stop(): Promise<void> {
     this.#state = 'Stopping';
@@ -68,8 +76,7 @@ export class Leadership {
     return electLeader(connection, {
       namespace,
       name: 'fairlead-controller',
-      // The same after a restart of the container, which so goes on without waiting for its own Lease to expire.
-      holder: `${hostname()}:${this.#parts.port}`,
+      holder: replicaName(this.#parts.port),
       labels: { 'app.kubernetes.io/name': 'fairlead', 'app.kubernetes.io/component': 'controller' },
       timestamp: () => wallClock.timestamp(),
       random: random.fraction,

@@ -24,6 +24,10 @@ export const LEADER_ELECTION_TIMES: LeaderElectionTimes = {
   retryPeriod: seconds(5),
 };
 
+/** A write that was begun by a leader has to be over, or given up, after this time: then another may lead. */
+export const leaderWriteLimit = ({ leaseDuration, renewDeadline }: LeaderElectionTimes): Duration =>
+  milliseconds(leaseDuration - renewDeadline);
+
 export interface LeaderElectionOptions extends Omit<LeaseTerms, 'durationSeconds'> {
   readonly times?: LeaderElectionTimes;
   /** At least 0, below 1; for jitter. */
