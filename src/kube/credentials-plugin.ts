@@ -45,7 +45,9 @@ class PluginSource {
       await this.#config.applyToHTTPSOptions(options);
       return { headers: bearerOf(options), cert: pemOf(options.cert), key: pemOf(options.key) };
     } catch (cause) {
-      const [reason] = (cause as Error).message.trim().split('\n');
+      const [said] = (cause as Error).message.trim().split('\n');
+      // client-node stumbles over an entry that lacks what its plugin needs.
+      const reason = cause instanceof TypeError ? 'its entry is not complete' : said;
       const message = `kubeconfig "${this.#path}": user.${this.#plugin}: the plugin failed: ${reason}`;
       throw new CredentialsError(message, { cause });
     }

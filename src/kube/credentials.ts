@@ -1,6 +1,7 @@
 // How to reach and convince an API server: in-cluster service account, or a static kubeconfig
 // (kubeconfig-credentials.ts). Needs nothing of client-node, so the agent can use it; plugins: credentials-plugin.ts.
 
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { seconds } from '../time/duration.ts';
 import { between } from '../time/instant.ts';
@@ -46,9 +47,19 @@ export function inClusterCredentials(
       'environment variable KUBERNETES_SERVICE_HOST: not set, as outside of a cluster: want --kubeconfig PATH',
     );
   }
+  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if (!URL.canParse(server)) {
+    throw new CredentialsError(
+      `environment variables KUBERNETES_SERVICE_HOST "${host}" and KUBERNETES_SERVICE_PORT "${port}": want a host and a port`,
+    );
+  }
+  const path = `${directory}/ca.crt`;
   return {
-    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    tls: { ca: readFile(`${directory}/ca.crt`, 'service account CA'), rejectUnauthorized: true },
+    server,
+    tls: {
+      ca: certificates(readFile(path, 'service account CA'), `service account CA "${path}"`),
+      rejectUnauthorized: true,
+    },
     headers: tokenFileHeaders(`${directory}/token`, time),
   };
 }
@@ -71,6 +82,20 @@ function readToken(path: string): string {
   if (token === '') throw new CredentialsError(`read token "${path}": empty: want a bearer token`);
   return token;
 }
+
+/** The same text; throws CredentialsError if it is not PEM. Node takes a CA that it can not read for none at all. */
+export function certificates(pem: string, what: string): string {
+  try {
+    new X509Certificate(pem);
+    return pem;
+  } catch (cause) {
+    throw new CredentialsError(`${what}: ${opensslReason(cause)}: want certificates in PEM`, { cause });
+  }
+}
+
+/** Without OpenSSL's numbers: `error:04800064:PEM routines::bad base64 decode`. */
+export const opensslReason = (cause: unknown): string =>
+  (cause as Error).message.replace(/^error:[^:]*:[^:]*:[^:]*:/, '');
 
 /** Throws CredentialsError that says `what` could not be read. */
 export function readFile(path: string, what: string): string {

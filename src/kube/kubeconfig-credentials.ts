@@ -2,7 +2,8 @@
 // a cluster needs neither this nor the YAML parser behind it.
 
 import { dirname, resolve } from 'node:path';
-import { type Credentials, readFile, tokenFileHeaders } from './credentials.ts';
+import { createSecureContext } from 'node:tls';
+import { type Credentials, certificates, opensslReason, readFile, tokenFileHeaders } from './credentials.ts';
 import { CredentialsError } from './credentials-error.ts';
 import { type KubeconfigContext, needsPlugin, readContext } from './kubeconfig.ts';
 import { processTime, type Time } from './time.ts';
@@ -30,6 +31,8 @@ export function staticCredentials(context: KubeconfigContext, headers: Credentia
       `kubeconfig "${path}": user.${cert === undefined ? 'client-certificate' : 'client-key'}: absent: want both or none of the two`,
     );
   }
+  if (ca !== undefined) certificates(ca, `kubeconfig "${path}": certificate-authority`);
+  if (cert !== undefined && key !== undefined) checkKeyPair({ cert, key }, path);
   const servername = text(cluster['tls-server-name']);
   return {
     server: context.server,
@@ -68,6 +71,18 @@ function pemOf(fields: Fields, field: string, path: string): string | undefined 
   throw new CredentialsError(
     `kubeconfig "${path}": ${source}: want ${data === undefined ? 'PEM' : 'PEM in base64'}`,
   );
+}
+
+function checkKeyPair(pair: { readonly cert: string; readonly key: string }, path: string): void {
+  try {
+    createSecureContext(pair);
+  } catch (cause) {
+    const fields = 'user.client-certificate and user.client-key';
+    const wanted = 'want a certificate in PEM and its key';
+    throw new CredentialsError(`kubeconfig "${path}": ${fields}: ${opensslReason(cause)}: ${wanted}`, {
+      cause,
+    });
+  }
 }
 
 const text = (value: unknown): string | undefined =>
