@@ -137,6 +137,11 @@ export class Agent {
     });
   }
 
+  /** How many addresses this node answers for. */
+  heldCount(): number {
+    return this.#wire.heldCount();
+  }
+
   /** Why the agent can not do its work fully, or undefined when it can. */
   notReady(): string | undefined {
     const { virtualIPs, leases } = this.#deps;

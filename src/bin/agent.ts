@@ -5,6 +5,7 @@ import { Agent, type AgentDeps } from '../agent/agent.ts';
 import { leaseName } from '../agent/liveness-feed.ts';
 import { LeaseLiveness } from '../election/lease-liveness.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
+import { hasCapability } from '../host/linux/capabilities.ts';
 import { createWaker } from '../host/linux/event-waker.ts';
 import { createRandom } from '../host/linux/random.ts';
 import { createWallClock } from '../host/linux/wall-clock.ts';
@@ -22,8 +23,10 @@ import { milliseconds, seconds } from '../time/duration.ts';
 import type { RetrySchedule } from '../time/retry-schedule.ts';
 import { startWireWorker } from '../wire-worker/client.ts';
 import { AGENT_LEASES, openConnection, openLog, residentMemory, Watcher } from './cluster.ts';
+import { ConfigurationError } from './exit.ts';
 import { Failure } from './failure.ts';
 import type { AgentFlags } from './flags.ts';
+import { Patience } from './patience.ts';
 import { terminated } from './termination.ts';
 import { VERSION } from './version.ts';
 
@@ -48,6 +51,7 @@ const WATCH_RETRY_LIMIT = seconds(5);
 
 /** Runs until a signal and resolves when everything is handed over and stopped; rejects when it can not go on. */
 export async function runAgent(flags: AgentFlags): Promise<void> {
+  requireCapabilities();
   const log = await openLog(flags, 'agent');
   const connection = await openConnection({ component: 'agent', instance: flags.nodeName }, () =>
     credentialsOf(flags),
@@ -55,9 +59,10 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
   const failure = new Failure(log);
   const metrics = new AgentMetrics({ version: VERSION, residentMemory });
   const outage = new ApiOutage({ log, time: processTime });
-  const deps = createDeps(flags, { connection, log, metrics, failure, outage });
+  const patience = createPatience(failure, () => agent.heldCount() === 0);
+  const deps = createDeps(flags, { connection, log, metrics, failure, outage, patience });
   const { nodeName: node, leaseDuration: duration, leaseRenewInterval: renewInterval } = flags;
-  const agent = new Agent(deps, {
+  const agent: Agent = new Agent(deps, {
     node,
     version: VERSION,
     session: Buffer.from(createRandom().bytes(8)).toString('hex'),
@@ -74,11 +79,29 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
   await Promise.all([health.close(), connection.close()]);
 }
 
+/** Without it every link would be found and none could be used. */
+function requireCapabilities(): void {
+  if (hasCapability('NET_RAW')) return;
+  throw new ConfigurationError(
+    'open packet sockets: this process lacks the capability NET_RAW: want it in securityContext.capabilities.add, or root',
+  );
+}
+
 /** Without plugins: those need the Kubernetes client. */
 async function credentialsOf({ kubeconfig }: AgentFlags): Promise<Credentials> {
   if (kubeconfig === undefined) return inClusterCredentials(process.env);
   const { kubeconfigCredentials } = await import('../kube/kubeconfig-credentials.ts');
   return kubeconfigCredentials(kubeconfig);
+}
+
+/** An agent that was started anew holds what it held before as soon as it sees the VirtualIPs: then it stays. */
+function createPatience(failure: Failure, holdsNothing: () => boolean): Patience {
+  const clock = createBootClock();
+  return new Patience({
+    now: () => clock.now(),
+    mayEnd: holdsNothing,
+    onOver: (error) => failure.refused(error),
+  });
 }
 
 interface Parts {
@@ -87,14 +110,15 @@ interface Parts {
   readonly metrics: AgentMetrics;
   readonly failure: Failure;
   readonly outage: ApiOutage;
+  readonly patience: Patience;
 }
 
 function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
-  const { connection, log, failure, outage } = parts;
+  const { connection, log, outage, patience } = parts;
   const random = createRandom().fraction;
   const retryLimit = WATCH_RETRY_LIMIT;
-  const onForbidden = (error: Error): void => failure.forbidden(error);
-  const watcher = new Watcher({ connection, random, log, outage, retryLimit, onForbidden });
+  const onStartFailed = (kind: string, error: Error): void => patience.failed(kind, error);
+  const watcher = new Watcher({ connection, random, log, outage, retryLimit, onStartFailed });
   const onError = (name: string, error: Error): void => log.error('reconcile failed', { name, error });
   return {
     api: connection,

@@ -58,8 +58,8 @@ export interface WatcherOptions {
   readonly outage: ApiOutage;
   /** The longest pause before a watch that failed is tried again. */
   readonly retryLimit?: Duration;
-  /** The API refuses what the program can not do without. */
-  readonly onForbidden: (error: Error) => void;
+  /** A kind that the program can not do without, and that it has never seen completely, could not be read. */
+  readonly onStartFailed: (kind: string, error: Error) => void;
 }
 
 /** Makes watches that report what goes wrong. */
@@ -87,13 +87,13 @@ export class Watcher {
   }
 
   #report({ kind, error, retryInMs }: WatchProblem, watch: ListWatch<KubeObject>): void {
-    const { log, outage, onForbidden } = this.#options;
+    const { log, outage, onStartFailed } = this.#options;
     if (retryInMs === 0) return log.error('watch handler failed', { kind, error });
     // Nothing is lost: the server has only forgotten where the watch was.
     const isForgotten = hasCode(error, 'Gone') && watch.state() === 'Synced';
     if (isForgotten) log.debug('watch starts anew', { kind, error });
     else outage.failed(kind, error, retryInMs);
     // Later it means that the API is lost (ELECTION.md section 10), and what is known goes on being served.
-    if (hasCode(error, 'Forbidden') && watch.state() === 'Syncing') onForbidden(error);
+    if (watch.state() === 'Syncing') onStartFailed(kind, error);
   }
 }

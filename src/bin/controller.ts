@@ -21,11 +21,12 @@ import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
 import { ControllerMetrics } from '../observe/metrics.ts';
-import { milliseconds } from '../time/duration.ts';
+import { milliseconds, seconds } from '../time/duration.ts';
 import { AGENT_LEASES, openConnection, openLog, residentMemory, Watcher } from './cluster.ts';
 import { Failure } from './failure.ts';
 import type { ControllerFlags } from './flags.ts';
 import { Leadership, replicaName } from './leadership.ts';
+import { Patience } from './patience.ts';
 import { terminated } from './termination.ts';
 import { VERSION } from './version.ts';
 
@@ -40,7 +41,13 @@ export async function runController(flags: ControllerFlags): Promise<void> {
   const queueLength = (): number => queue.length;
   const metrics = new ControllerMetrics({ version: VERSION, residentMemory, queueLength });
   const outage = new ApiOutage({ log, time: processTime });
-  const parts: Parts = { connection, failure, log, metrics, outage, queue, random };
+  const clock = createBootClock();
+  const patience = new Patience({
+    now: () => clock.now(),
+    mayEnd: () => true,
+    onOver: (error) => failure.refused(error),
+  });
+  const parts: Parts = { connection, failure, patience, log, metrics, outage, queue, random };
   const options = { ...DEFAULT_OPTIONS, loadBalancerClasses: flags.loadBalancerClass };
   const api = fenced(connection.within(leaderWriteLimit(LEADER_ELECTION_TIMES)), () => leadership.mayAct());
   const controller = new Controller(
@@ -79,6 +86,7 @@ function createQueue(log: Log, random: Random): WorkQueue {
 interface Parts {
   readonly connection: Connection;
   readonly failure: Failure;
+  readonly patience: Patience;
   readonly log: Log;
   readonly metrics: ControllerMetrics;
   readonly outage: ApiOutage;
@@ -113,14 +121,18 @@ function createDeps(flags: ControllerFlags, parts: Parts): Omit<ControllerDeps, 
   };
 }
 
+/** What was missing, an API or a permission, is often there again within seconds. */
+const WATCH_RETRY_LIMIT = seconds(5);
+
 function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches {
-  const { connection, failure, log, metrics, outage, random } = parts;
+  const { connection, patience, log, metrics, outage, random } = parts;
   const watcher = new Watcher({
     connection,
     random: random.fraction,
     log,
     outage,
-    onForbidden: (error) => failure.forbidden(error),
+    retryLimit: WATCH_RETRY_LIMIT,
+    onStartFailed: (kind, error) => patience.failed(kind, error),
   });
   const watches = {
     services: watcher.watch(SERVICE),

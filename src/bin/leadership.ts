@@ -14,11 +14,13 @@ import type { ApiOutage } from '../observe/api-outage.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { Failure } from './failure.ts';
+import type { Patience } from './patience.ts';
 
 export interface LeadershipParts {
   readonly connection: Connection;
   readonly controller: Controller;
   readonly failure: Failure;
+  readonly patience: Patience;
   readonly log: Log;
   readonly metrics: ControllerMetrics;
   readonly outage: ApiOutage;
@@ -37,6 +39,8 @@ export const replicaName = (port: number): string => `${hostname()}:${port}`;
 export class Leadership {
   readonly #parts: LeadershipParts;
   readonly #elector: LeaderElector;
+  /** Why the Lease was not read or written last. */
+  #problem: Error | undefined;
   #state: 'Candidate' | 'StandingBy' | 'Leading' | 'Stopping' = 'Candidate';
 
   constructor(parts: LeadershipParts) {
@@ -106,14 +110,15 @@ export class Leadership {
 
   #lose(): void {
     this.#parts.metrics.leading(false);
-    if (this.#state !== 'Stopping') this.#parts.failure.leadershipLost();
+    if (this.#state !== 'Stopping') this.#parts.failure.leadershipLost(this.#problem);
   }
 
   #report(error: Error): void {
-    const { failure, log, outage } = this.#parts;
+    const { patience, log, outage } = this.#parts;
     if (hasCode(error, 'Conflict', 'AlreadyExists'))
       log.debug('leader Lease written by another replica', { error });
     else outage.failed(LEADER_LEASE, error);
-    if (hasCode(error, 'Forbidden') && this.#state === 'Candidate') failure.forbidden(error);
+    this.#problem = error;
+    if (this.#state === 'Candidate') patience.failed('leader Lease', error);
   }
 }
