@@ -2,10 +2,13 @@
 // limits, and what became of a request as ApiError. client-node opens a TLS connection per request instead.
 
 import type { IncomingMessage } from 'node:http';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { milliseconds } from '../time/duration.ts';
 import { ApiError, codeOf, unreachable } from './api-error.ts';
 import { type Connect, ConnectionPool } from './connection-pool.ts';
 import type { Credentials } from './credentials.ts';
+import { ListParser } from './list-parser.ts';
 import { withQuery } from './resource-path.ts';
 import { processTime, type Time, type Timer } from './time.ts';
 
@@ -22,12 +25,16 @@ export interface Request {
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: unknown;
   readonly contentType?: string;
+  readonly acceptEncoding?: 'gzip';
   /** For messages: `get services "web/shop"`. */
   readonly what: string;
   readonly signal?: AbortSignal;
   /** How long the whole answer may take; for a stream, how long it may take to begin. */
   readonly timeoutMs: number;
 }
+
+/** Each is a way through the thread pool and back. */
+const GUNZIP_CHUNK = 128 * 1024;
 
 export class RestClient {
   readonly #credentials: Credentials;
@@ -44,11 +51,22 @@ export class RestClient {
   }
 
   /** The JSON document that the server answered with. */
-  async json(request: Request): Promise<unknown> {
+  json(request: Request): Promise<unknown> {
+    return this.#read(request, async (response) => JSON.parse(await textOf(response)));
+  }
+
+  /**
+   * As json, for an answer that may be long: compressed on its way, which costs the server less than to send the twenty
+   * times of it, and parsed while it arrives.
+   */
+  list(request: Request): Promise<unknown> {
+    return this.#read({ ...request, acceptEncoding: 'gzip' }, parseList);
+  }
+
+  async #read(request: Request, parse: (response: IncomingMessage) => Promise<unknown>): Promise<unknown> {
     const limit = new TimeLimit(request, this.#options.time ?? processTime);
     try {
-      const response = await this.#send(request, limit.signal);
-      return JSON.parse(await textOf(response));
+      return await parse(await this.#send(request, limit.signal));
     } catch (error) {
       throw this.#explain(request, limit, error);
     } finally {
@@ -85,7 +103,7 @@ export class RestClient {
   }
 
   async #dispatch(request: Request, signal: AbortSignal, isTokenRefused: boolean): Promise<IncomingMessage> {
-    const { body, contentType = 'application/json' } = request;
+    const { body, contentType = 'application/json', acceptEncoding } = request;
     return await this.#pool.send({
       path: this.#basePath + withQuery(request.path, request.query ?? {}),
       method: request.method,
@@ -93,6 +111,7 @@ export class RestClient {
         accept: 'application/json',
         'user-agent': this.#options.userAgent ?? 'fairlead',
         ...(body === undefined ? {} : { 'content-type': contentType }),
+        ...(acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding }),
         ...(await this.#credentials.headers(isTokenRefused)),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -115,8 +134,21 @@ const isGood = (response: IncomingMessage): boolean => statusOf(response) < 300;
 
 async function textOf(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
+  for await (const chunk of bodyOf(response)) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
+}
+
+async function parseList(response: IncomingMessage): Promise<unknown> {
+  const parser = new ListParser();
+  for await (const chunk of bodyOf(response)) parser.add(chunk as Buffer);
+  return parser.end();
+}
+
+/** kube-apiserver compresses what it is allowed to and what is longer than 128 KB. */
+function bodyOf(response: IncomingMessage): Readable {
+  if (response.headers['content-encoding'] !== 'gzip') return response;
+  // One that breaks off makes the reading of the other fail.
+  return pipeline(response, createGunzip({ chunkSize: GUNZIP_CHUNK }), () => undefined);
 }
 
 /** Aborts a request when its time is over or its caller does. */
