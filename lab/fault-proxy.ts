@@ -8,9 +8,19 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import { Agent, type Dispatcher } from 'undici';
 import { seconds } from '../src/time/duration.ts';
 import { type ApiCall, callOf } from './api-call.ts';
+import {
+  ActiveInjection,
+  type ApiFault,
+  type FaultFilter,
+  Gate,
+  type Injection,
+  nameOf,
+  type TlsFailure,
+} from './api-fault.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { connectorIn } from './kube-client.ts';
 import type { Access } from './kubeconfig.ts';
@@ -18,37 +28,7 @@ import { type Endpoint, listenIn } from './netns.ts';
 import { admitArrivals, dropArrivals, unacknowledged } from './syscalls.ts';
 import { waitFor } from './wait.ts';
 
-/** What becomes of one request. */
-export type ApiFault =
-  /** Refused with a metav1.Status of this code. */
-  | { readonly kind: 'status'; readonly status: number; readonly retryAfterSeconds?: number }
-  /** TCP RST instead of an answer. */
-  | { readonly kind: 'reset' }
-  /** Taken and never answered; a watch is accepted, and nothing follows. TCP itself stays alive. */
-  | { readonly kind: 'silence' }
-  /** Taken, and brought to the API server only when the fault is lifted, whether anybody waits for the answer or not. */
-  | { readonly kind: 'hold' }
-  /** Answered with 200 and no body: for a watch, one that ends at once. */
-  | { readonly kind: 'close' };
-
-/** Which requests; what is absent matches all. */
-export interface FaultFilter {
-  readonly verb?: ApiCall['verb'];
-  /** Of the path with its query. */
-  readonly path?: RegExp;
-  readonly userAgent?: RegExp;
-  /** How many requests at most; default all until it is lifted. */
-  readonly times?: number;
-}
-
-/** A fault that was asked for. */
-export interface Injection {
-  /** performance.now() of each request that it struck. */
-  readonly struckAt: readonly number[];
-  /** Of each request that it struck: its verb and its path. */
-  readonly struck: readonly ApiCall[];
-  lift(): void;
-}
+export type { ApiFault, FaultFilter, Injection, TlsFailure } from './api-fault.ts';
 
 export interface FaultProxyOptions {
   readonly controlPlane: Pick<ControlPlane, 'admin' | 'serving'>;
@@ -61,16 +41,24 @@ export interface FaultProxyOptions {
 /** In the serving certificate; a client that does not reach the proxy at the API server's address checks this name. */
 export const SERVER_NAME = 'kubernetes';
 
+/** A certificate for the same names, and its key, that nobody has reason to trust: it signed itself. */
+const STRANGER = fileURLToPath(new URL('./stranger.pem', import.meta.url));
+
 /** Resolves when it listens. */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const { admin, serving } = options.controlPlane;
-  const [cert, key] = await Promise.all([readFile(serving.certificate), readFile(serving.key)]);
+  const [cert, key, stranger] = await Promise.all([
+    readFile(serving.certificate),
+    readFile(serving.key),
+    readFile(STRANGER),
+  ]);
   const upstream = new Agent({
     connect: connectorIn(options.netns, admin),
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const proxy = new FaultProxy(admin, upstream, { cert, key });
+  const identities = { own: { cert, key }, stranger: { cert: stranger, key: stranger } };
+  const proxy = new FaultProxy(admin, upstream, identities);
   await proxy.listen(options.listen);
   return proxy;
 }
@@ -83,19 +71,25 @@ export class FaultProxy {
   readonly #listener: Server;
   readonly #https: HttpsServer;
   /** Has no certificate, so it ends each handshake with an alert. */
-  readonly #brokenTls: TlsServer = createTlsServer();
+  readonly #mute: TlsServer = createTlsServer();
+  readonly #stranger: TlsServer;
   readonly #connections = new Set<Socket>();
   readonly #injections = new Set<ActiveInjection>();
   readonly #gate = new Gate();
-  #failsTls = false;
+  #tlsFailure: TlsFailure | undefined;
   #endpoint: Endpoint = { host: '', port: 0 };
 
-  constructor(admin: Access, upstream: Agent, identity: { readonly cert: Buffer; readonly key: Buffer }) {
+  constructor(
+    admin: Access,
+    upstream: Agent,
+    { own, stranger }: { readonly own: Identity; readonly stranger: Identity },
+  ) {
     this.#admin = admin;
     this.#upstream = upstream;
-    this.#https = createHttpsServer({ ...identity, keepAliveTimeout: 0, requestTimeout: 0 });
+    this.#https = createHttpsServer({ ...own, keepAliveTimeout: 0, requestTimeout: 0 });
+    this.#stranger = createTlsServer(stranger);
     this.#https.on('request', (request, response) => void this.#serve(request, response));
-    for (const server of [this.#https, this.#brokenTls])
+    for (const server of [this.#https, this.#mute, this.#stranger])
       server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#listener = createServer((socket) => this.#accept(socket));
   }
@@ -119,9 +113,9 @@ export class FaultProxy {
     return injection;
   }
 
-  /** Whether new connections fail in the TLS handshake. */
-  failTls(fails: boolean): void {
-    this.#failsTls = fails;
+  /** From now on new connections fail so in the TLS handshake; undefined = they do not. */
+  failTls(how: TlsFailure | undefined): void {
+    this.#tlsFailure = how;
   }
 
   /** Resets all connections of clients, watches included. */
@@ -151,7 +145,7 @@ export class FaultProxy {
   /** Undoes all faults. */
   calm(): void {
     for (const injection of this.#injections) injection.lift();
-    this.#failsTls = false;
+    this.#tlsFailure = undefined;
     if (this.#gate.isClosed) this.heal();
   }
 
@@ -170,8 +164,11 @@ export class FaultProxy {
     this.#connections.add(socket);
     socket.on('close', () => this.#connections.delete(socket));
     socket.on('error', () => socket.destroy());
-    if (this.#failsTls) this.#count('tls failed');
-    (this.#failsTls ? this.#brokenTls : this.#https).emit('connection', socket);
+    const how = this.#tlsFailure;
+    if (how === undefined) return void this.#https.emit('connection', socket);
+    this.#count('tls failed');
+    if (how === 'reset') socket.once('data', () => socket.resetAndDestroy());
+    else (how === 'alert' ? this.#mute : this.#stranger).emit('connection', socket);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -253,77 +250,16 @@ export class FaultProxy {
   }
 }
 
+/** PEM. */
+interface Identity {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 interface Exchange {
   readonly client: Socket | undefined;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-}
-
-const nameOf = (fault: ApiFault): string => (fault.kind === 'status' ? `status ${fault.status}` : fault.kind);
-
-class ActiveInjection implements Injection {
-  readonly fault: ApiFault;
-  readonly struckAt: number[] = [];
-  readonly struck: ApiCall[] = [];
-  readonly #filter: FaultFilter;
-  readonly #lifted = Promise.withResolvers<void>();
-  readonly #remove: () => void;
-
-  constructor(fault: ApiFault, filter: FaultFilter, remove: () => void) {
-    this.fault = fault;
-    this.#filter = filter;
-    this.#remove = remove;
-  }
-
-  get lifted(): Promise<void> {
-    return this.#lifted.promise;
-  }
-
-  lift(): void {
-    this.#remove();
-    this.#lifted.resolve();
-  }
-
-  /** Decides about one request, and remembers it. */
-  strikes(call: ApiCall, caller: string): boolean {
-    const { verb = call.verb, path, userAgent, times = Number.POSITIVE_INFINITY } = this.#filter;
-    const isOf = (userAgent?.test(caller) ?? true) && (path?.test(call.path) ?? true);
-    const isMeant = verb === call.verb && isOf && this.struckAt.length < times;
-    if (!isMeant) return false;
-    this.struckAt.push(performance.now());
-    this.struck.push(call);
-    return true;
-  }
-}
-
-/** Holds back what passes through while it is closed. */
-class Gate {
-  #closed: PromiseWithResolvers<void> | undefined;
-
-  get isClosed(): boolean {
-    return this.#closed !== undefined;
-  }
-
-  close(): void {
-    this.#closed ??= Promise.withResolvers<void>();
-  }
-
-  open(): void {
-    this.#closed?.resolve();
-    this.#closed = undefined;
-  }
-
-  async passed(): Promise<void> {
-    await this.#closed?.promise;
-  }
-
-  async *hold(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      await this.passed();
-      yield chunk;
-    }
-    await this.passed();
-  }
 }
 
 async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ApiFault } from '../../lab/fault-proxy.ts';
+import type { ApiFault, TlsFailure } from '../../lab/fault-proxy.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { EVENT } from '../../src/kube/kinds.ts';
 import { minutes, seconds } from '../../src/time/duration.ts';
@@ -23,6 +23,13 @@ const FAULTS: readonly { readonly fault: ApiFault; readonly code: string }[] = [
 
 /** A 401 is asked once more with fresh credentials before it counts. */
 const attemptsOf = (fault: ApiFault): number => (fault.kind === 'status' && fault.status === 401 ? 2 : 1);
+
+/** What the watch says of each. */
+const TLS_FAILURES: readonly (readonly [TlsFailure, RegExp])[] = [
+  ['alert', /handshake failure/],
+  ['stranger', /self-signed certificate/],
+  ['reset', /ECONNRESET|socket disconnected/],
+];
 
 const titleOf = (fault: ApiFault): string =>
   fault.kind === 'status' ? `status ${fault.status}` : fault.kind;
@@ -98,19 +105,21 @@ describe('a list-watch on a real API server', requirement('cluster'), () => {
     await watcher.end();
   });
 
-  test('TLS that fails', async (t) => {
-    const { proxy } = bed();
-    const watcher = watchThrough(t, bed());
-    await watcher.begin();
-    proxy.failTls(true);
-    proxy.resetAll();
-    await problems(watcher, 4);
-    await watcher.changeAll();
-    proxy.failTls(false);
-    await watcher.end();
-    assert.match(watcher.problems.at(-1)?.error.message ?? '', /handshake failure/);
-    assert.equal(watcher.lists, 1);
-  });
+  for (const [how, message] of TLS_FAILURES) {
+    test(`TLS that fails (${how}) in mid-life`, async (t) => {
+      const { proxy } = bed();
+      const watcher = watchThrough(t, bed());
+      await watcher.begin();
+      proxy.failTls(how);
+      proxy.resetAll();
+      await problems(watcher, 4);
+      await watcher.changeAll();
+      proxy.failTls(undefined);
+      await watcher.end();
+      assert.match(watcher.problems.at(-1)?.error.message ?? '', message);
+      assert.deepEqual([watcher.codes(), watcher.lists], [['Unreachable'], 1]);
+    });
+  }
 
   test('packets are lost for less than keep-alive takes: nobody notices', async (t) => {
     const { proxy } = bed();
@@ -225,6 +234,29 @@ describe('a list-watch on a real API server', requirement('cluster'), () => {
     }
   });
 
+  test('an object that was made anew while the watch was away is a deletion and an addition', async (t) => {
+    const { proxy } = bed();
+    const watcher = watchThrough(t, bed());
+    await watcher.begin();
+    const gone = { kind: 'status', status: 410 } as const;
+    proxy.inject(gone, { verb: 'watch', path: /configmaps/, times: 1 });
+    const away = proxy.inject({ kind: 'reset' }, { verb: 'list', path: /configmaps/ });
+    proxy.resetAll();
+    await problems(watcher, 2);
+    await watcher.remove('before');
+    await watcher.create('before');
+    away.lift();
+    await watcher.arrived('deleted before');
+    await watcher.create('after');
+    await watcher.arrived('added after');
+    await watcher.assertComplete();
+    const ofIt = watcher.ledger.changes.filter((change) => change.endsWith('-before'));
+    assert.deepEqual(
+      ofIt.map((change) => change.split(' ')[0]),
+      ['added', 'deleted', 'added'],
+    );
+  });
+
   test('a watch that is closed at once in a loop is asked for less than once a second', async (t) => {
     const { proxy } = bed();
     const closing = proxy.inject({ kind: 'close' }, { verb: 'watch', path: /configmaps/ });
@@ -255,6 +287,23 @@ describe('a list-watch on a real API server', requirement('cluster'), () => {
       await watcher.end(round);
     }
     assert.equal(watcher.lists, 1);
+  });
+
+  test('every list of all of these was a quorum read, and every watch asked for bookmarks', async () => {
+    const entries = (await bed().lab.auditEntries()).filter(({ userAgent }) => userAgent === 'fairlead');
+    const queriesOf = (verb: string): readonly URLSearchParams[] =>
+      entries
+        .filter((entry) => entry.verb === verb)
+        .map(({ requestURI }) => new URL(requestURI, 'https://lab').searchParams);
+    const [lists, watches] = [queriesOf('list'), queriesOf('watch')];
+    assert.ok(lists.length > 5 && watches.length > 5, `${lists.length} lists, ${watches.length} watches`);
+    // No resourceVersion at all: neither 0, which is any copy however old, nor one that may be older than what is there.
+    assert.deepEqual(
+      lists.filter((query) => query.has('resourceVersion')),
+      [],
+    );
+    assert.ok(watches.every((query) => query.get('allowWatchBookmarks') === 'true'));
+    assert.ok(watches.every((query) => Number(query.get('resourceVersion')) > 0));
   });
 });
 

@@ -38,7 +38,7 @@ const OUTAGES: readonly Outage[] = [
   {
     name: 'tls',
     begin(proxy) {
-      proxy.failTls(true);
+      proxy.failTls('stranger');
       proxy.resetAll();
     },
   },
