@@ -40,6 +40,8 @@ export interface LabOptions {
   readonly faultProxy?: boolean;
   /** Added to the arguments of controllers and agents. */
   readonly programArguments?: readonly string[];
+  /** Whether the faults hang-main and heal-main work: controllers and agents start with a preload; default false. */
+  readonly hangable?: boolean;
   readonly onProgress?: (line: string) => void;
   /** Gives up while the lab is being made; what was made is removed. */
   readonly signal?: AbortSignal;
@@ -223,6 +225,7 @@ async function assemble(
     api,
     controlPlane: proxy === undefined ? controlPlane : { ...controlPlane, admin: proxy.access },
     programArguments: options.programArguments ?? [],
+    hangable: options.hangable ?? false,
   });
   const faults = createFaults(network, processes);
   const lab = new Lab({

@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os';
 import type { Controller } from '../cloudprovider/controller.ts';
+import { HeartbeatKey } from '../cloudprovider/heartbeat-key.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
 import type { Random } from '../host/linux/random.ts';
 import { createWallClock } from '../host/linux/wall-clock.ts';
@@ -29,11 +30,14 @@ export interface LeadershipParts {
 export class Leadership {
   readonly #parts: LeadershipParts;
   readonly #elector: LeaderElector;
+  readonly #key: HeartbeatKey;
   #state: 'Candidate' | 'StandingBy' | 'Leading' | 'Stopping' = 'Candidate';
 
   constructor(parts: LeadershipParts) {
     this.#parts = parts;
     this.#elector = this.#createElector();
+    const { connection: api, namespace, random, log } = parts;
+    this.#key = new HeartbeatKey({ api, namespace, random: random.bytes, timers: processTime, log });
   }
 
   start(): void {
@@ -52,6 +56,7 @@ export class Leadership {
   /** Ends the work, then gives the Lease back, so that the next one begins at once. */
   async stop(): Promise<void> {
     this.#state = 'Stopping';
+    this.#key.stop();
     await this.#parts.controller.stop();
     await this.#elector.stop();
   }
@@ -85,6 +90,7 @@ export class Leadership {
     this.#state = 'Leading';
     log.info('this replica leads');
     metrics.leading(true);
+    this.#key.start();
     controller.start().catch((error: unknown) => {
       // Stopped before everything was seen once.
       if (this.#state !== 'Stopping') failure.died(error instanceof Error ? error : new Error(String(error)));

@@ -34,6 +34,10 @@ export type OwnershipInput =
   | { readonly kind: 'liveness'; readonly alive: readonly string[] }
   | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
+  /** Whether this node may take addresses now; what it holds it keeps anyway (ELECTION.md section 3). */
+  | { readonly kind: 'able'; readonly isAble: boolean }
+  /** Another node was heard claiming. Only the newer claim counts here: what else orders claims is the API's. */
+  | { readonly kind: 'claimed'; readonly uid: string; readonly epoch: number }
   /** Claim nothing more; keep each held address until somebody else has recorded a claim to it. */
   | { readonly kind: 'leave' };
 
@@ -48,6 +52,8 @@ export type OwnershipOutput =
 export interface HeldOwnership {
   readonly uid: string;
   readonly epoch: number;
+  /** The API has the claim. */
+  readonly isRecorded: boolean;
 }
 
 type Tenure =
@@ -65,7 +71,12 @@ type Tenure =
   /** Answered, and recorded. */
   | { readonly state: 'Holding'; readonly epoch: number }
   /** The claim from the record `from` was lost; nothing is claimed until another record is seen. */
-  | { readonly state: 'Refused'; readonly from: OwnershipRecord };
+  | { readonly state: 'Refused'; readonly from: OwnershipRecord }
+  /**
+   * Left to a claim that was heard while the record was `from`. It is the other's to record; if at `until` there is
+   * still no other record, the claim came to nothing.
+   */
+  | { readonly state: 'Yielded'; readonly from: OwnershipRecord; readonly until: Instant };
 
 interface Entry {
   wanted: WantedOwnership;
@@ -96,6 +107,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   readonly #released = new Map<string, number>();
   #alive: ReadonlySet<string> | undefined;
   #departure: 'Staying' | 'Leaving' | 'Left' = 'Staying';
+  #isAble = true;
   #deadline: Instant | undefined;
 
   constructor(options: OwnershipOptions) {
@@ -110,7 +122,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   held(): readonly HeldOwnership[] {
     const held: HeldOwnership[] = [];
     for (const [uid, { tenure }] of this.#entries)
-      if (isHeld(tenure)) held.push({ uid, epoch: tenure.epoch });
+      if (isHeld(tenure)) held.push({ uid, epoch: tenure.epoch, isRecorded: tenure.state === 'Holding' });
     return held;
   }
 
@@ -136,6 +148,12 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
         break;
       case 'refused':
         this.#refused(now, input, outputs);
+        break;
+      case 'able':
+        this.#able(now, input.isAble);
+        break;
+      case 'claimed':
+        this.#heardClaim(now, input, outputs);
         break;
       case 'leave':
         if (this.#departure === 'Staying') this.#departure = 'Leaving';
@@ -180,7 +198,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   #believe(now: Instant, entry: Entry, outputs: OwnershipOutput[]): void {
     const { tenure } = entry;
     const { record } = entry.wanted;
-    if (tenure.state === 'Refused') {
+    if (tenure.state === 'Refused' || tenure.state === 'Yielded') {
       if (isSameRecord(record, tenure.from)) return;
       // Even an older epoch than the refused one is news here: the API just said that our knowledge was wrong
       // (a cluster restored from a backup goes back).
@@ -194,6 +212,27 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     const isMine = record.epoch === tenure.epoch && record.holder === this.#options.node;
     if (isMine) entry.tenure = { state: 'Holding', epoch: tenure.epoch };
     else this.#withdraw(entry, { reason: 'TakenOver', next: WATCHING }, outputs);
+  }
+
+  #heardClaim(
+    now: Instant,
+    { uid, epoch }: { readonly uid: string; readonly epoch: number },
+    outputs: OwnershipOutput[],
+  ): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || !isHeld(entry.tenure) || epoch <= entry.tenure.epoch) return;
+    entry.highest = Math.max(entry.highest, epoch);
+    const from = entry.tenure.state === 'Claiming' ? entry.tenure.from : entry.record;
+    const next: Tenure = { state: 'Yielded', from, until: after(now, this.#options.recordTrust) };
+    this.#withdraw(entry, { reason: 'TakenOver', next }, outputs);
+  }
+
+  /** The record of a claim that was yielded to may be waiting to be read, so its time starts anew. */
+  #able(now: Instant, isAble: boolean): void {
+    this.#isAble = isAble;
+    const until = after(now, this.#options.recordTrust);
+    for (const entry of this.#entries.values())
+      if (entry.tenure.state === 'Yielded') entry.tenure = { ...entry.tenure, until };
   }
 
   #recorded(uid: string, epoch: number): void {
@@ -229,7 +268,12 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   #claimWhatIsDue(now: Instant, outputs: OwnershipOutput[]): void {
     this.#deadline = undefined;
     for (const entry of this.#entries.values()) {
-      if (isHeld(entry.tenure) || entry.tenure.state === 'Refused') continue;
+      const { tenure } = entry;
+      if (isHeld(tenure) || tenure.state === 'Refused') continue;
+      if (tenure.state === 'Yielded' && !(this.#isAble && hasPassed(tenure.until, now))) {
+        if (this.#isAble) this.#deadline = earlier(this.#deadline, tenure.until);
+        continue;
+      }
       entry.tenure = this.#vacancyOf(entry, now);
       if (this.#isTrusted(entry, now)) this.#deadline = earlier(this.#deadline, entry.trustedUntil);
       if (entry.tenure.state !== 'Waiting') continue;
@@ -246,7 +290,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   }
 
   #vacancyOf(entry: Entry, now: Instant): Tenure {
-    if (this.#departure !== 'Staying') return WATCHING;
+    if (this.#departure !== 'Staying' || !this.#isAble) return WATCHING;
     const { wanted, record, tenure } = entry;
     const { holder } = record;
     const isAdded = holder !== undefined && this.#isTrusted(entry, now);

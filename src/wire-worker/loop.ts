@@ -8,8 +8,13 @@ import type { LinkMonitor, Waker, WireHost } from '../host/host.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
 import { between, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import { AbleNodes } from './able-nodes.ts';
+import type { HeartbeatEvent, SelfReport } from './heartbeat-link.ts';
+import { shortId, shortUid } from './heartbeat-settings.ts';
+import { Heartbeats } from './heartbeats.ts';
 import { LinkTable } from './link-table.ts';
 import { type Log, logTo } from './log.ts';
+import { LOOK_INTERVAL, type MainWatch } from './main-watch.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { Reporter } from './reporter.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
@@ -31,6 +36,8 @@ export interface WireLoopOptions {
   /** The next message of the main thread, if there is one. */
   readonly receive: () => ToWorker | undefined;
   readonly post: (message: FromWorker) => void;
+  /** Undefined where the main thread is not watched: it counts as moving. */
+  readonly mainWatch?: MainWatch;
 }
 
 export class WireLoop {
@@ -45,7 +52,15 @@ export class WireLoop {
   readonly #ownership: Ownership;
   readonly #wanted: WantedAddresses;
   readonly #reporter: Reporter;
-  #fds: { readonly sockets: readonly number[]; readonly all: readonly number[] };
+  readonly #mainWatch: MainWatch | undefined;
+  readonly #nodes: AbleNodes;
+  readonly #heartbeats: Heartbeats;
+  #areClaimsDue = false;
+  #fds: {
+    readonly sockets: readonly number[];
+    readonly heartbeats: readonly number[];
+    readonly all: readonly number[];
+  };
   #turns = 0;
   #isStopped = false;
   /** Whether links or the number of addresses on them may have changed since the last report. */
@@ -67,7 +82,10 @@ export class WireLoop {
     this.#ownership = new Ownership({ node, claimStagger: CLAIM_STAGGER, recordTrust: RECORD_TRUST });
     this.#wanted = new WantedAddresses(this.#log);
     this.#reporter = new Reporter(post);
-    this.#fds = { sockets: [], all: [this.#waker.fd, this.#monitor.fd] };
+    this.#mainWatch = options.mainWatch;
+    this.#nodes = new AbleNodes((name) => shortId(name, host.digests));
+    this.#heartbeats = new Heartbeats({ node, host, self: () => this.#self(), log: this.#log });
+    this.#fds = { sockets: [], heartbeats: [], all: [this.#waker.fd, this.#monitor.fd] };
   }
 
   /** Learns the links and says that the worker is ready; then messages that came before are handled. */
@@ -90,38 +108,47 @@ export class WireLoop {
     const ready = this.#host.poller.wait(this.#pollSet(), this.#timeout());
     this.#turns++;
     const now = this.#host.clock.now();
+    if (this.#mainWatch?.look(now)) this.#mainChanged(now, this.#mainWatch);
     // What the main thread withdraws is not answered from the next frame on, so messages come before frames.
     if (ready.includes(this.#waker.fd)) this.#handleMessages(now);
     if (this.#isStopped) return false;
     if (ready.includes(this.#monitor.fd) && this.#monitor.drain()) this.#refreshLinks(now);
     for (const link of this.#table.sockets.values())
       if (link.hasMore || ready.includes(link.socket.fd)) link.receive();
+    this.#hear(now, this.#heartbeats.receive(now, ready));
     this.#timeouts(now);
+    this.#tellClaims(now);
     this.#reportLinks();
     return true;
   }
 
   #pollSet(): readonly number[] {
     const sockets = this.#table.fds;
-    if (sockets !== this.#fds.sockets)
-      this.#fds = { sockets, all: [this.#waker.fd, this.#monitor.fd, ...sockets] };
+    const heartbeats = this.#heartbeats.fds;
+    if (sockets !== this.#fds.sockets || heartbeats !== this.#fds.heartbeats)
+      this.#fds = { sockets, heartbeats, all: [this.#waker.fd, this.#monitor.fd, ...sockets, ...heartbeats] };
     return this.#fds.all;
   }
 
-  /** Milliseconds until the next deadline; undefined if there is none. */
+  /** Milliseconds until the next deadline or look at the main thread; undefined if there is none. */
   #timeout(): number | undefined {
     let deadline = earlier(this.#ownership.deadline(), this.#table.deadline());
+    deadline = earlier(deadline, this.#heartbeats.deadline());
+    if (this.#heartbeats.hasMore) return 0;
     for (const link of this.#table.sockets.values()) {
       if (link.hasMore) return 0;
       deadline = earlier(deadline, link.deadline());
     }
-    return deadline === undefined ? undefined : Math.max(0, between(this.#host.clock.now(), deadline));
+    const look = this.#mainWatch === undefined ? undefined : LOOK_INTERVAL;
+    if (deadline === undefined) return look;
+    return Math.min(Math.max(0, between(this.#host.clock.now(), deadline)), look ?? Number.POSITIVE_INFINITY);
   }
 
   // One step of each machine a turn: what is due after that makes the next turn's timeout 0, and frames come between.
   #timeouts(now: Instant): void {
     if (isDue(this.#ownership.deadline(), now)) this.#step(now, { kind: 'timeout' });
     for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
+    this.#heartbeats.timeouts(now);
     if (isDue(this.#table.deadline(), now)) {
       this.#table.retry(now);
       this.#announce(now);
@@ -144,20 +171,81 @@ export class WireLoop {
       case 'count':
         this.#options.post({
           kind: 'counters',
-          counters: { ...this.#counters.totals(), turns: this.#turns },
+          counters: {
+            ...this.#counters.totals(),
+            turns: this.#turns,
+            heartbeats: this.#heartbeats.totals(),
+          },
         });
         return;
       case 'want':
         this.#step(now, { kind: 'want', addresses: this.#wanted.replace(message.addresses) });
+        return;
+      case 'liveness':
+        this.#nodes.setAlive(message.alive);
+        this.#tellLiveness(now);
+        return;
+      case 'heartbeats':
+        this.#heartbeats.configure(now, message.settings);
         return;
       default:
         this.#step(now, message);
     }
   }
 
+  /** Nothing more is taken while the main thread hangs; what is held is answered until an able node has claimed it. */
+  #mainChanged(now: Instant, { isHung, isAble, age }: MainWatch): void {
+    if (isHung) this.#log('error', 'main thread hangs', { ms: Math.round(age) });
+    else if (!isAble) this.#log('warn', 'main thread moves again', {});
+    this.#step(now, { kind: 'able', isAble });
+    this.#heartbeats.hurry(now);
+  }
+
+  #self(): SelfReport {
+    const idle = { isHung: false, isAble: true, age: milliseconds(0) };
+    const { isHung, isAble, age } = this.#mainWatch ?? idle;
+    const flags = { isLeaving: false, isUnable: !isAble, isHung, hasNoApi: false, isAlone: false };
+    return { flags, mainAge: age };
+  }
+
+  #hear(now: Instant, events: readonly HeartbeatEvent[]): void {
+    for (const event of events) {
+      if (event.kind === 'claimed') this.#hearClaims(now, event);
+      else {
+        this.#nodes.setHung(event.nodeId, event.isHung);
+        const message = event.isHung ? 'main thread of a peer hangs' : 'main thread of a peer moves again';
+        this.#log(event.isHung ? 'warn' : 'info', message, { node: this.#nodes.nameOf(event.nodeId) });
+        this.#tellLiveness(now);
+      }
+    }
+  }
+
+  /** A node whose main thread moves hears from the API who has claimed what; one that hangs has only this. */
+  #hearClaims(now: Instant, { claims }: Extract<HeartbeatEvent, { readonly kind: 'claimed' }>): void {
+    if (this.#mainWatch?.isHung !== true) return;
+    const uids = new Map(this.#ownership.held().map(({ uid }) => [shortUid(uid), uid]));
+    for (const claim of claims) {
+      const uid = uids.get(claim.uid);
+      if (uid !== undefined) this.#step(now, { kind: 'claimed', uid, epoch: claim.epoch });
+    }
+  }
+
+  #tellLiveness(now: Instant): void {
+    const alive = this.#nodes.list();
+    if (alive !== undefined) this.#step(now, { kind: 'liveness', alive });
+  }
+
+  /** Once a turn: a thousand addresses that are taken at once are one change. */
+  #tellClaims(now: Instant): void {
+    if (!this.#areClaimsDue) return;
+    this.#areClaimsDue = false;
+    this.#heartbeats.claim(now, this.#wanted.claimed(this.#ownership.held()));
+  }
+
   /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */
   #step(now: Instant, input: OwnershipInput | Timeout): void {
     const outputs = this.#ownership.step(now, input);
+    this.#areClaimsDue ||= outputs.length > 0 || input.kind === 'recorded' || input.kind === 'want';
     // A new list may bring other interfaces for what is held already.
     const concernsWire = outputs.some(({ kind }) => kind === 'announce' || kind === 'withdraw');
     if (concernsWire || input.kind === 'want') this.#announce(now);
@@ -201,6 +289,7 @@ export class WireLoop {
   #refreshLinks(now: Instant): void {
     const links = this.#monitor.links();
     this.#table.update(now, links, this.#monitor.takeInterrupted());
+    this.#heartbeats.update(now, links);
     this.#announce(now);
     const malformed = this.#monitor.malformedMessages;
     if (malformed > this.#malformedSeen)
@@ -218,6 +307,7 @@ export class WireLoop {
   /** Closes what the loop opened; the waker stays with the thread that made it. */
   close(): void {
     this.#table.close();
+    this.#heartbeats.close();
     this.#monitor.close();
   }
 }

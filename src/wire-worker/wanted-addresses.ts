@@ -3,6 +3,8 @@
 import type { HeldIPv4Address } from '../announce/l2/l2-announcer.ts';
 import type { HeldOwnership } from '../election/ownership.ts';
 import { parseAddress } from '../net/address.ts';
+import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { shortUid } from './heartbeat-settings.ts';
 import type { Log } from './log.ts';
 import type { WantedAddress } from './messages.ts';
 
@@ -53,6 +55,15 @@ export class WantedAddresses {
     const known = this.#known.get(uid) ?? this.#before.get(uid);
     if (known === undefined) throw new Error(`name VirtualIP ${uid}: never wanted`);
     return known.wanted.name;
+  }
+
+  /** What is held, as heartbeats tell it. */
+  claimed(held: readonly HeldOwnership[]): readonly PeerClaim[] {
+    return held.map(({ uid, epoch, isRecorded }) => {
+      const createdAt = this.#known.get(uid)?.wanted.createdAt ?? 0;
+      // Whether it was claimed while nobody was heard matters only to nodes that order claims by themselves.
+      return { uid: shortUid(uid), createdAt, epoch, state: 'Held', isRecorded, isAlone: false };
+    });
   }
 
   /** What is held, as the announcer needs it. */

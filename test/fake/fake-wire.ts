@@ -34,7 +34,14 @@ export function linkOf(options: LinkOptions = {}): Link {
 /** One address that this node alone may hold, unless the options say otherwise. */
 export function wantedOf(address: string, options: Partial<WantedAddress> = {}): WantedAddress {
   const record = { holder: undefined, epoch: 0 };
-  const common = { uid: `uid-${address}`, name: address, address, candidates: [NODE], interfaces: [] };
+  const common = {
+    uid: `uid-${address}`,
+    name: address,
+    address,
+    createdAt: 0,
+    candidates: [NODE],
+    interfaces: [],
+  };
   return { ...common, record, ...options };
 }
 

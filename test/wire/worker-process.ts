@@ -4,6 +4,7 @@
 import { createInterface } from 'node:readline';
 import type { Waker } from '../../src/host/host.ts';
 import { createWaker } from '../../src/host/linux/event-waker.ts';
+import { seconds } from '../../src/time/duration.ts';
 import { startWireWorker } from '../../src/wire-worker/client.ts';
 import type { FromWorker, ToWorker } from '../../src/wire-worker/messages.ts';
 
@@ -35,6 +36,7 @@ function wakerFor(fault: string | undefined): Waker {
 
 const worker = startWireWorker({
   node: 'node1',
+  hangTimeout: seconds(2),
   waker: wakerFor(process.argv[2]),
   atExit: (handler) => process.on('exit', handler),
 });
