@@ -1,7 +1,7 @@
 // Who is heard on one segment, and what they say: a pure machine over authenticated heartbeats of one link. Pairs of
 // agents prove to each other that they live now by listing each other's session. ELECTION.md section 1.
 //
-// Heartbeats go to all by multicast; requests for claims and their pages go to one peer.
+// Everything goes to all by multicast but the request for claims, which goes to the one that has them.
 
 import {
   type Heard,
@@ -10,16 +10,16 @@ import {
   MAX_HEARD,
   type PeerClaim,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
-import { claimsDigest } from '../protocol/heartbeat/peer-claim.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
-import { type Duration, seconds } from '../time/duration.ts';
-import { after, between, hasPassed, type Instant } from '../time/instant.ts';
+import { type Duration, milliseconds, seconds, times } from '../time/duration.ts';
+import { after, hasPassed, type Instant } from '../time/instant.ts';
 import { ClaimsMirror } from './claims-mirror.ts';
 import { ClaimsOffer } from './claims-offer.ts';
+import { MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
 
 export interface MembershipOptions {
   readonly nodeId: bigint;
-  /** Random, new at each start. */
+  /** Random, new at each start of the agent; machines of one session may follow each other and run side by side. */
   readonly session: bigint;
   readonly interval: Duration;
 }
@@ -33,7 +33,7 @@ export type MembershipInput =
   | { readonly kind: 'urgent' };
 
 /** Why a frame of a member changed nothing; the names are those of OBJECTS.md. */
-export type MembershipDrop = 'unknown-sender' | 'unproven-session' | 'replayed';
+export type MembershipDrop = 'unknown-sender' | Exclude<Verdict, 'begins' | 'counts'>;
 
 export type MembershipOutput =
   | {
@@ -46,8 +46,10 @@ export type MembershipOutput =
     }
   /** A peer said, provably now, that its main thread hangs, or that it does not any more. */
   | { readonly kind: 'standing'; readonly nodeId: bigint; readonly isHung: boolean }
-  /** What a peer claims: what it has just changed, or all of it. */
+  /** A peer has told claims: those that it has just changed, or a page of all. */
   | { readonly kind: 'claimed'; readonly nodeId: bigint; readonly claims: readonly PeerClaim[] }
+  /** A peer was not heard for so long that nothing is known of it any more. */
+  | { readonly kind: 'gone'; readonly nodeId: bigint }
   | { readonly kind: 'drop'; readonly reason: MembershipDrop };
 
 export interface Recipient {
@@ -55,30 +57,30 @@ export interface Recipient {
   readonly session: bigint;
 }
 
-interface Session {
-  readonly session: bigint;
-  sequence: bigint;
-  heardAt: Instant;
+/** What is known of a peer that has proven that it lives. */
+export interface Member {
+  readonly nodeId: bigint;
+  readonly isHung: boolean;
+  /** How long it was not heard. */
+  readonly silence: Duration;
+  /** It was heard lately enough. */
+  readonly isLive: boolean;
+  /** All that it claims, as far as it was heard. */
+  readonly claims: readonly PeerClaim[];
 }
 
 interface Peer {
-  /** It has listed our session: its frames count. */
-  proven: Session | undefined;
-  /** Heard, and listed in our frames, so that it can prove itself. */
-  unproven: Session | undefined;
-  /** Sessions that came to an end, newest last: a frame of one of them is a replay. */
-  former: readonly bigint[];
+  readonly sessions: PeerSessions;
+  /** What it calls its own detection time. */
+  detection: Duration;
   isHung: boolean;
   claims: ClaimsMirror;
-  offer: ClaimsOffer;
 }
 
 /** With nobody there a node says hello this often (ELECTION.md, Words: segment). */
 const HELLO_INTERVAL = seconds(1);
-/** Who was not heard for this long is no longer listed. */
-const FORGOTTEN = seconds(10);
-/** So many sessions of a peer are remembered after their end. */
-const REMEMBERED_SESSIONS = 8;
+/** Who was heard within this or its own detection time, whichever is longer, is taken for alive. */
+const LIVE = seconds(1);
 /** A change rides in this many frames (ELECTION.md section 1). */
 const NEWS_FRAMES = 3;
 /** So many changes and listed sessions fit into one frame together; more changes are left to pages. */
@@ -86,16 +88,16 @@ const NEWS_LIMIT = 40;
 const HEARD_BESIDE_NEWS = 15;
 /** An attacker without the key adds nobody; this bounds a mistake, such as a cluster of thousands of nodes on one link. */
 const PEER_LIMIT = 1024;
-const LOW_32_BITS = 0xffff_ffffn;
 
 export class Membership implements Machine<MembershipInput, MembershipOutput> {
   readonly #options: MembershipOptions;
   readonly #peers = new Map<bigint, Peer>();
+  readonly #offer = new ClaimsOffer();
+  /** The first and the last that were given out. */
+  #first: bigint | undefined;
   #sequence = 0n;
-  #claims: readonly PeerClaim[] = [];
-  #digest = 0n;
   /** Claims that changed lately, each with how many frames it still rides in. */
-  #news = new Map<bigint, { readonly claim: PeerClaim; frames: number }>();
+  readonly #news = new Map<bigint, { readonly claim: PeerClaim; frames: number }>();
   #nextBeat: Instant | undefined;
   #heardFrom = 0;
 
@@ -105,6 +107,17 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
 
   deadline(): Instant | undefined {
     return this.#nextBeat;
+  }
+
+  /** The peers that have proven that they live, and were not forgotten. */
+  members(now: Instant): readonly Member[] {
+    return Array.from(this.#peers)
+      .filter(([, { sessions }]) => sessions.session !== undefined)
+      .map(([nodeId, peer]) => {
+        const { isHung, claims } = peer;
+        const silence = peer.sessions.silence(now);
+        return { nodeId, isHung, silence, isLive: isLive(now, peer), claims: claims.claims };
+      });
   }
 
   step(now: Instant, input: MembershipInput | Timeout): readonly MembershipOutput[] {
@@ -121,39 +134,28 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #claim(now: Instant, claims: readonly PeerClaim[]): readonly MembershipOutput[] {
-    const before = new Map(this.#claims.map((claim) => [claim.uid, claim]));
-    const changed = claims.filter((claim) => !isSameClaim(before.get(claim.uid), claim));
-    this.#claims = claims;
-    const digest = claimsDigest(claims);
-    if (digest === this.#digest) return [];
-    this.#digest = digest;
+    const { changed, isAnyNew } = this.#offer.replace(claims);
+    for (const claim of changed) this.#news.set(claim.uid, { claim, frames: NEWS_FRAMES });
+    for (const uid of this.#news.keys()) if (!this.#offer.has(uid)) this.#news.delete(uid);
     // More than a frame holds: the others see the digest and ask for pages.
-    this.#news =
-      changed.length > NEWS_LIMIT
-        ? new Map()
-        : new Map(changed.map((claim) => [claim.uid, { claim, frames: NEWS_FRAMES }]));
-    const isNew = ({ uid, epoch }: PeerClaim): boolean => before.get(uid)?.epoch !== epoch;
+    if (this.#news.size > NEWS_LIMIT) this.#news.clear();
     // That a claim was recorded can wait for the next heartbeat; a thousand of them would be a thousand frames.
-    return changed.some(isNew) ? this.#beat(now) : [];
+    return isAnyNew ? this.#beat(now) : [];
   }
 
   #beat(now: Instant): readonly MembershipOutput[] {
-    this.#forget(now);
+    const gone = this.#forget(now);
     const isHeard = this.#peers.size > 0;
     this.#nextBeat = after(now, isHeard ? this.#options.interval : HELLO_INTERVAL);
-    const outputs: MembershipOutput[] = [this.#transmit(now, { claims: this.#takeNews() }, undefined)];
-    for (const [nodeId, peer] of this.#peers) outputs.push(...this.#directed(now, nodeId, peer));
-    return outputs;
-  }
-
-  /** What is for one peer alone: a request for its claims, and the pages that it asked for. */
-  #directed(now: Instant, nodeId: bigint, peer: Peer): readonly MembershipOutput[] {
-    if (peer.proven === undefined) return [];
-    const to = { nodeId, session: peer.proven.session };
-    const pages = peer.offer.take(this.#claims);
-    const outputs = pages.map((claims) => this.#transmit(now, { claims }, to));
-    if (peer.claims.isStale) outputs.push(this.#transmit(now, { isClaimsRequest: true }, to));
-    return outputs;
+    const news = this.#takeNews();
+    const heard = this.#heard(now, news === undefined ? MAX_HEARD : HEARD_BESIDE_NEWS);
+    const pages = this.#offer.takePages();
+    return [
+      ...gone,
+      this.#transmit(now, { heard, ...(news && { claims: news }) }),
+      ...pages.map((claims) => this.#transmit(now, { claims })),
+      ...this.#requests(now),
+    ];
   }
 
   #takeNews(): HeartbeatBody['claims'] {
@@ -163,28 +165,41 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     return { page: 0, pages: 0, claims };
   }
 
-  #transmit(
-    now: Instant,
-    {
-      claims,
-      isClaimsRequest = false,
-    }: { readonly claims?: HeartbeatBody['claims']; readonly isClaimsRequest?: boolean },
-    to: Recipient | undefined,
-  ): MembershipOutput {
-    const heard = to === undefined ? this.#heard(now, claims !== undefined) : this.#heardOf(now, to.nodeId);
-    const body = { heard, isClaimsRequest, offers: [], revoked: [] };
+  /** To each live peer whose claims are not known. */
+  #requests(now: Instant): readonly MembershipOutput[] {
+    const requests: MembershipOutput[] = [];
+    for (const [nodeId, peer] of this.#peers) {
+      const { session } = peer.sessions;
+      if (session === undefined || !peer.claims.isStale || !isLive(now, peer)) continue;
+      const body = { heard: this.#heardOf(now, nodeId), isClaimsRequest: true };
+      requests.push(this.#transmit(now, body, { nodeId, session }));
+    }
+    return requests;
+  }
+
+  #transmit(now: Instant, body: Partial<HeartbeatBody>, to?: Recipient): MembershipOutput {
     return {
       kind: 'transmit',
-      sequence: ++this.#sequence,
-      claimsDigest: this.#digest,
-      body: claims === undefined ? body : { ...body, claims },
+      sequence: this.#number(now),
+      claimsDigest: this.#offer.digest,
+      body: { heard: [], isClaimsRequest: false, offers: [], revoked: [], ...body },
       to,
     };
   }
 
-  /** Room for claims is kept by listing fewer; those left out come first in the next frame. */
-  #heard(now: Instant, hasNews: boolean): readonly Heard[] {
-    const limit = hasNews ? HEARD_BESIDE_NEWS : MAX_HEARD;
+  /**
+   * By the clock, so that it also grows from one machine of a session to the next, and over machines side by side on
+   * links that turn out to be the same segment.
+   */
+  #number(now: Instant): bigint {
+    const byClock = BigInt(Math.floor(now));
+    this.#sequence = byClock > this.#sequence ? byClock : this.#sequence + 1n;
+    this.#first ??= this.#sequence;
+    return this.#sequence;
+  }
+
+  /** Those that a frame has no room for come first in the next one. */
+  #heard(now: Instant, limit: number): readonly Heard[] {
     const all = [...this.#peers.keys()].flatMap((nodeId) => this.#heardOf(now, nodeId));
     if (all.length <= limit) return all;
     const start = this.#heardFrom % all.length;
@@ -193,72 +208,71 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #heardOf(now: Instant, nodeId: bigint): readonly Heard[] {
-    const peer = this.#peers.get(nodeId);
-    return [peer?.proven, peer?.unproven].flatMap((session) =>
-      session === undefined
-        ? []
-        : [
-            {
-              nodeId,
-              session: session.session,
-              sequence: Number(session.sequence & LOW_32_BITS),
-              age: between(session.heardAt, now),
-            },
-          ],
-    );
+    const heard = this.#peers.get(nodeId)?.sessions.heard(now) ?? [];
+    return heard.map(({ session, sequence, age }) => {
+      return { nodeId, session, sequence: Number(BigInt.asUintN(32, sequence)), age };
+    });
   }
 
-  #forget(now: Instant): void {
-    for (const [nodeId, peer] of this.#peers) {
-      const isFresh = (session: Session | undefined): boolean =>
-        session !== undefined && between(session.heardAt, now) < FORGOTTEN;
-      if (!isFresh(peer.unproven)) peer.unproven = undefined;
-      if (!isFresh(peer.proven) && peer.unproven === undefined) this.#peers.delete(nodeId);
+  #forget(now: Instant): readonly MembershipOutput[] {
+    const gone: MembershipOutput[] = [];
+    for (const [nodeId, { sessions }] of this.#peers) {
+      if (sessions.heard(now).length > 0) continue;
+      this.#peers.delete(nodeId);
+      gone.push({ kind: 'gone', nodeId });
     }
+    return gone;
   }
 
   #hear(now: Instant, frame: HeartbeatFrame): readonly MembershipOutput[] {
-    const drop = this.#admit(now, frame);
-    if (drop !== undefined) return [{ kind: 'drop', reason: drop }];
-    const peer = this.#peers.get(frame.nodeId);
-    if (peer === undefined) throw new Error('hear member: admitted, but not known');
+    const { nodeId, session, sequence } = frame;
+    // Heard on a second link of the same segment, or another node under our name.
+    const peer = nodeId === this.#options.nodeId ? undefined : this.#peerOf(now, nodeId);
+    if (peer === undefined) return [{ kind: 'drop', reason: 'unknown-sender' }];
+    const verdict = peer.sessions.hear(now, { session, sequence, isProof: this.#isProof(now, frame) });
+    if (verdict === 'replayed' || verdict === 'unproven-session') return [{ kind: 'drop', reason: verdict }];
+    // What the former life said of its main thread stays until this very frame says otherwise.
+    if (verdict === 'begins') peer.claims = new ClaimsMirror();
+    return this.#believe(peer, frame);
+  }
+
+  #believe(peer: Peer, { nodeId, flags, body, ...frame }: HeartbeatFrame): readonly MembershipOutput[] {
     const outputs: MembershipOutput[] = [];
-    if (peer.isHung !== frame.flags.isHung) {
-      peer.isHung = frame.flags.isHung;
-      outputs.push({ kind: 'standing', nodeId: frame.nodeId, isHung: peer.isHung });
+    peer.detection = times(frame.interval, frame.multiplier);
+    if (peer.isHung !== flags.isHung) {
+      peer.isHung = flags.isHung;
+      outputs.push({ kind: 'standing', nodeId, isHung: peer.isHung });
     }
-    const claims = peer.claims.take(frame);
-    if (claims !== undefined) outputs.push({ kind: 'claimed', nodeId: frame.nodeId, claims });
-    if (frame.body.isClaimsRequest) peer.offer.ask();
+    const claims = peer.claims.take(frame.claimsDigest, body.claims);
+    if (claims.length > 0) outputs.push({ kind: 'claimed', nodeId, claims });
+    if (body.isClaimsRequest) this.#offer.ask();
     return outputs;
   }
 
-  /** Undefined if the frame counts: it lists our session, and comes after all that was heard from its own. */
-  #admit(now: Instant, { nodeId, session, sequence, body }: HeartbeatFrame): MembershipDrop | undefined {
-    // Heard on a second link of the same segment, or another node under our name.
-    if (nodeId === this.#options.nodeId) return 'unknown-sender';
-    const peer = this.#peerOf(now, nodeId);
-    if (peer === undefined) return 'unknown-sender';
-    if (peer.former.includes(session)) return 'replayed';
-    const known = [peer.proven, peer.unproven].find((each) => each?.session === session);
-    if (known !== undefined && sequence <= known.sequence) return 'replayed';
-    const isProof = body.heard.some(
-      (each) => each.nodeId === this.#options.nodeId && each.session === this.#options.session,
+  /** It is for us if for one peer alone, and lists a number that was given out lately, and since this machine began. */
+  #isProof(now: Instant, { receiverSession, body }: HeartbeatFrame): boolean {
+    const { nodeId, session } = this.#options;
+    if (receiverSession !== 0n && receiverSession !== session) return false;
+    return body.heard.some(
+      (each) => each.nodeId === nodeId && each.session === session && this.#isRecent(now, each.sequence),
     );
-    const current = { session, sequence, heardAt: now };
-    if (peer.proven?.session === session) {
-      peer.proven.sequence = sequence;
-      if (isProof) peer.proven.heardAt = now;
-    } else if (isProof) begin(peer, current);
-    else peer.unproven = current;
-    return isProof ? undefined : 'unproven-session';
+  }
+
+  /** `low`: the low 32 bits of a number, which come again after 49 days. */
+  #isRecent(now: Instant, low: number): boolean {
+    if (this.#first === undefined) return false;
+    const clock = BigInt(Math.floor(now));
+    const latest = clock > this.#sequence ? clock : this.#sequence;
+    const listed = latest - BigInt.asUintN(32, latest - BigInt(low));
+    return listed >= this.#first && listed > clock - BigInt(MEMORY);
   }
 
   #peerOf(now: Instant, nodeId: bigint): Peer | undefined {
     const known = this.#peers.get(nodeId);
     if (known !== undefined) return known;
     if (this.#peers.size === PEER_LIMIT) return undefined;
-    const peer = { ...newLife(), proven: undefined, unproven: undefined, former: [] };
+    const detection = milliseconds(0);
+    const peer = { sessions: new PeerSessions(), detection, isHung: false, claims: new ClaimsMirror() };
     this.#peers.set(nodeId, peer);
     // From the next interval on it is listed, and not only at the next hello.
     const soon = after(now, this.#options.interval);
@@ -267,19 +281,5 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 }
 
-const newLife = (): Pick<Peer, 'isHung' | 'claims' | 'offer'> => ({
-  isHung: false,
-  claims: new ClaimsMirror(),
-  offer: new ClaimsOffer(),
-});
-
-function begin(peer: Peer, session: Session): void {
-  if (peer.proven !== undefined)
-    peer.former = [...peer.former, peer.proven.session].slice(-REMEMBERED_SESSIONS);
-  const { isHung } = peer;
-  // Kept until a frame of the new session says otherwise, which this very one may.
-  Object.assign(peer, newLife(), { isHung, proven: session, unproven: undefined });
-}
-
-const isSameClaim = (a: PeerClaim | undefined, b: PeerClaim): boolean =>
-  a !== undefined && a.epoch === b.epoch && a.state === b.state && a.isRecorded === b.isRecorded;
+const isLive = (now: Instant, { sessions, detection }: Peer): boolean =>
+  sessions.silence(now) <= Math.max(LIVE, detection);

@@ -16,6 +16,20 @@ export interface OwnershipOptions {
   readonly claimStagger: Duration;
   /** How long who has just recorded a claim counts as alive at most: the duration of a node's Lease. */
   readonly recordTrust: Duration;
+  /** How long a claim that was heard counts without being heard again. */
+  readonly claimTrust: Duration;
+}
+
+/** What another node that lives was heard claiming. */
+export interface HeardClaim {
+  readonly uid: string;
+  readonly epoch: number;
+  /** The API has it. */
+  readonly isRecorded: boolean;
+  /** The claimant's main thread hangs. */
+  readonly isByHung: boolean;
+  /** Of two unrecorded claims of one epoch it is the claimant's that stays; the claimant thinks so too. */
+  readonly winsTies: boolean;
 }
 
 /** One address that concerns this node. */
@@ -36,8 +50,10 @@ export type OwnershipInput =
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
   /** Whether this node may take addresses now; what it holds it keeps anyway (ELECTION.md section 3). */
   | { readonly kind: 'able'; readonly isAble: boolean }
-  /** Another node was heard claiming. Only the newer claim counts here: what else orders claims is the API's. */
-  | { readonly kind: 'claimed'; readonly uid: string; readonly epoch: number }
+  /** The whole set of nodes whose main threads hang: passed over as if they were dead, also as holders. */
+  | { readonly kind: 'hung'; readonly nodes: readonly string[] }
+  /** Other nodes were heard claiming. Only the newer claim counts here: what else orders claims is the API's. */
+  | { readonly kind: 'claimed'; readonly claims: readonly HeardClaim[] }
   /** Claim nothing more; keep each held address until somebody else has recorded a claim to it. */
   | { readonly kind: 'leave' };
 
@@ -73,10 +89,10 @@ type Tenure =
   /** The claim from the record `from` was lost; nothing is claimed until another record is seen. */
   | { readonly state: 'Refused'; readonly from: OwnershipRecord }
   /**
-   * Left to a claim that was heard while the record was `from`. It is the other's to record; if at `until` there is
-   * still no other record, the claim came to nothing.
+   * Left to a claim of `epoch` that was heard, and is the other's to record. If it is not heard any more by `until`, and
+   * there is no other record, it came to nothing.
    */
-  | { readonly state: 'Yielded'; readonly from: OwnershipRecord; readonly until: Instant };
+  | { readonly state: 'Yielded'; readonly epoch: number; readonly until: Instant };
 
 interface Entry {
   wanted: WantedOwnership;
@@ -97,7 +113,10 @@ const WATCHING: Tenure = { state: 'Watching' };
 const isSameRecord = (a: OwnershipRecord, b: OwnershipRecord): boolean =>
   a.epoch === b.epoch && a.holder === b.holder;
 
-const isHeld = (tenure: Tenure): tenure is Extract<Tenure, { readonly epoch: number }> =>
+const without = (all: ReadonlySet<string>, some: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set([...all].filter((each) => !some.has(each)));
+
+const isHeld = (tenure: Tenure): tenure is Extract<Tenure, { readonly state: 'Claiming' | 'Holding' }> =>
   tenure.state === 'Claiming' || tenure.state === 'Holding';
 
 export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
@@ -106,6 +125,9 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   /** The highest epochs of what was released last, oldest first. */
   readonly #released = new Map<string, number>();
   #alive: ReadonlySet<string> | undefined;
+  #hung: ReadonlySet<string> = new Set();
+  /** Who lives and does not hang. */
+  #able: ReadonlySet<string> | undefined;
   #departure: 'Staying' | 'Leaving' | 'Left' = 'Staying';
   #isAble = true;
   #deadline: Instant | undefined;
@@ -141,6 +163,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
         break;
       case 'liveness':
         this.#alive = new Set(input.alive);
+        this.#able = without(this.#alive, this.#hung);
         for (const entry of this.#entries.values()) entry.trustedUntil = undefined;
         break;
       case 'recorded':
@@ -150,10 +173,14 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
         this.#refused(now, input, outputs);
         break;
       case 'able':
-        this.#able(now, input.isAble);
+        this.#become(now, input.isAble);
+        break;
+      case 'hung':
+        this.#hung = new Set(input.nodes);
+        this.#able = this.#alive && without(this.#alive, this.#hung);
         break;
       case 'claimed':
-        this.#heardClaim(now, input, outputs);
+        for (const claim of input.claims) this.#heardClaim(now, claim, outputs);
         break;
       case 'leave':
         if (this.#departure === 'Staying') this.#departure = 'Leaving';
@@ -198,12 +225,13 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   #believe(now: Instant, entry: Entry, outputs: OwnershipOutput[]): void {
     const { tenure } = entry;
     const { record } = entry.wanted;
-    if (tenure.state === 'Refused' || tenure.state === 'Yielded') {
+    if (tenure.state === 'Refused') {
       if (isSameRecord(record, tenure.from)) return;
       // Even an older epoch than the refused one is news here: the API just said that our knowledge was wrong
       // (a cluster restored from a backup goes back).
       entry.tenure = WATCHING;
     } else if (record.epoch < (isHeld(tenure) ? tenure.epoch : entry.record.epoch)) return;
+    else if (tenure.state === 'Yielded' && !isSameRecord(record, entry.record)) entry.tenure = WATCHING;
     // Who has just claimed lives, also if it was dead when we last heard of the nodes: each watch has its own delay.
     if (!isSameRecord(record, entry.record)) entry.trustedUntil = after(now, this.#options.recordTrust);
     entry.record = record;
@@ -214,23 +242,44 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     else this.#withdraw(entry, { reason: 'TakenOver', next: WATCHING }, outputs);
   }
 
-  #heardClaim(
-    now: Instant,
-    { uid, epoch }: { readonly uid: string; readonly epoch: number },
-    outputs: OwnershipOutput[],
-  ): void {
-    const entry = this.#entries.get(uid);
-    if (entry === undefined || !isHeld(entry.tenure) || epoch <= entry.tenure.epoch) return;
+  #heardClaim(now: Instant, claim: HeardClaim, outputs: OwnershipOutput[]): void {
+    const entry = this.#entries.get(claim.uid);
+    if (entry === undefined) return;
+    const { epoch } = claim;
     entry.highest = Math.max(entry.highest, epoch);
-    const from = entry.tenure.state === 'Claiming' ? entry.tenure.from : entry.record;
-    const next: Tenure = { state: 'Yielded', from, until: after(now, this.#options.recordTrust) };
+    if (!this.#isLeftTo(entry, claim)) return;
+    const next: Tenure = { state: 'Yielded', epoch, until: after(now, this.#options.claimTrust) };
     this.#withdraw(entry, { reason: 'TakenOver', next }, outputs);
   }
 
+  /**
+   * A holder that hears from the API leaves it to the API who wins. One that hangs has nothing but the claim, and the
+   * same goes for a while after: the record may be waiting to be read. Who does not hold it lets the claimant go on,
+   * unless that one hangs.
+   */
+  #isLeftTo({ tenure, record }: Entry, { epoch, ...claim }: HeardClaim): boolean {
+    switch (tenure.state) {
+      case 'Holding':
+        return !this.#isAble && epoch > tenure.epoch;
+      case 'Claiming': {
+        const isTie = epoch === tenure.epoch;
+        // What was recorded since makes the API refuse this node's claim, whatever the epochs are.
+        const isLost = claim.isRecorded && epoch > tenure.from.epoch;
+        return !this.#isAble && (epoch > tenure.epoch || isLost || (isTie && claim.winsTies));
+      }
+      case 'Yielded':
+        return epoch >= tenure.epoch && !claim.isByHung;
+      case 'Refused':
+        return false;
+      default:
+        return epoch > record.epoch && !claim.isByHung;
+    }
+  }
+
   /** The record of a claim that was yielded to may be waiting to be read, so its time starts anew. */
-  #able(now: Instant, isAble: boolean): void {
+  #become(now: Instant, isAble: boolean): void {
     this.#isAble = isAble;
-    const until = after(now, this.#options.recordTrust);
+    const until = after(now, this.#options.claimTrust);
     for (const entry of this.#entries.values())
       if (entry.tenure.state === 'Yielded') entry.tenure = { ...entry.tenure, until };
   }
@@ -283,10 +332,9 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   }
 
   /** Whether the holder counts as alive by its record alone. */
-  #isTrusted({ record, trustedUntil }: Entry, now: Instant): boolean {
-    if (record.holder === undefined || trustedUntil === undefined || hasPassed(trustedUntil, now))
-      return false;
-    return this.#alive?.has(record.holder) === false;
+  #isTrusted({ record: { holder }, trustedUntil }: Entry, now: Instant): boolean {
+    if (holder === undefined || trustedUntil === undefined || hasPassed(trustedUntil, now)) return false;
+    return this.#alive?.has(holder) === false && !this.#hung.has(holder);
   }
 
   #vacancyOf(entry: Entry, now: Instant): Tenure {
@@ -294,7 +342,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     const { wanted, record, tenure } = entry;
     const { holder } = record;
     const isAdded = holder !== undefined && this.#isTrusted(entry, now);
-    const alive = isAdded ? new Set([...(this.#alive ?? []), holder]) : this.#alive;
+    const alive = isAdded ? new Set([...(this.#able ?? []), holder]) : this.#able;
     const view = { me: this.#options.node, candidates: wanted.candidates, record, alive };
     const rank = rankToClaim(view);
     if (rank === undefined) return WATCHING;

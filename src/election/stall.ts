@@ -5,10 +5,11 @@ import { type Duration, milliseconds } from '../time/duration.ts';
 import { between, type Instant } from '../time/instant.ts';
 
 /**
- * What counts at most between two looks. The worker looks twice a second, so a longer pause was its own: the process was
- * stopped or the machine suspended (ELECTION.md section 2), and the main thread could not move either.
+ * What counts at most between two looks. The worker looks four times a second, so a longer pause was its own: the process
+ * was stopped or the machine suspended (ELECTION.md section 2), and the main thread could not move either. Half of the
+ * shortest time after which it is said to hang, so that one such pause alone never says so.
  */
-const LONGEST_STEP = milliseconds(1000);
+const LONGEST_STEP = milliseconds(500);
 
 export class Stall {
   #beats: number | undefined;

@@ -2,7 +2,12 @@
 // it what comes in. Through a packet socket, so that a host's firewall or conntrack can not silence them.
 // ELECTION.md section 1.
 
-import { Membership, type MembershipInput, type MembershipOutput } from '../election/membership.ts';
+import {
+  type Member,
+  Membership,
+  type MembershipInput,
+  type MembershipOutput,
+} from '../election/membership.ts';
 import type { Link, LinkSocket } from '../host/host.ts';
 import type { Mac } from '../net/mac.ts';
 import {
@@ -17,7 +22,6 @@ import {
   HEARTBEAT_HOP_LIMIT,
   HEARTBEAT_PORT,
   type HeartbeatFlags,
-  type PeerClaim,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
 import type { Timeout } from '../protocol/machine.ts';
@@ -48,14 +52,20 @@ export interface SelfReport {
   readonly mainAge: Duration;
 }
 
-/** What peers of a link said, as far as somebody else has to know. */
-export type HeartbeatEvent = Extract<MembershipOutput, { readonly kind: 'standing' | 'claimed' }>;
+export interface HeartbeatLinkOptions {
+  readonly link: Link;
+  readonly identity: HeartbeatIdentity;
+}
 
 export interface HeartbeatLinkDeps {
-  readonly identity: HeartbeatIdentity;
   readonly self: () => SelfReport;
   readonly counters: HeartbeatCounters;
+  /** Called when some peer's main thread hangs that did not before, or the other way round. */
+  readonly onStanding: () => void;
 }
+
+/** Claims that a peer told, and what it said of itself. */
+export type ToldClaims = Pick<Member, 'nodeId' | 'isHung' | 'claims'>;
 
 interface PeerAddress {
   readonly mac: Mac;
@@ -69,14 +79,16 @@ export class HeartbeatLink {
   readonly #peers = new Map<bigint, PeerAddress>();
   readonly #frame = new Uint8Array(HEARTBEAT_FRAME_BYTES);
   #link: Link;
+  #identity: HeartbeatIdentity;
   #identification = 0;
   #hasMore = false;
 
-  constructor(link: Link, socket: LinkSocket, deps: HeartbeatLinkDeps) {
-    this.#link = link;
+  constructor(socket: LinkSocket, { link, identity }: HeartbeatLinkOptions, deps: HeartbeatLinkDeps) {
     this.socket = socket;
+    this.#link = link;
+    this.#identity = identity;
     this.#deps = deps;
-    this.#membership = new Membership(deps.identity);
+    this.#membership = new Membership(identity);
   }
 
   /** True if `receive` stopped before the socket was empty: call it again without waiting for poll. */
@@ -89,58 +101,73 @@ export class HeartbeatLink {
     this.#link = link;
   }
 
+  /** Goes on with other keys; what is known of the peers stays. */
+  rekey(identity: HeartbeatIdentity): void {
+    this.#identity = identity;
+  }
+
   deadline(): Instant | undefined {
     return this.#membership.deadline();
   }
 
-  tell(now: Instant, input: MembershipInput | Timeout): readonly HeartbeatEvent[] {
-    return this.#perform(this.#membership.step(now, input));
+  members(now: Instant): readonly Member[] {
+    return this.#membership.members(now);
   }
 
-  claim(now: Instant, claims: readonly PeerClaim[]): void {
-    this.tell(now, { kind: 'claims', claims });
+  tell(now: Instant, input: MembershipInput | Timeout): void {
+    this.#perform(this.#membership.step(now, input));
   }
 
-  /** Reads the frames that are waiting. */
-  receive(now: Instant): readonly HeartbeatEvent[] {
-    const events: HeartbeatEvent[] = [];
+  /** Reads the frames that are waiting; returns the claims that peers told in them. */
+  receive(now: Instant): readonly ToldClaims[] {
+    const told: ToldClaims[] = [];
     this.#hasMore = true;
     for (let i = 0; i < FRAMES_PER_TURN && this.#hasMore; i++) {
       const length = this.socket.receive(this.#frame);
       this.#hasMore = length > 0;
-      if (length > 0) events.push(...this.#read(now, this.#frame.subarray(0, length)));
+      if (length > 0) told.push(...this.#read(now, this.#frame.subarray(0, length)));
     }
-    return events;
+    return told;
   }
 
-  #read(now: Instant, bytes: Uint8Array): readonly HeartbeatEvent[] {
-    const { identity, counters } = this.#deps;
+  #read(now: Instant, bytes: Uint8Array): readonly ToldClaims[] {
+    const { counters } = this.#deps;
     const ethernet = decodeEthernetHeader(bytes);
     const { ok: udp } = decodeUdpV4(bytes.subarray(ETHERNET_HEADER_LENGTH));
     if (ethernet instanceof Error || udp === undefined) {
       counters.drop('malformed-packet');
       return [];
     }
-    const { ok: frame, drop } = decodeHeartbeat(udp.payload, { ...identity, hopLimit: udp.ttl });
+    const { ok: frame, drop } = decodeHeartbeat(udp.payload, { ...this.#identity, hopLimit: udp.ttl });
     if (drop !== undefined) {
       counters.drop(drop);
       return [];
     }
     const outputs = this.#membership.step(now, { kind: 'frame', frame });
-    // The buffer is used again for the next frame.
-    if (outputs.every(({ kind }) => kind !== 'drop'))
+    if (outputs.every(({ kind }) => kind !== 'drop')) {
+      counters.received++;
+      // The buffer is used again for the next frame.
       this.#peers.set(frame.nodeId, { mac: ethernet.source.slice(), address: udp.source });
-    return this.#perform(outputs);
+    }
+    this.#perform(outputs);
+    const { nodeId, flags } = frame;
+    return outputs.flatMap((output) =>
+      output.kind === 'claimed' ? { nodeId, isHung: flags.isHung, claims: output.claims } : [],
+    );
   }
 
-  #perform(outputs: readonly MembershipOutput[]): readonly HeartbeatEvent[] {
-    const events: HeartbeatEvent[] = [];
+  #perform(outputs: readonly MembershipOutput[]): void {
     for (const output of outputs) {
       if (output.kind === 'transmit') this.#transmit(output);
       else if (output.kind === 'drop') this.#deps.counters.drop(output.reason);
-      else events.push(output);
+      else if (output.kind === 'standing') this.#deps.onStanding();
+      else if (output.kind === 'gone') this.#forget(output.nodeId);
     }
-    return events;
+  }
+
+  #forget(nodeId: bigint): void {
+    this.#peers.delete(nodeId);
+    this.#deps.onStanding();
   }
 
   #transmit({
@@ -149,13 +176,13 @@ export class HeartbeatLink {
     body,
     to,
   }: Extract<MembershipOutput, { readonly kind: 'transmit' }>): void {
-    const { identity, self, counters } = this.#deps;
+    const { self, counters } = this.#deps;
     const destination =
       to === undefined ? { mac: HEARTBEAT_GROUP_MAC, address: HEARTBEAT_GROUP } : this.#peers.get(to.nodeId);
     const source = this.#link.addresses.find(({ address }) => address.family === 'IPv4')?.address;
     if (destination === undefined || source === undefined) return;
     const { flags, mainAge } = self();
-    const { keyId, clusterId, nodeId, session, interval, multiplier, authenticate } = identity;
+    const { keyId, clusterId, nodeId, session, interval, multiplier, authenticate } = this.#identity;
     const header = { keyId, flags, clusterId, nodeId, session, sequence, interval, multiplier, mainAge };
     const receiverSession = to?.session ?? 0n;
     const payload = encodeHeartbeat({ ...header, receiverSession, claimsDigest, body }, authenticate);

@@ -17,7 +17,7 @@ export interface HeartbeatKey {
 export interface HeartbeatSettings {
   /** uid of the namespace kube-system: what tells one cluster from another. */
   readonly clusterUid: string;
-  /** 16 hex digits, random at each start of the agent. */
+  /** 16 hex digits, random at each start of the agent and the same as long as it runs. */
   readonly session: string;
   /** All that are accepted. */
   readonly keys: readonly HeartbeatKey[];

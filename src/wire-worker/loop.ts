@@ -8,14 +8,12 @@ import type { LinkMonitor, Waker, WireHost } from '../host/host.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
 import { between, earlier, hasPassed, type Instant } from '../time/instant.ts';
-import { AbleNodes } from './able-nodes.ts';
-import type { HeartbeatEvent, SelfReport } from './heartbeat-link.ts';
-import { shortId, shortUid } from './heartbeat-settings.ts';
-import { Heartbeats } from './heartbeats.ts';
+import type { SelfReport } from './heartbeat-link.ts';
 import { LinkTable } from './link-table.ts';
 import { type Log, logTo } from './log.ts';
 import { LOOK_INTERVAL, type MainWatch } from './main-watch.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { Peers } from './peers.ts';
 import { Reporter } from './reporter.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
 
@@ -27,6 +25,9 @@ const CLAIM_STAGGER = milliseconds(500);
 
 /** The default duration of a node's Lease. */
 const RECORD_TRUST = seconds(15);
+
+/** Ten heartbeats, and as many chances to hear a claim again. */
+const CLAIM_TRUST = seconds(1);
 
 export interface WireLoopOptions {
   readonly host: WireHost;
@@ -53,12 +54,10 @@ export class WireLoop {
   readonly #wanted: WantedAddresses;
   readonly #reporter: Reporter;
   readonly #mainWatch: MainWatch | undefined;
-  readonly #nodes: AbleNodes;
-  readonly #heartbeats: Heartbeats;
-  #areClaimsDue = false;
+  readonly #peers: Peers;
   #fds: {
     readonly sockets: readonly number[];
-    readonly heartbeats: readonly number[];
+    readonly peers: readonly number[];
     readonly all: readonly number[];
   };
   #turns = 0;
@@ -79,13 +78,18 @@ export class WireLoop {
       counters: this.#counters,
       log: this.#log,
     });
-    this.#ownership = new Ownership({ node, claimStagger: CLAIM_STAGGER, recordTrust: RECORD_TRUST });
+    this.#ownership = new Ownership({
+      node,
+      claimStagger: CLAIM_STAGGER,
+      recordTrust: RECORD_TRUST,
+      claimTrust: CLAIM_TRUST,
+    });
     this.#wanted = new WantedAddresses(this.#log);
     this.#reporter = new Reporter(post);
     this.#mainWatch = options.mainWatch;
-    this.#nodes = new AbleNodes((name) => shortId(name, host.digests));
-    this.#heartbeats = new Heartbeats({ node, host, self: () => this.#self(), log: this.#log });
-    this.#fds = { sockets: [], heartbeats: [], all: [this.#waker.fd, this.#monitor.fd] };
+    const self = (): SelfReport => this.#self();
+    this.#peers = new Peers({ node, host, wanted: this.#wanted, self, log: this.#log });
+    this.#fds = { sockets: [], peers: [], all: [this.#waker.fd, this.#monitor.fd] };
   }
 
   /** Learns the links and says that the worker is ready; then messages that came before are handled. */
@@ -115,26 +119,25 @@ export class WireLoop {
     if (ready.includes(this.#monitor.fd) && this.#monitor.drain()) this.#refreshLinks(now);
     for (const link of this.#table.sockets.values())
       if (link.hasMore || ready.includes(link.socket.fd)) link.receive();
-    this.#hear(now, this.#heartbeats.receive(now, ready));
+    for (const input of this.#peers.receive(now, ready)) this.#step(now, input);
     this.#timeouts(now);
-    this.#tellClaims(now);
     this.#reportLinks();
     return true;
   }
 
   #pollSet(): readonly number[] {
     const sockets = this.#table.fds;
-    const heartbeats = this.#heartbeats.fds;
-    if (sockets !== this.#fds.sockets || heartbeats !== this.#fds.heartbeats)
-      this.#fds = { sockets, heartbeats, all: [this.#waker.fd, this.#monitor.fd, ...sockets, ...heartbeats] };
+    const peers = this.#peers.fds;
+    if (sockets !== this.#fds.sockets || peers !== this.#fds.peers)
+      this.#fds = { sockets, peers, all: [this.#waker.fd, this.#monitor.fd, ...sockets, ...peers] };
     return this.#fds.all;
   }
 
   /** Milliseconds until the next deadline or look at the main thread; undefined if there is none. */
   #timeout(): number | undefined {
     let deadline = earlier(this.#ownership.deadline(), this.#table.deadline());
-    deadline = earlier(deadline, this.#heartbeats.deadline());
-    if (this.#heartbeats.hasMore) return 0;
+    deadline = earlier(deadline, this.#peers.deadline());
+    if (this.#peers.hasMore) return 0;
     for (const link of this.#table.sockets.values()) {
       if (link.hasMore) return 0;
       deadline = earlier(deadline, link.deadline());
@@ -146,9 +149,12 @@ export class WireLoop {
 
   // One step of each machine a turn: what is due after that makes the next turn's timeout 0, and frames come between.
   #timeouts(now: Instant): void {
+    // A claim that is still heard may be what a wait was for.
+    if (isDue(this.#ownership.deadline(), now)) this.#hearClaims(now);
     if (isDue(this.#ownership.deadline(), now)) this.#step(now, { kind: 'timeout' });
     for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
-    this.#heartbeats.timeouts(now);
+    this.#peers.tell(now, () => this.#ownership.held());
+    this.#peers.timeouts(now);
     if (isDue(this.#table.deadline(), now)) {
       this.#table.retry(now);
       this.#announce(now);
@@ -174,7 +180,7 @@ export class WireLoop {
           counters: {
             ...this.#counters.totals(),
             turns: this.#turns,
-            heartbeats: this.#heartbeats.totals(),
+            heartbeats: this.#peers.totals(),
           },
         });
         return;
@@ -182,11 +188,10 @@ export class WireLoop {
         this.#step(now, { kind: 'want', addresses: this.#wanted.replace(message.addresses) });
         return;
       case 'liveness':
-        this.#nodes.setAlive(message.alive);
-        this.#tellLiveness(now);
+        for (const input of this.#peers.setAlive(message.alive)) this.#step(now, input);
         return;
       case 'heartbeats':
-        this.#heartbeats.configure(now, message.settings);
+        this.#peers.configure(now, message.settings);
         return;
       default:
         this.#step(now, message);
@@ -198,7 +203,9 @@ export class WireLoop {
     if (isHung) this.#log('error', 'main thread hangs', { ms: Math.round(age) });
     else if (!isAble) this.#log('warn', 'main thread moves again', {});
     this.#step(now, { kind: 'able', isAble });
-    this.#heartbeats.hurry(now);
+    this.#peers.hurry(now);
+    // One that moves hears from the API who has claimed what; one that hangs has only what it has heard.
+    this.#hearClaims(now);
   }
 
   #self(): SelfReport {
@@ -208,44 +215,15 @@ export class WireLoop {
     return { flags, mainAge: age };
   }
 
-  #hear(now: Instant, events: readonly HeartbeatEvent[]): void {
-    for (const event of events) {
-      if (event.kind === 'claimed') this.#hearClaims(now, event);
-      else {
-        this.#nodes.setHung(event.nodeId, event.isHung);
-        const message = event.isHung ? 'main thread of a peer hangs' : 'main thread of a peer moves again';
-        this.#log(event.isHung ? 'warn' : 'info', message, { node: this.#nodes.nameOf(event.nodeId) });
-        this.#tellLiveness(now);
-      }
-    }
-  }
-
-  /** A node whose main thread moves hears from the API who has claimed what; one that hangs has only this. */
-  #hearClaims(now: Instant, { claims }: Extract<HeartbeatEvent, { readonly kind: 'claimed' }>): void {
-    if (this.#mainWatch?.isHung !== true) return;
-    const uids = new Map(this.#ownership.held().map(({ uid }) => [shortUid(uid), uid]));
-    for (const claim of claims) {
-      const uid = uids.get(claim.uid);
-      if (uid !== undefined) this.#step(now, { kind: 'claimed', uid, epoch: claim.epoch });
-    }
-  }
-
-  #tellLiveness(now: Instant): void {
-    const alive = this.#nodes.list();
-    if (alive !== undefined) this.#step(now, { kind: 'liveness', alive });
-  }
-
-  /** Once a turn: a thousand addresses that are taken at once are one change. */
-  #tellClaims(now: Instant): void {
-    if (!this.#areClaimsDue) return;
-    this.#areClaimsDue = false;
-    this.#heartbeats.claim(now, this.#wanted.claimed(this.#ownership.held()));
+  #hearClaims(now: Instant): void {
+    for (const input of this.#peers.claims(now)) this.#step(now, input);
   }
 
   /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */
   #step(now: Instant, input: OwnershipInput | Timeout): void {
     const outputs = this.#ownership.step(now, input);
-    this.#areClaimsDue ||= outputs.length > 0 || input.kind === 'recorded' || input.kind === 'want';
+    if (outputs.length > 0) this.#peers.heldChanged('Now');
+    else if (input.kind === 'recorded' || input.kind === 'want') this.#peers.heldChanged('Soon');
     // A new list may bring other interfaces for what is held already.
     const concernsWire = outputs.some(({ kind }) => kind === 'announce' || kind === 'withdraw');
     if (concernsWire || input.kind === 'want') this.#announce(now);
@@ -289,7 +267,7 @@ export class WireLoop {
   #refreshLinks(now: Instant): void {
     const links = this.#monitor.links();
     this.#table.update(now, links, this.#monitor.takeInterrupted());
-    this.#heartbeats.update(now, links);
+    this.#peers.update(now, links);
     this.#announce(now);
     const malformed = this.#monitor.malformedMessages;
     if (malformed > this.#malformedSeen)
@@ -307,7 +285,7 @@ export class WireLoop {
   /** Closes what the loop opened; the waker stays with the thread that made it. */
   close(): void {
     this.#table.close();
-    this.#heartbeats.close();
+    this.#peers.close();
     this.#monitor.close();
   }
 }
