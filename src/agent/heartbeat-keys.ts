@@ -8,6 +8,7 @@ import type { Log } from '../observe/log.ts';
 import { HEARTBEAT_SECRET, readHeartbeatKeys } from '../resource/heartbeat-secret.ts';
 import { formatProblems } from '../resource/parsed.ts';
 import { type Duration, seconds } from '../time/duration.ts';
+import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import type { HeartbeatSettings } from '../wire-worker/heartbeat-settings.ts';
 
 export interface HeartbeatKeysDeps {
@@ -16,13 +17,15 @@ export interface HeartbeatKeysDeps {
   /** What does not come from the API. */
   readonly settings: Pick<HeartbeatSettings, 'session' | 'intervalMs' | 'multiplier'>;
   readonly timers: Timers;
+  /** At least 0, below 1. */
+  readonly random: () => number;
   readonly log: Log;
   readonly send: (settings: HeartbeatSettings) => void;
 }
 
 const CHECK_INTERVAL = seconds(60);
-/** The controller makes the Secret as soon as it leads. */
-const WAIT_INTERVAL = seconds(1);
+/** As long as there is no key: the controller makes the Secret as soon as it leads, which may be never. */
+const WAIT: RetrySchedule = { first: seconds(1), factor: 2, limit: seconds(15), jitter: 0.2 };
 
 interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, unknown>>;
@@ -35,6 +38,7 @@ export class HeartbeatKeys {
   #seen: string | undefined;
   /** What was logged last, so that a problem that stays is logged once. */
   #problem: string | undefined;
+  #attempts = 0;
   #timer: Timer | undefined;
   #isStopped = false;
 
@@ -67,7 +71,8 @@ export class HeartbeatKeys {
       return CHECK_INTERVAL;
     } catch (error) {
       this.#tell('heartbeat key not read', error instanceof Error ? error.message : String(error));
-      return this.#seen === undefined ? WAIT_INTERVAL : CHECK_INTERVAL;
+      if (this.#seen !== undefined) return CHECK_INTERVAL;
+      return retryDelay(WAIT, this.#attempts++, this.#deps.random());
     }
   }
 

@@ -44,11 +44,11 @@ export type MembershipOutput =
       /** One peer by its node id and session, or everybody. */
       readonly to: Recipient | undefined;
     }
-  /** A peer said, provably now, that its main thread hangs, or that it does not any more. */
+  /** A peer said, provably now, that its main thread hangs, or that it does not any more; or it fell silent. */
   | { readonly kind: 'standing'; readonly nodeId: bigint; readonly isHung: boolean }
   /** A peer has told claims: those that it has just changed, or a page of all. */
   | { readonly kind: 'claimed'; readonly nodeId: bigint; readonly claims: readonly PeerClaim[] }
-  /** A peer was not heard for so long that nothing is known of it any more. */
+  /** Nothing at all is known of a peer any more. */
   | { readonly kind: 'gone'; readonly nodeId: bigint }
   | { readonly kind: 'drop'; readonly reason: MembershipDrop };
 
@@ -109,15 +109,13 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     return this.#nextBeat;
   }
 
-  /** The peers that have proven that they live, and were not forgotten. */
+  /** The peers that have proven that they live, and were not silent for long. */
   members(now: Instant): readonly Member[] {
-    return Array.from(this.#peers)
-      .filter(([, { sessions }]) => sessions.session !== undefined)
-      .map(([nodeId, peer]) => {
-        const { isHung, claims } = peer;
-        const silence = peer.sessions.silence(now);
-        return { nodeId, isHung, silence, isLive: isLive(now, peer), claims: claims.claims };
-      });
+    return Array.from(this.#peers, ([nodeId, peer]) => {
+      const { isHung, claims } = peer;
+      const silence = peer.sessions.silence(now);
+      return { nodeId, isHung, silence, isLive: isLive(now, peer), claims: claims.claims };
+    }).filter(({ silence }) => silence < MEMORY);
   }
 
   step(now: Instant, input: MembershipInput | Timeout): readonly MembershipOutput[] {
@@ -144,14 +142,14 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #beat(now: Instant): readonly MembershipOutput[] {
-    const gone = this.#forget(now);
+    const forgotten = this.#forget(now);
     const isHeard = this.#peers.size > 0;
     this.#nextBeat = after(now, isHeard ? this.#options.interval : HELLO_INTERVAL);
     const news = this.#takeNews();
     const heard = this.#heard(now, news === undefined ? MAX_HEARD : HEARD_BESIDE_NEWS);
     const pages = this.#offer.takePages();
     return [
-      ...gone,
+      ...forgotten,
       this.#transmit(now, { heard, ...(news && { claims: news }) }),
       ...pages.map((claims) => this.#transmit(now, { claims })),
       ...this.#requests(now),
@@ -215,13 +213,17 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #forget(now: Instant): readonly MembershipOutput[] {
-    const gone: MembershipOutput[] = [];
-    for (const [nodeId, { sessions }] of this.#peers) {
-      if (sessions.heard(now).length > 0) continue;
+    const outputs: MembershipOutput[] = [];
+    for (const [nodeId, peer] of this.#peers) {
+      if (peer.sessions.silence(now) < MEMORY) continue;
+      // It may have moved again since.
+      if (peer.isHung) outputs.push({ kind: 'standing', nodeId, isHung: false });
+      peer.isHung = false;
+      if (peer.sessions.heard(now).length > 0) continue;
       this.#peers.delete(nodeId);
-      gone.push({ kind: 'gone', nodeId });
+      outputs.push({ kind: 'gone', nodeId });
     }
-    return gone;
+    return outputs;
   }
 
   #hear(now: Instant, frame: HeartbeatFrame): readonly MembershipOutput[] {

@@ -26,6 +26,7 @@ interface Session {
   sequence: bigint;
   heardAt: Instant;
   provenAt: Instant;
+  countedAt: Instant;
 }
 
 /**
@@ -40,7 +41,7 @@ const REMEMBERED_SESSIONS = 8;
 export class PeerSessions {
   #proven: Session | undefined;
   /** Listed in our frames all the same, so that the peer can prove itself. */
-  #unproven: Omit<Session, 'provenAt'> | undefined;
+  #unproven: Omit<Session, 'provenAt' | 'countedAt'> | undefined;
   /** Those that came to an end, newest last. */
   #former: readonly bigint[] = [];
 
@@ -49,11 +50,11 @@ export class PeerSessions {
     return this.#proven?.session;
   }
 
-  /** How long nothing was heard of the session that lives now. */
+  /** How long nothing that counts was heard. */
   silence(now: Instant): Duration {
     return this.#proven === undefined
       ? milliseconds(Number.POSITIVE_INFINITY)
-      : between(this.#proven.heardAt, now);
+      : between(this.#proven.countedAt, now);
   }
 
   hear(now: Instant, { session, sequence, isProof }: SignOfLife): Verdict {
@@ -67,7 +68,7 @@ export class PeerSessions {
     }
     if (this.#proven !== undefined)
       this.#former = [...this.#former, this.#proven.session].slice(-REMEMBERED_SESSIONS);
-    this.#proven = { session, sequence, heardAt: now, provenAt: now };
+    this.#proven = { session, sequence, heardAt: now, provenAt: now, countedAt: now };
     this.#unproven = undefined;
     return 'begins';
   }
@@ -89,7 +90,9 @@ function goOn(now: Instant, proven: Session, { sequence, isProof }: Omit<SignOfL
   proven.sequence = sequence;
   proven.heardAt = now;
   if (isProof) proven.provenAt = now;
-  return between(proven.provenAt, now) < MEMORY ? 'counts' : 'unproven-session';
+  if (between(proven.provenAt, now) >= MEMORY) return 'unproven-session';
+  proven.countedAt = now;
+  return 'counts';
 }
 
 const isFresh = (now: Instant, { heardAt }: Pick<Session, 'heardAt'>): boolean =>

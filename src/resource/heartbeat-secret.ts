@@ -39,7 +39,11 @@ export function readHeartbeatKeys(data: Readonly<Record<string, unknown>>): Pars
   const bytes = typeof text === 'string' ? fromBase64(text) : undefined;
   const active = bytes === undefined ? undefined : idOf(new TextDecoder().decode(bytes));
   if (active === undefined || !keys.some(({ id }) => id === active))
-    problems.push({ field: `data.${ACTIVE}`, value: active, wanted: 'the id of one of the keys, in base64' });
+    problems.push({
+      field: `data.${ACTIVE}`,
+      value: text === undefined ? undefined : (active ?? HIDDEN),
+      wanted: 'the id of one of the keys, in base64',
+    });
   if (active === undefined || problems.length > 0) return { kind: 'problems', problems };
   return { kind: 'value', value: { active, keys } };
 }

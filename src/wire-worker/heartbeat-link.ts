@@ -161,13 +161,8 @@ export class HeartbeatLink {
       if (output.kind === 'transmit') this.#transmit(output);
       else if (output.kind === 'drop') this.#deps.counters.drop(output.reason);
       else if (output.kind === 'standing') this.#deps.onStanding();
-      else if (output.kind === 'gone') this.#forget(output.nodeId);
+      else if (output.kind === 'gone') this.#peers.delete(output.nodeId);
     }
-  }
-
-  #forget(nodeId: bigint): void {
-    this.#peers.delete(nodeId);
-    this.#deps.onStanding();
   }
 
   #transmit({

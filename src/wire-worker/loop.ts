@@ -112,7 +112,7 @@ export class WireLoop {
     const ready = this.#host.poller.wait(this.#pollSet(), this.#timeout());
     this.#turns++;
     const now = this.#host.clock.now();
-    if (this.#mainWatch?.look(now)) this.#mainChanged(now, this.#mainWatch);
+    if (this.#mainWatch !== undefined) this.#lookAtMain(now, this.#mainWatch);
     // What the main thread withdraws is not answered from the next frame on, so messages come before frames.
     if (ready.includes(this.#waker.fd)) this.#handleMessages(now);
     if (this.#isStopped) return false;
@@ -199,13 +199,15 @@ export class WireLoop {
   }
 
   /** Nothing more is taken while the main thread hangs; what is held is answered until an able node has claimed it. */
-  #mainChanged(now: Instant, { isHung, isAble, age }: MainWatch): void {
-    if (isHung) this.#log('error', 'main thread hangs', { ms: Math.round(age) });
-    else if (!isAble) this.#log('warn', 'main thread moves again', {});
-    this.#step(now, { kind: 'able', isAble });
-    this.#peers.hurry(now);
+  #lookAtMain(now: Instant, watch: MainWatch): void {
+    const change = watch.look(now);
+    if (change === undefined) return;
+    if (change === 'Hangs') this.#log('error', 'main thread hangs', { ms: Math.round(watch.age) });
+    if (change === 'Moves') this.#log('warn', 'main thread moves again', {});
+    this.#step(now, { kind: 'able', isAble: watch.isAble });
+    if (change === 'Hangs' || change === 'Moves') this.#peers.hurry(now);
     // One that moves hears from the API who has claimed what; one that hangs has only what it has heard.
-    this.#hearClaims(now);
+    if (!watch.isAble) this.#hearClaims(now);
   }
 
   #self(): SelfReport {

@@ -9,6 +9,11 @@ import type { Pulse } from './pulse.ts';
 /** The worker wakes up at least this often to look. */
 export const LOOK_INTERVAL = milliseconds(250);
 
+/**
+ * `Hangs` and `Moves` again, which peers are told; `Halts`: it does not move, and may hang; `Recovered`: from either.
+ */
+export type MainChange = 'Hangs' | 'Moves' | 'Halts' | 'Recovered';
+
 export class MainWatch {
   readonly #pulse: Pulse;
   readonly #timeout: Duration;
@@ -27,8 +32,9 @@ export class MainWatch {
   }
 
   /**
-   * Whether this node may take addresses: not while its main thread hangs, nor for as long again afterwards. What made
-   * it hang may have made the others, and they do not all move again in the same instant.
+   * Whether this node may take addresses: not while its main thread hangs, nor until it has moved for as long again. What
+   * made it hang may have made the others, and they do not all move again in the same instant. Nor do they begin in the
+   * same instant, so half the time is enough for not taking what somebody else has just given up.
    */
   get isAble(): boolean {
     return this.#isAble;
@@ -38,16 +44,23 @@ export class MainWatch {
     return this.#stall.age;
   }
 
-  /** Called at every turn of the loop; true if `isHung` or `isAble` changed. */
-  look(now: Instant): boolean {
+  /** Called at every turn of the loop; what has changed with `isHung` or `isAble`. */
+  look(now: Instant): MainChange | undefined {
     this.#pulse.beatWorker();
     this.#stall.look(now, this.#pulse.main());
     const isHung = this.#stall.age >= this.#timeout;
-    if (isHung) this.#ableFrom = after(now, this.#timeout);
-    const isAble = !isHung && (this.#ableFrom === undefined || hasPassed(this.#ableFrom, now));
-    const hasChanged = isHung !== this.#isHung || isAble !== this.#isAble;
+    const isHalting = this.#stall.age >= this.#timeout / 2;
+    const isRecovering = this.#ableFrom !== undefined && !hasPassed(this.#ableFrom, now);
+    if (isHung || (isHalting && isRecovering)) this.#ableFrom = after(now, this.#timeout);
+    return this.#become(isHung, !isHung && !isHalting && !isRecovering);
+  }
+
+  #become(isHung: boolean, isAble: boolean): MainChange | undefined {
+    const [wasHung, wasAble] = [this.#isHung, this.#isAble];
     this.#isHung = isHung;
     this.#isAble = isAble;
-    return hasChanged;
+    if (isHung !== wasHung) return isHung ? 'Hangs' : 'Moves';
+    if (isAble === wasAble) return undefined;
+    return isAble ? 'Recovered' : 'Halts';
   }
 }

@@ -17,6 +17,8 @@ export class FakeLinkSocket implements LinkSocket {
   readonly sent: SentFrame[] = [];
   isClosed = false;
   foreignFrames = 0;
+  /** What else becomes of a frame that leaves the host. */
+  onSent: (frame: Uint8Array) => void = () => {};
   readonly #clock: Clock;
   /** What poll knows of. */
   readonly #inbox: Uint8Array[] = [];
@@ -67,7 +69,9 @@ export class FakeLinkSocket implements LinkSocket {
   transmit(frame: Uint8Array, length: number): TransmitResult {
     this.#assertOpen();
     if (!this.#isUp || !this.#isBound) return 'Down';
-    this.sent.push({ at: this.#clock.now(), bytes: frame.slice(0, length) });
+    const bytes = frame.slice(0, length);
+    this.sent.push({ at: this.#clock.now(), bytes });
+    this.onSent(bytes);
     return 'Sent';
   }
 

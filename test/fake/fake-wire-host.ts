@@ -23,6 +23,8 @@ export class FakeWireHost implements WireHost {
   readonly heartbeatSockets: FakeLinkSocket[] = [];
   /** Ports that are reserved now. */
   readonly reservedPorts = new Set<number>();
+  /** Where the frames of heartbeat sockets go. */
+  onHeartbeat: (link: string, frame: Uint8Array) => void = () => {};
   /** Names of links on which no socket can be opened. */
   readonly refusing = new Set<string>();
   /** How many turns the poller has been asked to wait. */
@@ -126,6 +128,7 @@ export class FakeWireHost implements WireHost {
 
   openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
     const socket = this.#open(link);
+    socket.onSent = (frame) => this.onHeartbeat(link.name, frame);
     this.heartbeatSockets.push(socket);
     return socket;
   }
