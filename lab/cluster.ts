@@ -42,6 +42,8 @@ export interface LabOptions {
   readonly programArguments?: readonly string[];
   /** Added to the environment of a program, by its target (`agent/node1`, `controller/0`). */
   readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
+  /** Whether the faults hang-main and heal-main work: controllers and agents start with a preload; default false. */
+  readonly hangable?: boolean;
   readonly onProgress?: (line: string) => void;
   /** Gives up while the lab is being made; what was made is removed. */
   readonly signal?: AbortSignal;
@@ -227,6 +229,7 @@ async function assemble(
     controlPlane: proxy === undefined ? controlPlane : { ...controlPlane, admin: proxy.access },
     programArguments: options.programArguments ?? [],
     ...(options.environmentOf === undefined ? {} : { environmentOf: options.environmentOf }),
+    hangable: options.hangable ?? false,
   });
   const faults = createFaults(network, processes);
   const lab = new Lab({

@@ -66,10 +66,16 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
     node,
     version: VERSION,
     session: Buffer.from(createRandom().bytes(8)).toString('hex'),
+    namespace: flags.namespace,
+    heartbeat: { intervalMs: flags.heartbeatInterval, multiplier: flags.heartbeatMultiplier },
     lease: { duration, renewInterval },
     onFatal: (error) => failure.died(error),
   });
-  const health = new HealthServer({ notReady: () => agent.notReady(), metrics: () => metrics.page() });
+  const health = new HealthServer({
+    notAlive: () => agent.notAlive(),
+    notReady: () => agent.notReady(),
+    metrics: () => metrics.page(),
+  });
   const port = await health.listen(flags.listen);
   log.info('agent started', { version: VERSION, node, port });
   agent.start();
@@ -129,6 +135,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     liveness: new LeaseLiveness(),
     worker: startWireWorker({
       node: flags.nodeName,
+      hangTimeout: flags.hangTimeout,
       waker: createWaker(),
       atExit: (handler) => process.on('exit', handler),
     }),

@@ -61,7 +61,7 @@ export async function runController(flags: ControllerFlags): Promise<void> {
     port: flags.listen.port,
   });
   const notReady = (): string | undefined => leadership.notReady();
-  const health = new HealthServer({ notReady, metrics: () => metrics.page() });
+  const health = new HealthServer({ notAlive: () => undefined, notReady, metrics: () => metrics.page() });
   const port = await health.listen(flags.listen);
   log.info('controller is starting', { version: VERSION, port });
   leadership.start();

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ListenAddress, parseListenAddress } from '../observe/health.ts';
 import type { LogLevel } from '../observe/log.ts';
-import { type Duration, parseDuration, seconds } from '../time/duration.ts';
+import { type Duration, milliseconds, parseDuration, seconds } from '../time/duration.ts';
 
 export type LogFormat = 'auto' | 'json' | 'pretty';
 
@@ -24,6 +24,9 @@ export interface AgentFlags extends CommonFlags {
   readonly nodeName: string;
   readonly leaseDuration: Duration;
   readonly leaseRenewInterval: Duration;
+  readonly heartbeatInterval: Duration;
+  readonly heartbeatMultiplier: number;
+  readonly hangTimeout: Duration;
 }
 
 export interface ControllerFlags extends CommonFlags {
@@ -66,6 +69,19 @@ const interval = wants('a duration from 500ms, such as 7s', (text) => {
   const duration = parseDuration(text);
   return duration !== undefined && duration >= 500 ? duration : undefined;
 });
+
+const between = (lowest: Duration, highest: Duration) => (text: string) => {
+  const duration = parseDuration(text);
+  return duration !== undefined && duration >= lowest && duration <= highest ? duration : undefined;
+};
+const heartbeatInterval = wants(
+  'a duration from 10ms to 10s, such as 100ms',
+  between(milliseconds(10), seconds(10)),
+);
+const heartbeatMultiplier = wants('a whole number from 2 to 10', (text) =>
+  /^([2-9]|10)$/.test(text) ? Number(text) : undefined,
+);
+const hangTimeout = wants('a duration from 1s to 60s, such as 2s', between(seconds(1), seconds(60)));
 
 /** The flags that both programs have. */
 export function addCommonFlags(command: Command, options: { readonly port: number }): Command {
@@ -116,6 +132,27 @@ export function addAgentFlags(command: Command): Command {
       )
         .argParser(interval)
         .default(seconds(7), '7s'),
+    )
+    .addOption(
+      new Option(
+        '--heartbeat-interval <duration>',
+        'how often this node tells the others on its links that it lives',
+      )
+        .argParser(heartbeatInterval)
+        .default(milliseconds(100), '100ms'),
+    )
+    .addOption(
+      new Option('--heartbeat-multiplier <count>', 'how many heartbeats may be missed')
+        .argParser(heartbeatMultiplier)
+        .default(3),
+    )
+    .addOption(
+      new Option(
+        '--hang-timeout <duration>',
+        'how long the main thread may hang until its addresses are handed over',
+      )
+        .argParser(hangTimeout)
+        .default(seconds(2), '2s'),
     );
 }
 

@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os';
 import type { Controller } from '../cloudprovider/controller.ts';
+import { HeartbeatKey } from '../cloudprovider/heartbeat-key.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
 import type { Random } from '../host/linux/random.ts';
 import { createWallClock } from '../host/linux/wall-clock.ts';
@@ -41,11 +42,14 @@ export class Leadership {
   readonly #elector: LeaderElector;
   /** Why the Lease was not read or written last. */
   #problem: Error | undefined;
+  readonly #key: HeartbeatKey;
   #state: 'Candidate' | 'StandingBy' | 'Leading' | 'Stopping' = 'Candidate';
 
   constructor(parts: LeadershipParts) {
     this.#parts = parts;
     this.#elector = this.#createElector();
+    const { connection: api, namespace, random, log } = parts;
+    this.#key = new HeartbeatKey({ api, namespace, random: random.bytes, timers: processTime, log });
   }
 
   start(): void {
@@ -69,6 +73,7 @@ export class Leadership {
   /** Ends the work, then gives the Lease back, so that the next one begins at once. */
   async stop(): Promise<void> {
     this.#state = 'Stopping';
+    this.#key.stop();
     await this.#parts.controller.stop();
     await this.#elector.stop();
   }
@@ -102,6 +107,7 @@ export class Leadership {
     this.#state = 'Leading';
     log.info('this replica leads');
     metrics.leading(true);
+    this.#key.start();
     controller.start().catch((error: unknown) => {
       // Stopped before everything was seen once.
       if (this.#state !== 'Stopping') failure.died(error instanceof Error ? error : new Error(String(error)));

@@ -111,11 +111,29 @@ export interface Poller {
   wait(fds: readonly number[], timeoutMilliseconds: number | undefined): readonly number[];
 }
 
+/** Digests, which pure files take as arguments. */
+export interface Digests {
+  /** 32 bytes, of the text in UTF-8. */
+  sha256(text: string): Uint8Array;
+  /** 32 bytes. */
+  hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array;
+}
+
+/** A port that is bound and receives nothing. */
+export interface PortReservation {
+  close(): void;
+}
+
 /** All that the wire worker needs of the host. */
 export interface WireHost {
   readonly clock: Clock;
   readonly poller: Poller;
+  readonly digests: Digests;
   openArpSocket(link: Pick<Link, 'index' | 'name'>): LinkSocket;
+  /** Receives UDP datagrams to `port` over IPv4, also those to the Ethernet multicast address `group`. */
+  openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>, port: number, group: Mac): LinkSocket;
+  /** Keeps a UDP port from being used by others, and the kernel from refusing what comes to it. */
+  reservePort(port: number): PortReservation;
   openLinkMonitor(): LinkMonitor;
   /** Takes hold of a waker made by another thread, by its descriptor. */
   openWaker(fd: number): Waker;

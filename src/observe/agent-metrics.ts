@@ -13,6 +13,12 @@ export interface WireTotals {
   readonly kernelDrops: number;
   /** How often the worker's loop woke up. */
   readonly turns: number;
+  readonly heartbeats: {
+    readonly transmitted: number;
+    readonly received: number;
+    readonly transmitErrors: number;
+    readonly dropsByReason: Readonly<Record<string, number>>;
+  };
 }
 
 export interface AgentSources {
@@ -36,6 +42,7 @@ export class AgentMetrics extends ProgramMetrics {
   readonly #transmitErrors: Counter;
   readonly #kernelDrops: Counter;
   readonly #turns: Counter;
+  readonly #heartbeats: Readonly<Record<'transmitted' | 'received' | 'transmitErrors' | 'drops', Counter>>;
   #sources: AgentSources | undefined;
 
   constructor(options: ProgramOptions) {
@@ -53,6 +60,12 @@ export class AgentMetrics extends ProgramMetrics {
     this.#transmitErrors = counter('transmit_errors_total', 'Frames that could not be sent.');
     this.#kernelDrops = counter('arp_kernel_drops_total', 'ARP requests lost in a full receive queue.');
     this.#turns = counter('wire_turns_total', "Wake-ups of the wire worker's loop.");
+    this.#heartbeats = {
+      transmitted: counter('heartbeats_transmitted_total', 'Heartbeats sent.'),
+      received: counter('heartbeats_received_total', 'Heartbeats of peers that counted.'),
+      transmitErrors: counter('heartbeat_transmit_errors_total', 'Heartbeats that could not be sent.'),
+      drops: counter('heartbeat_drops_total', 'Heartbeats that did not count, by reason.', 'reason'),
+    };
   }
 
   claim(result: ClaimResult): void {
@@ -79,13 +92,20 @@ export class AgentMetrics extends ProgramMetrics {
     refill(this.#replies, 'link', totals.repliesByLink);
     refill(this.#announcements, 'link', totals.announcementsByLink);
     refill(this.#drops, 'reason', totals.dropsByReason);
-    this.#transmitErrors.reset();
-    this.#transmitErrors.inc(totals.transmitErrors);
-    this.#kernelDrops.reset();
-    this.#kernelDrops.inc(totals.kernelDrops);
-    this.#turns.reset();
-    this.#turns.inc(totals.turns);
+    set(this.#transmitErrors, totals.transmitErrors);
+    set(this.#kernelDrops, totals.kernelDrops);
+    set(this.#turns, totals.turns);
+    const { transmitted, received, transmitErrors, dropsByReason } = totals.heartbeats;
+    set(this.#heartbeats.transmitted, transmitted);
+    set(this.#heartbeats.received, received);
+    set(this.#heartbeats.transmitErrors, transmitErrors);
+    refill(this.#heartbeats.drops, 'reason', dropsByReason);
   }
+}
+
+function set(counter: Counter, total: number): void {
+  counter.reset();
+  counter.inc(total);
 }
 
 function refill(counter: Counter, label: string, totals: Readonly<Record<string, number>>): void {

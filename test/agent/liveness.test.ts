@@ -157,8 +157,10 @@ test('metrics hold the counters of the worker, and the former ones when it does 
   const bed = new AgentBed();
   await bed.start();
   const page = bed.metrics.page();
+  const heartbeats = { transmitted: 5, received: 4, transmitErrors: 0, dropsByReason: { replayed: 2 } };
   const counts = { repliesByLink: { eth0: 7 }, announcementsByLink: {}, dropsByReason: { 'not-held': 3 } };
-  bed.worker.say({ kind: 'counters', counters: { ...counts, transmitErrors: 1, kernelDrops: 2, turns: 9 } });
+  const totals = { ...counts, transmitErrors: 1, kernelDrops: 2, turns: 9, heartbeats };
+  bed.worker.say({ kind: 'counters', counters: totals });
   const expected = /fairlead_arp_replies_total\{link="eth0"\} 7/;
   assert.match((await page).body, expected);
   assert.match((await page).body, /fairlead_arp_drops_total\{reason="not-held"\} 3/);

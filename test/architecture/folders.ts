@@ -32,7 +32,8 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   // A VirtualIP carries the ownership record that elections are decided by.
   resource: pure([...GROUND, 'election']),
   ipam: pure(GROUND),
-  election: pure(GROUND),
+  // Membership is the machine of the heartbeat protocol; it is with the elections because liveness is their input.
+  election: pure([...GROUND, 'protocol']),
   plan: pure(DECISIONS),
   host: {
     kind: 'edge',

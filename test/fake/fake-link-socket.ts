@@ -22,6 +22,8 @@ export class FakeLinkSocket implements LinkSocket {
   isFull = false;
   /** Happens while the next frames are taken. */
   onFill: (() => void) | undefined;
+  /** What else becomes of a frame that leaves the host. */
+  onSent: (frame: Uint8Array) => void = () => {};
   readonly #clock: Clock;
   /** What poll knows of. */
   readonly #inbox: Uint8Array[] = [];
@@ -80,7 +82,9 @@ export class FakeLinkSocket implements LinkSocket {
     this.#assertOpen();
     if (!this.#isUp || !this.#isBound) return 'Down';
     if (this.isFull) return 'Full';
-    this.sent.push({ at: this.#clock.now(), bytes: frame.slice(0, length) });
+    const bytes = frame.slice(0, length);
+    this.sent.push({ at: this.#clock.now(), bytes });
+    this.onSent(bytes);
     return 'Sent';
   }
 

@@ -131,6 +131,7 @@ function wanted(uid: string, address: string): WantedAddress {
   return {
     uid,
     name: address,
+    createdAt: 0,
     address,
     candidates: ['node1'],
     record: { holder: undefined, epoch: 0 },

@@ -66,7 +66,8 @@ export class WireProcess {
   want(addresses: readonly string[], interfaces: readonly string[] = []): void {
     const wanted = addresses.map((address): WantedAddress => {
       const record = { holder: undefined, epoch: 0 };
-      return { uid: `uid-${address}`, name: address, address, candidates: ['node1'], record, interfaces };
+      const common = { uid: `uid-${address}`, name: address, address, createdAt: 0 };
+      return { ...common, candidates: ['node1'], record, interfaces };
     });
     this.send({ kind: 'want', addresses: wanted });
   }

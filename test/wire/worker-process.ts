@@ -8,6 +8,7 @@ import { runInNewContext } from 'node:vm';
 import type { Worker } from 'node:worker_threads';
 import type { Waker } from '../../src/host/host.ts';
 import { createWaker } from '../../src/host/linux/event-waker.ts';
+import { seconds } from '../../src/time/duration.ts';
 import { startWireWorker } from '../../src/wire-worker/client.ts';
 import type { FromWorker, ToWorker } from '../../src/wire-worker/messages.ts';
 
@@ -58,6 +59,7 @@ process.on('worker', (started) => {
 
 const worker = startWireWorker({
   node: 'node1',
+  hangTimeout: seconds(2),
   waker: wakerFor(process.argv[2]),
   atExit: (handler) => process.on('exit', handler),
 });
