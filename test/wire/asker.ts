@@ -37,11 +37,16 @@ export class Asker {
     this.#child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'pipe'] });
     const { stdout, stderr } = this.#child;
     if (stdout === null) throw new Error('start asker: no output');
-    createInterface({ input: stdout }).on('line', (line) => this.#take(JSON.parse(line) as AskerLine));
+    const lines = createInterface({ input: stdout });
+    lines.on('line', (line) => this.#take(JSON.parse(line) as AskerLine));
     stderr?.on('data', (data: Buffer) => {
       this.#errors += data.toString();
     });
-    test.after(() => this.#child.kill('SIGKILL'));
+    test.after(() => {
+      // What comes last may be half a line.
+      lines.removeAllListeners('line');
+      this.#child.kill('SIGKILL');
+    });
   }
 
   static async start(test: TestContext, bed: LanBed, lans: number): Promise<Asker> {

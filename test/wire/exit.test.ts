@@ -61,8 +61,11 @@ type Way = (wire: WireProcess) => Promise<void>;
 /** Ends the process; the outcome is right, and waiting for it fails after ten times the second that it may take. */
 const WAYS: Readonly<Record<string, Way>> = {
   stop: async (wire) => {
+    const isStarting = wire.all('ready').length === 0;
     wire.command({ kind: 'stop' });
-    assert.equal((await wire.line('stopped')).error, undefined);
+    const { error } = await wire.line('stopped');
+    // A thread that takes its second to start is terminated, which works as long as it is not in poll.
+    if (!isStarting) assert.equal(error, undefined);
     assert.equal((await wire.line('exited')).error, undefined);
     wire.command({ kind: 'exit', code: 0 });
     assert.equal(await wire.exit(), 0);

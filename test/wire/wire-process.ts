@@ -11,26 +11,29 @@ import type { Command, Line } from './worker-process.ts';
 const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 
 /** Ten times what anything here takes, or more; a test that waits so long has failed. */
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 
 export class WireProcess {
   readonly lines: Line[] = [];
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
   #errors = '';
+  #isKilled = false;
 
   constructor(test: TestContext, netns: string, ...options: readonly string[]) {
     const argv = ['netns', 'exec', netns, process.execPath, PROGRAM, ...options];
     const child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     createInterface({ input: child.stdout }).on('line', (line) => {
+      // What comes last may be half a line.
+      if (this.#isKilled) return;
       this.lines.push(JSON.parse(line) as Line);
       for (const look of [...this.#waiting]) look();
     });
     child.stderr.on('data', (data: Buffer) => {
       this.#errors += data.toString();
     });
-    test.after(() => child.kill('SIGKILL'));
+    test.after(() => this.kill('SIGKILL'));
   }
 
   /** Starts one that holds nothing, so that its thread waits without a timeout. */
@@ -130,6 +133,7 @@ export class WireProcess {
   }
 
   kill(signal: NodeJS.Signals): void {
+    this.#isKilled = signal === 'SIGKILL' || signal === 'SIGTERM';
     this.#child.kill(signal);
   }
 
