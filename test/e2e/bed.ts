@@ -95,6 +95,22 @@ export class Bed {
     await this.lab.apply(poolManifest('default', ['10.77.0.50-10.77.0.99']));
   }
 
+  /**
+   * From now on a program that ends by itself is started again, as a kubelet does it: a controller that could not renew
+   * its leadership ends so, and an API server that meets too many writers while it starts. Tells which did.
+   */
+  keepRunning(): readonly string[] {
+    const ended: string[] = [];
+    const { processes, faults } = this.lab;
+    processes.onExit(({ target, wasAsked }) => {
+      if (wasAsked) return;
+      ended.push(target);
+      // One that ends before it is ready comes here again.
+      faults.start(target).catch(() => undefined);
+    });
+    return ended;
+  }
+
   /** Creates a LoadBalancer Service of our class in front of the pods, on ports 80 (HTTP) and 7 (UDP). */
   create(service: NewService): Promise<ServiceObject> {
     return this.lab.api.create<ServiceObject>(SERVICE, WEB, {
