@@ -49,6 +49,7 @@ export class AnnouncerReporter {
   #failures = 0;
   #isWriting = false;
   #isStopped = false;
+  #isOrphanTold = false;
   #timer: Timer | undefined;
   /** Whether the timer is for facts that are not written yet, not for a mere confirmation. */
   #isPending = false;
@@ -112,10 +113,8 @@ export class AnnouncerReporter {
     } catch (error) {
       const delay = retryDelay(RETRIES, this.#failures++, this.#deps.random());
       const isAnswer = apiErrorCode(error) !== undefined;
-      this.#deps.log[isAnswer ? 'warn' : 'error']('Announcer status not written', {
-        error,
-        retryInMs: Math.round(delay),
-      });
+      const message = isNodeMissing(error) ? NO_NODE : 'Announcer not written';
+      this.#deps.log[isAnswer ? 'warn' : 'error'](message, { error, retryInMs: Math.round(delay) });
       return delay;
     }
   }
@@ -129,15 +128,26 @@ export class AnnouncerReporter {
     const { links, held } = facts;
     const status = { version, session, links, held, conditions: this.#conditions };
     const patch = { type: 'merge', body: { status } } as const;
-    const write = () => api.patch(ANNOUNCER, { name: node }, patch, { subresource: 'status' });
+    const write = () => api.patch<Owned>(ANNOUNCER, { name: node }, patch, { subresource: 'status' });
     // The object is there already in all but the first life of an agent on this node.
-    await write().catch(async (error: unknown) => {
+    const written = await write().catch(async (error: unknown) => {
       if (apiErrorCode(error) !== 'NotFound') throw error;
       await this.#create();
-      await write();
+      return write();
     });
     this.#written = key(facts);
     this.#writtenAt = clock.now();
+    if ((written.metadata.ownerReferences ?? []).length === 0) await this.#adopt();
+  }
+
+  /** It was made when the agent might not read its Node, or somebody took its owner away. */
+  async #adopt(): Promise<void> {
+    const { api, node } = this.#deps;
+    const ownerReferences = await this.#owners();
+    if (ownerReferences.length === 0) return;
+    const body = { metadata: { ownerReferences } };
+    await api.patch(ANNOUNCER, { name: node }, { type: 'merge', body });
+    this.#isOrphanTold = false;
   }
 
   async #create(): Promise<void> {
@@ -161,10 +171,23 @@ export class AnnouncerReporter {
       return [{ apiVersion: 'v1', kind: 'Node', name: node, uid }];
     } catch (error) {
       if (apiErrorCode(error) !== 'Forbidden') throw error;
-      log.warn('Announcer has no owner and will outlive its Node', { node, error });
+      log[this.#isOrphanTold ? 'debug' : 'warn']('Announcer has no owner and will outlive its Node', {
+        node,
+        error,
+      });
+      this.#isOrphanTold = true;
       return [];
     }
   }
+}
+
+const NO_NODE = 'Announcer not written: there is no Node of this name, want another --node-name';
+
+/** Everything else that is not found is made. */
+const isNodeMissing = (error: unknown): boolean => apiErrorCode(error) === 'NotFound';
+
+interface Owned extends KubeObject {
+  readonly metadata: KubeObject['metadata'] & { readonly ownerReferences?: readonly object[] };
 }
 
 const key = (facts: AnnouncerFacts): string => JSON.stringify(facts);

@@ -2,13 +2,14 @@
 // condition of what we hold true, and takes off the finalizer of what we have let go. Run per name by a work queue,
 // which bounds the writes in flight and spaces out what has to be tried again.
 
-import type { WallClock } from '../host/host.ts';
+import type { Clock, WallClock } from '../host/host.ts';
 import type { KubeApi, ReconcileResult } from '../kube/api.ts';
 import { VIRTUAL_IP } from '../kube/kinds.ts';
 import type { ClaimResult } from '../observe/agent-metrics.ts';
 import type { Log } from '../observe/log.ts';
 import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
 import { writeFailure } from './api-errors.ts';
+import { Refusals } from './refusals.ts';
 import { announcementPatch, claimPatch, releasePatch } from './status-patches.ts';
 import type { KnownVirtualIP, VirtualIPs } from './virtual-ips.ts';
 import type { Wanted } from './wanted.ts';
@@ -27,11 +28,18 @@ export interface ReconcilerDeps {
   readonly virtualIPs: VirtualIPs;
   readonly wanted: Wanted;
   readonly wire: WireState;
+  readonly clock: Clock;
   readonly wallClock: WallClock;
   readonly log: Log;
   readonly send: (message: ToWorker) => void;
   readonly countClaim: (result: ClaimResult) => void;
 }
+
+/** What is told of when the API does not permit it. */
+const CLAIM = 'claim not written';
+const READ = 'record of a refused claim not read';
+const STATUS = 'status of VirtualIP not written';
+const FINALIZER = 'finalizer of VirtualIP not removed';
 
 const DONE: ReconcileResult = { kind: 'done' };
 const RETRY: ReconcileResult = { kind: 'retry' };
@@ -45,8 +53,11 @@ export class VirtualIPReconciler {
   /** Uids by name of what we have released and the watch still shows. */
   readonly #released = new Map<string, string>();
 
+  readonly #refusals: Refusals;
+
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
+    this.#refusals = new Refusals(deps.log, deps.clock);
   }
 
   /** The worker answers for the address and wants this written; it replaces a former claim that was not. */
@@ -83,6 +94,7 @@ export class VirtualIPReconciler {
     const patch = claimPatch(virtualIP, { ...claim, announcement }, wallClock.timestamp());
     try {
       const written = await api.patch(VIRTUAL_IP, { name: claim.name }, patch, { subresource: 'status' });
+      this.#refusals.succeeded(CLAIM);
       this.#settle(claim, 'recorded');
       virtualIPs.note(written);
       return DONE;
@@ -93,7 +105,7 @@ export class VirtualIPReconciler {
 
   async #claimFailed(claim: Claim, error: unknown): Promise<ReconcileResult> {
     const failure = writeFailure(error);
-    this.#deps.log.debug('claim not written', { name: claim.name, epoch: claim.epoch, failure, error });
+    this.#refusals.failed(CLAIM, { name: claim.name, error });
     if (failure === 'Gone') return this.#settle(claim, 'refused');
     if (failure === 'Refused') return this.#claimRefused(claim, error);
     if (failure === 'Ambiguous') claim.isAmbiguous = true;
@@ -119,7 +131,7 @@ export class VirtualIPReconciler {
       return this.#settle(claim, isOurs ? 'recorded' : 'refused');
     } catch (error) {
       if (writeFailure(error) === 'Gone') return this.#settle(claim, 'refused');
-      log.debug('record of a refused claim not read', { name: claim.name, error });
+      this.#refusals.failed(READ, { name: claim.name, error });
       return RETRY;
     }
   }
@@ -158,7 +170,9 @@ export class VirtualIPReconciler {
     });
     const claim = { epoch: held.epoch, previous: record.epoch, announcement: { node, link: held.link } };
     const patch = claimPatch(virtualIP, claim, wallClock.timestamp());
-    return this.#write(virtualIP, () => api.patch(VIRTUAL_IP, { name }, patch, { subresource: 'status' }));
+    return this.#write(virtualIP, STATUS, () =>
+      api.patch(VIRTUAL_IP, { name }, patch, { subresource: 'status' }),
+    );
   }
 
   async #updateAnnouncement(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {
@@ -167,7 +181,7 @@ export class VirtualIPReconciler {
     if (held === undefined || held.epoch !== virtualIP.record.epoch) return DONE;
     const patch = announcementPatch(virtualIP, { node, link: held.link }, wallClock.timestamp());
     if (patch === undefined) return DONE;
-    return this.#write(virtualIP, () =>
+    return this.#write(virtualIP, STATUS, () =>
       this.#deps.api.patch(VIRTUAL_IP, { name: virtualIP.name }, patch, { subresource: 'status' }),
     );
   }
@@ -179,7 +193,9 @@ export class VirtualIPReconciler {
     if (this.#deps.wire.held(uid) !== undefined || this.#deps.wanted.isSent(uid)) return DONE;
     const patch = releasePatch(virtualIP);
     if (patch === undefined) return DONE;
-    const result = await this.#write(virtualIP, () => this.#deps.api.patch(VIRTUAL_IP, { name }, patch));
+    const result = await this.#write(virtualIP, FINALIZER, () =>
+      this.#deps.api.patch(VIRTUAL_IP, { name }, patch),
+    );
     if (result.kind !== 'done') return result;
     this.#released.set(name, uid);
     this.#deps.log.info('address released', { name });
@@ -188,15 +204,17 @@ export class VirtualIPReconciler {
 
   /** A refused write is tried again too: the watch brings what changed, and then the patch is another one. */
   async #write(
-    virtualIP: KnownVirtualIP,
+    { name }: KnownVirtualIP,
+    what: string,
     send: () => Promise<Parameters<VirtualIPs['note']>[0]>,
   ): Promise<ReconcileResult> {
     try {
       this.#deps.virtualIPs.note(await send());
+      this.#refusals.succeeded(what);
       return DONE;
     } catch (error) {
       const failure = writeFailure(error);
-      this.#deps.log.debug('VirtualIP not updated', { name: virtualIP.name, failure, error });
+      this.#refusals.failed(what, { name, error });
       return failure === 'Gone' ? DONE : RETRY;
     }
   }

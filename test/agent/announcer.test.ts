@@ -46,6 +46,28 @@ test('without leave to read its Node the agent makes an Announcer without owner,
   assert.deepEqual(bed.log.at('warn'), ['Announcer has no owner and will outlive its Node']);
 });
 
+test('with leave again the Announcer gets its Node for an owner', async () => {
+  const bed = new AgentBed();
+  bed.api.before = ({ plural }) => {
+    if (plural === 'nodes') fail('Forbidden');
+  };
+  await bed.start();
+  await bed.pass(120_000);
+  assert.equal(bed.log.at('warn').filter((message) => message.includes('no owner')).length, 1);
+  bed.api.recover();
+  await bed.pass(60_000);
+  const metadata = bed.cluster.stored(ANNOUNCER, { name: 'node1' })?.metadata as Record<string, unknown>;
+  const owner = { apiVersion: 'v1', kind: 'Node', name: 'node1', uid: 'uid-node1' };
+  assert.deepEqual(metadata.ownerReferences, [owner]);
+});
+
+test('a name that no Node has is said to be one', async () => {
+  const bed = new AgentBed();
+  bed.cluster.erase(NODE, { name: 'node1' });
+  await bed.start();
+  assert.match(bed.log.at('warn')[0] ?? '', /there is no Node of this name, want another --node-name/);
+});
+
 test('changes are written at most every 5 s, the last one always', async () => {
   const bed = await startedBed();
   await bed.pass(6000);
