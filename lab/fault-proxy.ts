@@ -75,6 +75,8 @@ export class FaultProxy {
   readonly #stranger: TlsServer;
   readonly #connections = new Set<Socket>();
   readonly #injections = new Set<ActiveInjection>();
+  /** The answers of open watches, with what they watch. */
+  readonly #watches = new Map<ServerResponse, string>();
   readonly #gate = new Gate();
   #tlsFailure: TlsFailure | undefined;
   #endpoint: Endpoint = { host: '', port: 0 };
@@ -121,6 +123,11 @@ export class FaultProxy {
   /** Resets all connections of clients, watches included. */
   resetAll(): void {
     for (const socket of this.#connections) socket.resetAndDestroy();
+  }
+
+  /** Ends open watches as the server itself does now and then: the answer is complete, and the connection lives on. */
+  endWatches(path: RegExp): void {
+    for (const [response, watched] of this.#watches) if (path.test(watched)) response.end();
   }
 
   /**
@@ -182,12 +189,15 @@ export class FaultProxy {
     const isHeld = injection?.fault.kind === 'hold';
     if (injection !== undefined && !isHeld)
       return this.#fail(injection.fault, call, { client, request, response });
+    if (call.verb === 'watch') this.#watches.set(response, call.path);
     try {
       if (isHeld) await this.#forwardLate(request, response, injection.lifted);
       else await this.#forward(request, response);
     } catch {
       // What the API server did not answer to its end is not answered to its end here either.
-      client?.resetAndDestroy();
+      if (!response.writableEnded) client?.resetAndDestroy();
+    } finally {
+      this.#watches.delete(response);
     }
   }
 

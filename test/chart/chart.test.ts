@@ -104,12 +104,12 @@ test('the rights are these and no others', async () => {
     rights(manifests.find((one) => one.kind === kind && one.metadata.name === name));
   assert.deepEqual(of('ClusterRole', 'fairlead-controller'), [
     '/events: create patch',
-    '/nodes: get list watch',
+    '/nodes: list watch',
     '/services/status: patch',
     '/services: get list watch',
     'fairlead.io/addresspools/status: patch',
-    'fairlead.io/addresspools: get list watch',
-    'fairlead.io/announcers: get list watch',
+    'fairlead.io/addresspools: list watch',
+    'fairlead.io/announcers: list watch',
     'fairlead.io/virtualips: get list watch create patch delete',
   ]);
   assert.deepEqual(of('Role', 'fairlead-controller'), [
@@ -119,7 +119,7 @@ test('the rights are these and no others', async () => {
   assert.deepEqual(of('ClusterRole', 'fairlead-agent'), [
     '/nodes: get',
     'fairlead.io/announcers/status: patch',
-    'fairlead.io/announcers: get create patch',
+    'fairlead.io/announcers: create patch',
     'fairlead.io/virtualips/status: patch',
     'fairlead.io/virtualips: get list watch patch',
   ]);
