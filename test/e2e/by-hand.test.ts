@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AuditEntry } from '../../lab/cluster.ts';
 import { SYSTEM_NAMESPACE } from '../../lab/installation.ts';
 import { longestGap } from '../../lab/prober.ts';
 import { leaseName } from '../../src/agent/liveness-feed.ts';
@@ -21,6 +22,21 @@ describe('by hand', requirement('cluster'), () => {
   before(() => {
     bed().keepRunning();
   });
+
+  /** What Fairlead's programs have written since then (wall time), except renewed Leases and the Announcers' measurements. */
+  async function writesSince(since: number): Promise<readonly string[]> {
+    const entries = (await bed().lab.auditEntries()).filter(
+      ({ userAgent = '', requestReceivedTimestamp }) =>
+        userAgent.startsWith('fairlead-') && Date.parse(requestReceivedTimestamp) > since,
+    );
+    assert.ok(entries.length > 0, 'no renewal either');
+    const isNews = ({ verb, objectRef }: AuditEntry): boolean =>
+      /^(create|update|patch|delete)$/.test(verb) &&
+      !['leases', 'announcers'].includes(objectRef?.resource ?? '');
+    return entries
+      .filter(isNews)
+      .map(({ verb, requestURI, userAgent }) => `${verb} ${requestURI} by ${userAgent}`);
+  }
 
   /** An agent that starts knows nothing but the API. */
   async function restart(node: string): Promise<void> {
@@ -60,7 +76,9 @@ describe('by hand', requirement('cluster'), () => {
     // It is renewed every 7 s: this must not wait for that.
     await lab.waitFor('the Lease to be made anew', isNew, seconds(5));
     t.diagnostic(`made anew after ${(performance.now() - began).toFixed(0)} ms`);
+    const quietSince = Date.now();
     await lab.waitFor('the old Lease to be over', () => performance.now() - began > STANDSTILL, SOON);
+    assert.deepEqual(await writesSince(quietSince), [], 'where nothing changes nothing is written');
     assert.deepEqual(await bed().holding(address), held);
     const report = await prober.stop();
     assert.equal(report.sent - report.replies.length, 0, `longest gap ${longestGap(report)} ms`);

@@ -53,7 +53,7 @@ describe('two controllers', requirement('cluster'), () => {
       const ref = { namespace: SYSTEM_NAMESPACE, name: CONTROLLER_LEASE };
       const lease = await bed().lab.api.get<KubeObject & { spec: { holderIdentity?: string } }>(LEASE, ref);
       const { holderIdentity = '' } = lease.spec;
-      return holderIdentity !== former && holderIdentity;
+      return holderIdentity !== former && holderIdentity !== '' && holderIdentity;
     };
     return bed().lab.waitFor(`another leader than "${former}"`, read, TAKE_OVER);
   }
@@ -95,6 +95,18 @@ describe('two controllers', requirement('cluster'), () => {
 
   const row = (name: string, count: number): readonly string[] =>
     Array.from({ length: count }, (_, i) => `${name}-${i + 1}`);
+
+  test('a leader that ends on SIGTERM has given its Lease back by then', async () => {
+    const { faults, processes, api } = bed().lab;
+    const former = await leader();
+    await faults.term(targetOf(former));
+    assert.equal((await processes.exited(targetOf(former))).code, 0);
+    const ref = { namespace: SYSTEM_NAMESPACE, name: CONTROLLER_LEASE };
+    const { spec } = await api.get<KubeObject & { spec: { holderIdentity?: string } }>(LEASE, ref);
+    assert.notEqual(spec.holderIdentity, former);
+    await leader(former);
+    await faults.start(targetOf(former));
+  });
 
   test('a leader that was stopped for longer than its Lease writes nothing when it goes on', async (t) => {
     const { faults, processes, waitFor } = bed().lab;
