@@ -3,9 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { ADDRESS_POOL, SERVICE } from '../../src/kube/kinds.ts';
+import { ADDRESS_POOL, SECRET, SERVICE } from '../../src/kube/kinds.ts';
 import { requirement } from '../requirements.ts';
-import { poolManifest, useBed, WEB } from './bed.ts';
+import { poolManifest, SOON, useBed, WEB } from './bed.ts';
 import { LEADER_RIGHTS, type Right, rightsOf, titleOf } from './rights.ts';
 import {
   conflictOn,
@@ -16,6 +16,7 @@ import {
   removeIfThere,
   removeSpare,
   rewatch,
+  systemRef,
   type Trial,
 } from './rights-bed.ts';
 
@@ -41,6 +42,19 @@ const refuseTwice: Exercise = async ({ bed }) => {
 const removeRefused: Exercise = ({ bed }) => bed.remove('refused');
 const removePool: Exercise = ({ bed, spare }) => removeIfThere(bed, ADDRESS_POOL, { name: spare });
 
+/** It looks for the key of the heartbeats as soon as it leads, and then once a minute. */
+const restart: Exercise = async ({ bed }) => {
+  await bed.lab.processes.restart('controller/0');
+};
+
+const restartWithoutKey: Exercise = async (playground) => {
+  await removeIfThere(playground.bed, SECRET, systemRef('fairlead-heartbeat'));
+  await restart(playground);
+};
+
+const hasKey: Exercise = ({ bed }) =>
+  bed.lab.waitFor('the heartbeat key', () => bed.lab.api.get(SECRET, systemRef('fairlead-heartbeat')), SOON);
+
 const TRIALS: Readonly<Record<string, Trial>> = {
   'get services': { exercise: conflictOn(/\/services\/[^/]+\/status/, createService) },
   ...Object.fromEntries(
@@ -57,6 +71,8 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   'create virtualips': { exercise: createService },
   'patch virtualips': { exercise: changePorts },
   'delete virtualips': { exercise: removeSpare },
+  'get secrets': { exercise: restart, afterwards: hasKey },
+  'create secrets': { exercise: restartWithoutKey, afterwards: hasKey },
 };
 
 describe('a controller whose right was taken away', requirement('cluster'), () => {
@@ -85,6 +101,7 @@ describe('a controller whose right was taken away', requirement('cluster'), () =
       const right = rights.find((one) => titleOf(one) === title);
       assert.ok(right);
       await rightsBed.tryWithout(right, trial);
+      if (right.resource === 'secrets') pid = pidNow();
       assert.equal(pidNow(), pid);
     });
   }
