@@ -4,6 +4,7 @@
 // Usage, where the API server is reachable: node bench/watch-subject.ts fairlead|client-node KUBECONFIG.
 
 import { createInterface } from 'node:readline';
+import { keepYoungGenerationSmall } from '../src/bin/memory.ts';
 import type { KubeObject } from '../src/kube/api.ts';
 import { createConnection } from '../src/kube/connection.ts';
 import { SERVICE } from '../src/kube/kinds.ts';
@@ -36,6 +37,8 @@ interface Subject {
 const tell = (line: WatchLine): void => console.log(JSON.stringify(line));
 
 function fairlead(kubeconfig: string): Subject {
+  // As the controller, whose lists these are.
+  keepYoungGenerationSmall();
   const connection = createConnection(kubeconfigCredentials(kubeconfig));
   return {
     list: async (namespace) => (await connection.list(SERVICE, { namespace })).length,

@@ -1,13 +1,23 @@
-// How the agent, which runs on every node, asks the engine to be sparing with memory. Not the controller: it lists and
-// sorts many objects, and there are two of it in a cluster.
+// How the programs ask V8 to be sparing with memory. They do it themselves, before they load what is large, and not
+// where Node is started, so that it holds however they are started; the settings are those that V8 reads each time
+// instead of once at its start.
 
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * Before what is large is loaded. The engine then collects sooner and gives back more: 4 MB of an idle agent. It is set
- * here and not where Node is started, so that it holds however the program is started; and it is one of the few settings
- * of the engine that it reads each time instead of once at its start.
+ * For the controller. V8 lets the young generation grow up to 134 MB while much is allocated and seldom takes it back:
+ * after a churn of 3,000 Services that was ten times what was alive. At its first size it is collected more often, which
+ * costs a fifth more processor time, and it holds the peak down to half.
+ */
+export function keepYoungGenerationSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/**
+ * For the agent, which runs on every node and has little to hold: V8 also collects the old generation sooner and gives
+ * back what is free, 4 MB of an idle agent. Not for the controller, whose list of 10,000 Services would take twice as long.
  */
 export function keepSmall(): void {
+  keepYoungGenerationSmall();
   setFlagsFromString('--optimize-for-size');
 }
