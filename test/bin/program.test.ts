@@ -50,7 +50,13 @@ describe('the program', () => {
   });
 
   for (const [command, flags] of [
-    ['agent', ['--node-name', '--lease-duration', '--lease-renew-interval', ':9373']],
+    [
+      'agent',
+      [
+        ...['--node-name', '--lease-duration', '--lease-renew-interval', ':9373'],
+        ...['--heartbeat-interval', '100ms', '--heartbeat-multiplier', '--hang-timeout', '2s'],
+      ],
+    ],
     ['controller', ['--load-balancer-class', 'fairlead.io/lb', ':9374']],
   ] as const) {
     test(`${command} --help names every flag`, async () => {
@@ -69,6 +75,16 @@ describe('the program', () => {
     [['agent', '--node-name', 'Node_1'], /'Node_1' is invalid\. Want the name of a Node/],
     [['agent', '--lease-duration', '2500ms'], /Want a duration in whole seconds/],
     [['agent', '--lease-renew-interval', '11s'], /want 10s or less/],
+    [['agent', '--heartbeat-interval', '9ms'], /Want a duration from 10ms to 1s/],
+    [['agent', '--heartbeat-interval', '1.1s'], /Want a duration from 10ms to 1s/],
+    [['agent', '--heartbeat-interval', '100'], /Want a duration from 10ms to 1s/],
+    [['agent', '--heartbeat-multiplier', '1'], /Want a whole number from 2 to 10/],
+    [['agent', '--heartbeat-multiplier', '11'], /Want a whole number from 2 to 10/],
+    [['agent', '--heartbeat-multiplier', '2.5'], /Want a whole number from 2 to 10/],
+    [['agent', '--hang-timeout', '999ms'], /Want a duration from 1s to 60s/],
+    [['agent', '--hang-timeout', '61s'], /Want a duration from 1s to 60s/],
+    [['agent', '--hang-timeout', 'never'], /Want a duration from 1s to 60s/],
+    [['controller', '--hang-timeout', '2s'], /unknown option '--hang-timeout'/],
     [['controller', '--load-balancer-class', 'a//b'], /Want a class/],
     [['controller', '--log-level', 'loud'], /Allowed choices are debug, info/],
     [['controller', '--node-name', 'node1'], /unknown option '--node-name'/],
