@@ -74,9 +74,10 @@ const between = (lowest: Duration, highest: Duration) => (text: string) => {
   const duration = parseDuration(text);
   return duration !== undefined && duration >= lowest && duration <= highest ? duration : undefined;
 };
+/** Ten must fit into what the election remembers of a silent peer, which is 10 s (election/peer-sessions.ts). */
 const heartbeatInterval = wants(
-  'a duration from 10ms to 10s, such as 100ms',
-  between(milliseconds(10), seconds(10)),
+  'a duration from 10ms to 1s, such as 100ms',
+  between(milliseconds(10), seconds(1)),
 );
 const heartbeatMultiplier = wants('a whole number from 2 to 10', (text) =>
   /^([2-9]|10)$/.test(text) ? Number(text) : undefined,

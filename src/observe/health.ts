@@ -1,6 +1,5 @@
-// The HTTP server for kubelet and Prometheus: /healthz (the event loop runs, and so do the threads; one that hangs does
-// not answer at all), /readyz (what there is to do can be
-// done; the reason otherwise) and /metrics.
+// The HTTP server for kubelet and Prometheus: /healthz (the event loop runs, and so do the threads; a loop that hangs does
+// not answer at all), /readyz (what there is to do can be done; the reason otherwise) and /metrics.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 

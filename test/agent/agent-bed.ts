@@ -21,6 +21,7 @@ export const UID = 'uid-50';
 export class FakeWorker implements AgentWorker {
   readonly sent: ToWorker[] = [];
   isStopped = false;
+  hangs = false;
   #message: (message: FromWorker) => void = () => {};
   #exit: (error?: Error) => void = () => {};
 
@@ -38,7 +39,7 @@ export class FakeWorker implements AgentWorker {
     return Promise.resolve();
   }
   isStuck(): boolean {
-    return false;
+    return this.hangs;
   }
   /** The thread dies by itself. */
   die(error: Error): void {

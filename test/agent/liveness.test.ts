@@ -143,6 +143,29 @@ test('readiness names what is missing', async () => {
   assert.equal(bed.agent.notReady(), 'VirtualIPs: Lost');
 });
 
+test('alive is all but a wire worker that hangs: an API that is away is no reason for a restart', async () => {
+  const bed = new AgentBed();
+  assert.equal(bed.agent.notAlive(), undefined);
+  await bed.start();
+  bed.virtualIPs.setState('Lost');
+  await bed.pass(600_000);
+  assert.equal(bed.agent.notAlive(), undefined);
+  bed.worker.hangs = true;
+  assert.equal(bed.agent.notAlive(), 'the wire worker hangs');
+});
+
+test('the worker is given what it needs for heartbeats once it is known', async () => {
+  const bed = new AgentBed();
+  await bed.start();
+  assert.partialDeepStrictEqual(bed.worker.last('heartbeats')?.settings, {
+    clusterUid: 'uid-cluster',
+    session: '9f3c0a11d2e47b60',
+    activeKey: 1,
+    intervalMs: 100,
+    multiplier: 3,
+  });
+});
+
 test('a dead wire worker is fatal', async () => {
   const bed = new AgentBed();
   await bed.start();
@@ -163,8 +186,16 @@ test('metrics hold the counters of the worker, and the former ones when it does 
   bed.worker.say({ kind: 'counters', counters: totals });
   const expected = /fairlead_arp_replies_total\{link="eth0"\} 7/;
   assert.match((await page).body, expected);
-  assert.match((await page).body, /fairlead_arp_drops_total\{reason="not-held"\} 3/);
-  assert.match((await page).body, /fairlead_arp_kernel_drops_total 2/);
+  const { body } = await page;
+  for (const line of [
+    'fairlead_arp_drops_total{reason="not-held"} 3',
+    'fairlead_arp_kernel_drops_total 2',
+    'fairlead_heartbeats_transmitted_total 5',
+    'fairlead_heartbeats_received_total 4',
+    'fairlead_heartbeat_transmit_errors_total 0',
+    'fairlead_heartbeat_drops_total{reason="replayed"} 2',
+  ])
+    assert.ok(body.includes(`${line}\n`), line);
   const late = bed.metrics.page();
   await bed.pass(1000);
   assert.match((await late).body, expected);

@@ -41,6 +41,28 @@ test('/readyz says why not, and follows', async () => {
   );
 });
 
+test('/healthz says why only a restart can help, whatever /readyz says', async () => {
+  let stuck: string | undefined;
+  const sources = {
+    notAlive: () => stuck,
+    notReady: () => 'starting',
+    metrics: () => Promise.reject(new Error()),
+  };
+  const server = new HealthServer(sources);
+  const port = await server.listen(LOOPBACK);
+  const get = async (): Promise<Answer> => {
+    const response = await fetch(`http://127.0.0.1:${port}/healthz`);
+    return { status: response.status, body: await response.text() };
+  };
+  try {
+    assert.deepEqual(await get(), { status: 200, body: 'ok\n' });
+    stuck = 'the wire worker hangs';
+    assert.deepEqual(await get(), { status: 503, body: 'not alive: the wire worker hangs\n' });
+  } finally {
+    await server.close();
+  }
+});
+
 test('/metrics is the page; other paths and methods are refused', async () => {
   await serving(
     () => undefined,

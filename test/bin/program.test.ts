@@ -46,7 +46,13 @@ describe('the program', () => {
   });
 
   for (const [command, flags] of [
-    ['agent', ['--node-name', '--lease-duration', '--lease-renew-interval', ':9373']],
+    [
+      'agent',
+      [
+        ...['--node-name', '--lease-duration', '--lease-renew-interval', ':9373'],
+        ...['--heartbeat-interval', '100ms', '--heartbeat-multiplier', '--hang-timeout', '2s'],
+      ],
+    ],
     ['controller', ['--load-balancer-class', 'fairlead.io/lb', ':9374']],
   ] as const) {
     test(`${command} --help names every flag`, async () => {

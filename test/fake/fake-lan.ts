@@ -39,9 +39,9 @@ export class LanNode {
     return linkOf({ mac: `02:00:00:00:00:${10 + this.number}`, addresses, ...changes });
   }
 
-  configure(active = 1, keys: readonly Key[] = [[1, 7]]): void {
+  configure(active = 1, keys: readonly Key[] = [[1, 7]], clusterUid = 'uid-cluster'): void {
     const settings: HeartbeatSettings = {
-      clusterUid: 'uid-cluster',
+      clusterUid,
       session: this.session,
       keys: keys.map(([id, fill]) => ({ id, secret: new Uint8Array(32).fill(fill) })),
       activeKey: active,

@@ -16,7 +16,7 @@ export const CLIENT_MAC = '02:00:00:00:00:c1';
 export const SKIP: string | false = unavailable();
 
 function unavailable(): string | false {
-  const missing = ['ip', 'tc', 'arping'].filter((program) => !isInstalled(program));
+  const missing = ['ip', 'tc', 'arping', 'nft'].filter((program) => !isInstalled(program));
   const reasons = [
     ...(process.getuid?.() === 0 ? [] : ['needs root for network namespaces']),
     ...(missing.length > 0 ? [`needs the programs ${missing.join(', ')} (lab/setup installs them)`] : []),

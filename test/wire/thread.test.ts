@@ -2,7 +2,10 @@
 // and by its own fault.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
 import { Bed, NODE_MAC, SKIP } from './bed.ts';
 import { WireProcess } from './wire-process.ts';
 
@@ -66,4 +69,42 @@ test('a thread that can not be woken is given up after the deadline, with an err
   const wire = await WireProcess.idle(t, bed.node, 'deaf');
   wire.command({ kind: 'stop' });
   assert.match((await wire.line('stopped')).error ?? '', /^stop wire worker: still running/);
+});
+
+/** Asks until the process says so of its thread, for the 10 s that this takes and as long again. */
+async function untilStuck(wire: WireProcess, isStuck: boolean): Promise<number> {
+  for (let asked = 1; asked <= 200; asked++) {
+    wire.command({ kind: 'ask' });
+    await wire.until('answer', () => wire.all('stuck').length >= asked);
+    if (wire.all('stuck').at(-1)?.isStuck === isStuck) return asked;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`wait for a thread that ${isStuck ? 'hangs' : 'moves'}: 200 times in vain`);
+}
+
+/** A process whose worker thread stands still while a file exists. */
+async function hangable(t: TestContext, netns: string): Promise<{ wire: WireProcess; file: string }> {
+  const file = join(tmpdir(), `fairlead-hang-${process.pid}`);
+  const preload = new URL('../../lab/preload/hang-worker.ts', import.meta.url);
+  const env = { NODE_OPTIONS: `--import ${preload}`, FAIRLEAD_LAB_HANG_FILE: file };
+  t.after(() => rmSync(file, { force: true }));
+  return { wire: await WireProcess.idle(t, { netns, env }), file };
+}
+
+test('a thread that stands still is noticed by the main thread, and so is that it moves again', {
+  skip: SKIP,
+}, async (t) => {
+  const bed = new Bed(t);
+  const { wire, file } = await hangable(t, bed.node);
+  wire.command({ kind: 'ask' });
+  assert.equal((await wire.line('stuck')).isStuck, false);
+  wire.lines.length = 0;
+  writeFileSync(file, '');
+  const asked = await untilStuck(wire, true);
+  assert.ok(asked > 50, `stuck after ${asked} looks: a short pause is none`);
+  rmSync(file);
+  wire.lines.length = 0;
+  await untilStuck(wire, false);
+  wire.command({ kind: 'stop' });
+  assert.equal((await wire.line('stopped')).error, undefined);
 });

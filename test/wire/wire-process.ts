@@ -13,6 +13,9 @@ const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 /** Ten times what anything here takes, or more; a test that waits so long has failed. */
 const DEADLINE_MS = 20_000;
 
+/** A namespace, or one with what is added to the environment. */
+type Place = string | { readonly netns: string; readonly env: Readonly<Record<string, string>> };
+
 export class WireProcess {
   readonly lines: Line[] = [];
   readonly #child: ChildProcess;
@@ -20,9 +23,11 @@ export class WireProcess {
   #errors = '';
   #isKilled = false;
 
-  constructor(test: TestContext, netns: string, ...options: readonly string[]) {
+  constructor(test: TestContext, place: Place, ...options: readonly string[]) {
+    const { netns, env: own } = typeof place === 'string' ? { netns: place, env: {} } : place;
     const argv = ['netns', 'exec', netns, process.execPath, PROGRAM, ...options];
-    const child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...own };
+    const child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'pipe'], env });
     this.#child = child;
     createInterface({ input: child.stdout }).on('line', (line) => {
       // What comes last may be half a line.
@@ -37,8 +42,8 @@ export class WireProcess {
   }
 
   /** Starts one that holds nothing, so that its thread waits without a timeout. */
-  static async idle(test: TestContext, netns: string, ...options: readonly string[]): Promise<WireProcess> {
-    const wire = new WireProcess(test, netns, ...options);
+  static async idle(test: TestContext, place: Place, ...options: readonly string[]): Promise<WireProcess> {
+    const wire = new WireProcess(test, place, ...options);
     const isUp = (): boolean =>
       wire
         .all('links')

@@ -1,5 +1,6 @@
 // A program for the tests: a main thread with a wire worker, in the namespace it was started in. Commands come as
-// lines of JSON on stdin, what the worker says goes out as lines of JSON on stdout.
+// lines of JSON on stdin, what the worker says goes out as lines of JSON on stdout. Arguments: how the waker is broken on
+// purpose (`sound` for not at all), and the name of the node.
 
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -10,14 +11,23 @@ import type { Waker } from '../../src/host/host.ts';
 import { createWaker } from '../../src/host/linux/event-waker.ts';
 import { seconds } from '../../src/time/duration.ts';
 import { startWireWorker } from '../../src/wire-worker/client.ts';
+import type { HeartbeatSettings } from '../../src/wire-worker/heartbeat-settings.ts';
 import type { FromWorker, ToWorker } from '../../src/wire-worker/messages.ts';
 
 export type Command =
   | { readonly kind: 'send'; readonly message: ToWorker }
+  /** Exchanges heartbeats with one key, of the id 1. */
+  | {
+      readonly kind: 'heartbeats';
+      readonly settings: Omit<HeartbeatSettings, 'keys'>;
+      readonly secret: readonly number[];
+    }
   /** Blocks the main thread: no event, no timer, no message. */
   | { readonly kind: 'block'; readonly milliseconds: number }
   /** Collects garbage in both threads and says what is left. */
   | { readonly kind: 'weigh' }
+  /** Whether the thread hangs: answered with a line. */
+  | { readonly kind: 'ask' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'exit'; readonly code: number }
   /** An exception that nobody catches. */
@@ -38,6 +48,7 @@ export type Line =
   | FromWorker
   | ({ readonly kind: 'weight' } & Weight)
   | { readonly kind: 'blocking' }
+  | { readonly kind: 'stuck'; readonly isStuck: boolean }
   | { readonly kind: 'stopped'; readonly error: string | undefined }
   | { readonly kind: 'exited'; readonly error: string | undefined };
 
@@ -58,7 +69,7 @@ process.on('worker', (started) => {
 });
 
 const worker = startWireWorker({
-  node: 'node1',
+  node: process.argv[3] ?? 'node1',
   hangTimeout: seconds(2),
   waker: wakerFor(process.argv[2]),
   atExit: (handler) => process.on('exit', handler),
@@ -93,6 +104,10 @@ function obey(command: Command): void {
   switch (command.kind) {
     case 'send':
       return worker.send(command.message);
+    case 'heartbeats': {
+      const keys = [{ id: 1, secret: Uint8Array.from(command.secret) }];
+      return worker.send({ kind: 'heartbeats', settings: { ...command.settings, keys } });
+    }
     case 'block':
       tell({ kind: 'blocking' });
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, command.milliseconds);
@@ -100,6 +115,8 @@ function obey(command: Command): void {
     case 'weigh':
       void weigh().then((weight) => tell({ kind: 'weight', ...weight }));
       return;
+    case 'ask':
+      return tell({ kind: 'stuck', isStuck: worker.isStuck() });
     case 'stop':
       worker.stop().then(
         () => tell({ kind: 'stopped', error: undefined }),

@@ -9,7 +9,7 @@
 //     8  8  cluster id = first 8 bytes of SHA-256(uid of namespace kube-system)
 //    16  8  node id = first 8 bytes of SHA-256(node name)
 //    24  8  session, random at start
-//    32  8  sequence, +1 per frame of this session and segment
+//    32  8  sequence, which grows from frame to frame of this session
 //    40  8  receiver's session in unicast (a kernel filter may look at it), 0 in multicast
 //    48  2  interval in ms
 //    50  1  multiplier
