@@ -85,8 +85,10 @@ test('no claims any more empties the copy at once', () => {
 
 test('a telling of more pages than any node has is not collected', () => {
   const mirror = new ClaimsMirror();
-  const digest = claimsDigest([A]);
+  const digest = claimsDigest([A, B]);
   assert.deepEqual(mirror.take(digest, { page: 0, pages: 1025, claims: [A] }), [A]);
-  mirror.take(digest, { page: 0, pages: 1, claims: [A] });
+  mirror.take(digest, { page: 1, pages: 2, claims: [B] });
+  assert.equal(mirror.isStale, true, 'the page of before is not there');
+  mirror.take(digest, { page: 0, pages: 2, claims: [A] });
   assert.equal(mirror.isStale, false);
 });

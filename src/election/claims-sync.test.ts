@@ -90,6 +90,28 @@ test('what is not claimed any more is asked for in pages, and so is what was los
   assert.deepEqual(copyOf(segment, two, one), []);
 });
 
+test('what is not claimed any more is not told any more', () => {
+  const { segment, one, two } = pair();
+  segment.claim(one, [claimOf(5)]);
+  segment.claim(one, []);
+  segment.pass(500);
+  const told = segment.wire.filter(({ frame }) => frame.body.claims !== undefined);
+  assert.equal(told.length, 1);
+  assert.deepEqual(copyOf(segment, two, one), []);
+});
+
+test('what a former life claimed is not claimed, also while the claims of the new one are not known', () => {
+  const { segment, one, two } = pair();
+  segment.claim(one, many(3));
+  segment.pass(500);
+  assert.equal(copyOf(segment, two, one).length, 3);
+  const last = segment.wire.filter(({ from }) => from === one.id).at(-1);
+  assert.ok(last);
+  const frame = { ...last.frame, session: 4711n, claimsDigest: 4711n };
+  two.machine.step(segment.now, { kind: 'frame', frame });
+  assert.deepEqual([copyOf(segment, two, one), segment.members(two)[0]?.isLive], [[], true]);
+});
+
 test('a thousand claims at once are there after two intervals, as 17 pages for any number of peers', () => {
   const { segment, one, two } = pair();
   const others = [two, segment.start(3), segment.start(4), segment.start(5)];

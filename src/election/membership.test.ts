@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { claimOf, FakeSegment, INTERVAL, type SegmentNode } from '../../test/fake/fake-segment.ts';
 import { MAX_HEARD } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { milliseconds } from '../time/duration.ts';
 import { Membership } from './membership.ts';
 
 /** As many nodes as are asked for, numbered from 1, that know each other. */
@@ -258,6 +259,21 @@ test('a frame for another session is none for this one', () => {
   assert.deepEqual(step(two.session + 1n), [{ kind: 'drop', reason: 'unproven-session' }]);
   frame.sequence++;
   assert.deepEqual(step(two.session), []);
+});
+
+test('a peer that beats slowly lives as long as it says itself', () => {
+  const { segment, nodes } = segmentOf(2);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  const silent = segment.wire.filter(({ from }) => from === one.id).at(-1);
+  assert.ok(silent);
+  const slow = { interval: milliseconds(1000), sequence: silent.frame.sequence + 10n };
+  two.machine.step(segment.now, { kind: 'frame', frame: { ...silent.frame, ...slow } });
+  segment.stop(one);
+  const isLive = (): boolean | undefined => segment.members(two)[0]?.isLive;
+  segment.pass(3000);
+  assert.equal(isLive(), true, 'three intervals');
+  segment.pass(1);
+  assert.equal(isLive(), false);
 });
 
 test('seventy peers prove each other, each listed in one of two frames', () => {

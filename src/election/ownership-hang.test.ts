@@ -164,6 +164,15 @@ test('a holder that moves leaves it to the API', () => {
   assert.deepEqual(run.hears(5), ['withdraw TakenOver'], 'heard again when it hangs');
 });
 
+test('so does a claimant that moves: its own write is on its way', () => {
+  const run = new Run('node1 node2', 'node2 3', 'node1');
+  assert.deepEqual(
+    [run.hears(4, { winsTies: true }), run.hears(5), run.hears(4, { isRecorded: true })],
+    [[], [], []],
+  );
+  assert.deepEqual(run.held(), [4]);
+});
+
 test('of two unrecorded claims of one epoch one stays, of a recorded one and another the recorded', () => {
   const claiming = (): Run => {
     const run = new Run('node1 node2', 'node2 3', 'node1');
@@ -181,6 +190,7 @@ test('what it has left to a claim comes back if that is not heard of for a secon
   run.hears(5);
   assert.equal(run.machine.deadline(), undefined, 'nothing is decided while it hangs');
   run.now = 60_000;
+  assert.deepEqual(run.hung('node3'), []);
   assert.deepEqual(run.able(true), []);
   assert.deepEqual(run.timeout(61_000), ['claim 6 after 4']);
 });
@@ -191,10 +201,9 @@ test('a claim that is heard again keeps it away, unless the claimant hangs', () 
   run.able(true);
   run.now = 1000;
   assert.deepEqual(run.hears(5), []);
-  run.now = 2000;
-  run.alive('node1 node2');
+  run.now = 1500;
   assert.deepEqual(run.hears(5, { isByHung: true }), []);
-  assert.deepEqual(run.held(), [6], 'the claimant hangs, so it is ours again');
+  assert.deepEqual(run.timeout(2000), ['claim 6 after 4']);
 });
 
 test('the record ends it: the other has it, or this node had been recorded itself', () => {

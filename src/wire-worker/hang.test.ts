@@ -93,6 +93,41 @@ test('one that moves again just as another takes over leaves it to that one, als
   assert.deepEqual(lan.holders(VIP), ['node2']);
 });
 
+test('of two that hang with claims of one epoch that nobody recorded, that of the lower node id stays', () => {
+  const lan = new FakeLan(2);
+  lan.isJoined = () => false;
+  lan.want(VIP);
+  lan.pass(5);
+  lan.isApiAway = true;
+  const [one, two] = [lan.node(1), lan.node(2)];
+  two.wire.send({ kind: 'liveness', alive: ['node2'] });
+  lan.pass(100);
+  assert.deepEqual(
+    lan.nodes.map(({ wire }) => wire.all('claim').at(-1)?.epoch),
+    [1, 1],
+  );
+  for (const node of [one, two]) node.isHung = true;
+  lan.pass(2500);
+  assert.deepEqual(lan.holders(VIP), ['node1', 'node2']);
+  lan.isJoined = () => true;
+  lan.pass(1500);
+  assert.deepEqual(lan.holders(VIP), ['node2'], 'SHA-256 of node2 begins with 15, of node1 with ca');
+});
+
+test('a node that stood still judges by the last of the frames that waited for it', () => {
+  const lan = lanOf(2);
+  const [one, two] = [lan.node(1), lan.node(2)];
+  lan.asleep.add(two);
+  one.isHung = true;
+  lan.pass(7000);
+  one.isHung = false;
+  lan.pass(1000);
+  lan.wake(two);
+  lan.pass(1000);
+  assert.deepEqual([lan.holders(VIP), lan.record(VIP)], [['node1'], 'node1 1']);
+  assert.ok(!logOf(two).includes('main thread of a peer hangs'));
+});
+
 test('a claim that was told before this node hung counts when it hangs', () => {
   const lan = lanOf(2);
   lan.isApiAway = true;

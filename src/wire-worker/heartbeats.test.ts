@@ -139,6 +139,57 @@ test('a link that was deleted and comes back is heard again at once', () => {
   assert.equal(one.wire.host.heartbeatSockets.length, 3);
 });
 
+const logOf = (node: LanNode): readonly string[] => node.wire.all('log').map(({ message }) => message);
+
+test('that the main thread hangs, or moves again, does not wait for the next heartbeat', () => {
+  const lan = new FakeLan(2);
+  const [socket] = lan.node(1).wire.host.heartbeatSockets;
+  assert.ok(socket);
+  const before = socket.sent.length;
+  lan.node(1).isHung = true;
+  lan.pass(2525);
+  lan.node(1).isHung = false;
+  lan.pass(1000);
+  const times = socket.sent.slice(before - 1).map(({ at }) => at);
+  const gaps = times.slice(1).map((at, i) => Math.round(at - (times[i] ?? 0)));
+  assert.equal(gaps.filter((gap) => gap < 100).length, 2, gaps.join(' '));
+});
+
+test('with two links a peer is what it said last on any of them', () => {
+  const lan = new FakeLan(2);
+  for (const node of lan.nodes)
+    node.wire.setLinks(
+      node.link(),
+      node.link({ index: 3, name: 'eth1', addresses: [`10.78.0.${node.number}/24`] }),
+    );
+  lan.pass(1000);
+  lan.node(1).isHung = true;
+  lan.pass(2300);
+  assert.equal(logOf(lan.node(2)).at(-1), 'main thread of a peer hangs');
+  lan.isJoined = (_from, _to, link) => link === 'eth0';
+  lan.node(1).isHung = false;
+  lan.pass(1000);
+  assert.equal(logOf(lan.node(2)).at(-1), 'main thread of a peer hangs no more');
+  lan.isJoined = (_from, _to, link) => link === 'eth1';
+  lan.pass(20_000);
+  assert.equal(logOf(lan.node(2)).at(-1), 'main thread of a peer hangs no more');
+});
+
+test('who was heard on a link that is gone is not known to hang', () => {
+  const lan = new FakeLan(2);
+  lan.node(1).isHung = true;
+  lan.pass(2300);
+  assert.equal(logOf(lan.node(2)).at(-1), 'main thread of a peer hangs');
+  lan.node(2).wire.setLinks();
+  lan.pass(100);
+  assert.equal(
+    logOf(lan.node(2))
+      .filter((message) => message.includes('peer'))
+      .at(-1),
+    'main thread of a peer hangs no more',
+  );
+});
+
 test('a socket that can not be opened is tried again every second, and told of once', () => {
   const lan = new FakeLan(1);
   const { wire, ...node } = lan.node(1);
@@ -175,7 +226,8 @@ function* noise(lan: FakeLan): Generator<Uint8Array> {
     const frame = (seen[i % seen.length] ?? new Uint8Array(60)).slice();
     // Without a UDP checksum, which would tell.
     if (i % 3 === 0) frame.fill(0, 40, 42).fill(i, frame.length - 1 - (i % 16));
-    yield i % 3 === 1 ? frame.subarray(0, i % frame.length) : frame;
+    // A packet socket gives out no empty frame.
+    yield i % 3 === 1 ? frame.subarray(0, 1 + (i % (frame.length - 1))) : frame;
   }
 }
 

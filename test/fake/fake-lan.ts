@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import type { OwnershipRecord } from '../../src/election/record.ts';
 import { seconds } from '../../src/time/duration.ts';
+import { instant } from '../../src/time/instant.ts';
 import type { HeartbeatSettings } from '../../src/wire-worker/heartbeat-settings.ts';
 import { MainWatch } from '../../src/wire-worker/main-watch.ts';
 import type { WantedAddress } from '../../src/wire-worker/messages.ts';
@@ -71,8 +72,10 @@ export class LanNode {
 export class FakeLan {
   readonly nodes: LanNode[] = [];
   isApiAway = false;
-  /** Whether a frame from one node gets to another. */
-  isJoined: (from: LanNode, to: LanNode) => boolean = () => true;
+  /** Whether a frame from one node gets to another over the links of a name. */
+  isJoined: (from: LanNode, to: LanNode, link: string) => boolean = () => true;
+  /** Nodes that stand still as a whole; frames wait for them. */
+  readonly asleep = new Set<LanNode>();
   /** Called after each slice of time. */
   watch: () => void = () => {};
   readonly #records = new Map<string, OwnershipRecord>();
@@ -102,6 +105,12 @@ export class FakeLan {
     this.nodes.splice(this.nodes.indexOf(node), 1);
     node.wire.loop.close();
     this.#told.delete(node);
+  }
+
+  /** A node that stood still goes on; it is as late as the others are now. */
+  wake(node: LanNode): void {
+    this.asleep.delete(node);
+    node.wire.host.now = instant(Math.max(...this.nodes.map(({ wire }) => wire.host.now)));
   }
 
   node(number: number): LanNode {
@@ -134,11 +143,12 @@ export class FakeLan {
   /** Lets milliseconds of virtual time pass for all. */
   pass(count: number): void {
     for (let passed = 0; passed < count; passed += SLICE) {
-      for (const node of this.nodes) {
+      const awake = this.nodes.filter((node) => !this.asleep.has(node));
+      for (const node of awake) {
         if (!node.isHung) node.pulse.beatMain();
         node.wire.pass(SLICE);
       }
-      for (const node of this.nodes) if (!node.isHung) this.#work(node);
+      for (const node of awake) if (!node.isHung) this.#work(node);
       this.watch();
     }
   }
@@ -182,7 +192,7 @@ export class FakeLan {
   #carry(from: LanNode, link: string, frame: Uint8Array): void {
     const isToGroup = ((frame[0] ?? 0) & 1) === 1;
     for (const to of this.nodes) {
-      if (to === from || !this.isJoined(from, to)) continue;
+      if (to === from || !this.isJoined(from, to, link)) continue;
       if (!isToGroup && to.link().mac.some((byte, i) => byte !== frame[i])) continue;
       for (const socket of to.wire.host.heartbeatSockets)
         if (!socket.isClosed && socket.link.name === link) socket.deliver(frame);
