@@ -36,10 +36,10 @@ interface Subject {
 
 const tell = (line: WatchLine): void => console.log(JSON.stringify(line));
 
-function fairlead(kubeconfig: string): Subject {
+async function fairlead(kubeconfig: string): Promise<Subject> {
   // As the controller, whose lists these are.
   keepYoungGenerationSmall();
-  const connection = createConnection(kubeconfigCredentials(kubeconfig));
+  const connection = createConnection(await kubeconfigCredentials(kubeconfig));
   return {
     list: async (namespace) => (await connection.list(SERVICE, { namespace })).length,
     watch: async (namespace, handler) => {
@@ -107,6 +107,6 @@ async function obey(subject: Subject, command: WatchCommand): Promise<void> {
 }
 
 const [name = '', kubeconfig = ''] = process.argv.slice(2);
-const subject = name === 'fairlead' ? fairlead(kubeconfig) : await clientNode(kubeconfig);
+const subject = await (name === 'fairlead' ? fairlead : clientNode)(kubeconfig);
 for await (const line of createInterface({ input: process.stdin }))
   await obey(subject, JSON.parse(line) as WatchCommand);

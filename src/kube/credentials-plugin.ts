@@ -9,7 +9,7 @@ import { kubeconfigCredentials, staticCredentials } from './kubeconfig-credentia
 
 /** As kubeconfigCredentials, and asks the user's plugin where there is one. */
 export async function pluginCredentials(path: string): Promise<Credentials> {
-  const context = readContext(path);
+  const context = await readContext(path);
   const plugin = needsPlugin(context.user);
   if (plugin === undefined) return kubeconfigCredentials(path);
   const source = new PluginSource(path, plugin);

@@ -8,9 +8,9 @@ import { CredentialsError } from './credentials-error.ts';
 import { type KubeconfigContext, needsPlugin, readContext } from './kubeconfig.ts';
 import { processTime, type Time } from './time.ts';
 
-/** Reads the current context of a kubeconfig file. Throws CredentialsError naming file, field and what was wanted. */
-export function kubeconfigCredentials(path: string, time: Time = processTime): Credentials {
-  const context = readContext(path);
+/** Reads the current context of a kubeconfig file. Rejects with CredentialsError naming file, field and what was wanted. */
+export async function kubeconfigCredentials(path: string, time: Time = processTime): Promise<Credentials> {
+  const context = await readContext(path);
   const plugin = needsPlugin(context.user);
   if (plugin !== undefined) {
     throw new CredentialsError(

@@ -2,7 +2,6 @@
 // what we can not honour rather than silently doing something else.
 
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { CredentialsError } from './credentials-error.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -21,9 +20,9 @@ const UNSUPPORTED = {
   user: ['username', 'password', 'as', 'as-uid', 'as-groups', 'as-user-extra'],
 } as const;
 
-/** Throws CredentialsError naming file, field and what was wanted. */
-export function readContext(path: string): KubeconfigContext {
-  const document = readDocument(path);
+/** Rejects with CredentialsError naming file, field and what was wanted. */
+export async function readContext(path: string): Promise<KubeconfigContext> {
+  const document = await readDocument(path);
   const contextName = nameIn(document, 'current-context', path);
   const context = entry(document, { list: 'contexts', inner: 'context', name: contextName, path });
   const clusterName = nameIn(context, 'cluster', path);
@@ -47,16 +46,26 @@ export function readContext(path: string): KubeconfigContext {
 export const needsPlugin = (user: Fields): 'exec' | 'auth-provider' | undefined =>
   (['exec', 'auth-provider'] as const).find((field) => isPresent(user[field]));
 
-function readDocument(path: string): Fields {
+async function readDocument(path: string): Promise<Fields> {
   let document: unknown;
   try {
-    document = parse(readFileSync(path, 'utf8'));
+    document = await parse(readFileSync(path, 'utf8'));
   } catch (cause) {
     const [reason] = (cause as Error).message.split('\n');
     throw new CredentialsError(`read kubeconfig "${path}": ${reason?.replace(/:$/, '')}`, { cause });
   }
   if (!isFields(document)) throw new CredentialsError(`kubeconfig "${path}": want a mapping`);
   return document;
+}
+
+/** JSON is YAML as well, and whoever writes it spares the program the other parser, which is large. */
+async function parse(text: string): Promise<unknown> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const { parse: parseYaml } = await import('yaml');
+    return parseYaml(text);
+  }
 }
 
 function nameIn(fields: Fields, field: string, path: string): string {

@@ -1,11 +1,11 @@
 // Credentials from a Pod's environment and from kubeconfig files, and what is said about those that will not do.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { CredentialsError, inClusterCredentials } from '../../src/kube/credentials.ts';
 import { pluginCredentials } from '../../src/kube/credentials-plugin.ts';
 import { kubeconfigCredentials } from '../../src/kube/kubeconfig-credentials.ts';
@@ -110,7 +110,7 @@ test('a kubeconfig with data in base64', async (t) => {
     cluster: { 'certificate-authority-data': base64(CERTIFICATE), 'tls-server-name': 'kubernetes' },
     user: { 'client-certificate-data': base64(CERTIFICATE), 'client-key-data': base64(KEY), token: 'secret' },
   });
-  const { tls, headers } = kubeconfigCredentials(path);
+  const { tls, headers } = await kubeconfigCredentials(path);
   assert.deepEqual(tls, {
     ca: CERTIFICATE,
     cert: CERTIFICATE,
@@ -121,6 +121,14 @@ test('a kubeconfig with data in base64', async (t) => {
   assert.deepEqual(await headers(false), { authorization: 'Bearer secret' });
 });
 
+test('a kubeconfig in JSON', async (t) => {
+  const path = kubeconfig(t, { user: { token: 'secret' } });
+  writeFileSync(path, JSON.stringify(parse(readFileSync(path, 'utf8')), null, 2));
+  const { server, headers } = await kubeconfigCredentials(path);
+  assert.equal(server, 'https://10.77.0.10:6443');
+  assert.deepEqual(await headers(false), { authorization: 'Bearer secret' });
+});
+
 test('a kubeconfig with files beside it', async (t) => {
   const path = kubeconfig(t, {
     cluster: { 'certificate-authority': 'ca.pem' },
@@ -128,15 +136,15 @@ test('a kubeconfig with files beside it', async (t) => {
   });
   writeFileSync(join(path, '..', 'ca.pem'), CERTIFICATE);
   writeFileSync(join(path, '..', 'token'), 'from the file\n');
-  const { tls, headers } = kubeconfigCredentials(path);
+  const { tls, headers } = await kubeconfigCredentials(path);
   assert.equal(tls.ca, CERTIFICATE);
   assert.deepEqual(await headers(false), { authorization: 'Bearer from the file' });
 });
 
-test('TLS is verified unless the file says otherwise', (t) => {
-  assert.equal(kubeconfigCredentials(kubeconfig(t)).tls.rejectUnauthorized, true);
+test('TLS is verified unless the file says otherwise', async (t) => {
+  assert.equal((await kubeconfigCredentials(kubeconfig(t))).tls.rejectUnauthorized, true);
   const insecure = kubeconfig(t, { cluster: { 'insecure-skip-tls-verify': true } });
-  assert.equal(kubeconfigCredentials(insecure).tls.rejectUnauthorized, false);
+  assert.equal((await kubeconfigCredentials(insecure)).tls.rejectUnauthorized, false);
 });
 
 const REFUSED: readonly (readonly [string, Parts, RegExp])[] = [
@@ -203,27 +211,24 @@ const REFUSED: readonly (readonly [string, Parts, RegExp])[] = [
 ];
 
 for (const [what, parts, message] of REFUSED) {
-  test(`${what} is refused, in one line`, (t) => {
+  test(`${what} is refused, in one line`, async (t) => {
     const path = kubeconfig(t, parts);
-    assert.throws(
-      () => kubeconfigCredentials(path),
-      (error) => {
-        assert.ok(error instanceof CredentialsError, String(error));
-        assert.match(error.message, message);
-        assert.ok(!error.message.includes('\n'), error.message);
-        return true;
-      },
-    );
+    await assert.rejects(kubeconfigCredentials(path), (error) => {
+      assert.ok(error instanceof CredentialsError, String(error));
+      assert.match(error.message, message);
+      assert.ok(!error.message.includes('\n'), error.message);
+      return true;
+    });
   });
 }
 
-test('what is no kubeconfig is refused, with its path', (t) => {
+test('what is no kubeconfig is refused, with its path', async (t) => {
   const path = join(directory(t), 'config');
-  assert.throws(() => kubeconfigCredentials(path), /^CredentialsError: read kubeconfig ".*config": ENOENT/);
+  await assert.rejects(kubeconfigCredentials(path), /^CredentialsError: read kubeconfig ".*config": ENOENT/);
   writeFileSync(path, 'a: [1, 2');
-  assert.throws(() => kubeconfigCredentials(path), /^CredentialsError: read kubeconfig ".*config": .*$/);
+  await assert.rejects(kubeconfigCredentials(path), /^CredentialsError: read kubeconfig ".*config": .*$/);
   writeFileSync(path, '- a');
-  assert.throws(() => kubeconfigCredentials(path), /kubeconfig ".*config": want a mapping$/);
+  await assert.rejects(kubeconfigCredentials(path), /kubeconfig ".*config": want a mapping$/);
 });
 
 /** A plugin that answers with another token each time it is asked. */
