@@ -63,7 +63,7 @@ async function parse(text: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch {
-    const { parse: parseYaml } = await import('yaml');
+    const { parse: parseYaml } = await import('./yaml-parser.ts');
     return parseYaml(text);
   }
 }
