@@ -26,7 +26,7 @@ const STATES: Readonly<Record<string, State>> = {
     const wire = await WireProcess.holding(t, bed.node, [vip(0)]);
     const asker = await Asker.start(t, bed, 1);
     asker.ask({ lan: 0, address: vip(0), perSecond: 20_000 });
-    await asker.answered(0, 2000);
+    await asker.answered(0, 500);
     return wire;
   },
   'on a link that is down': async (t, bed) => {
