@@ -12,8 +12,8 @@ import type { Connection } from '../kube/connection.ts';
 import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
 import { pluginCredentials } from '../kube/credentials-plugin.ts';
 import { createEventRecorder } from '../kube/events.ts';
-import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
-import { translateLease, translateNode, translateService } from '../kube/translate.ts';
+import { ADDRESS_POOL, ANNOUNCER, LEASE, NAMESPACE, NODE, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
+import { translateLease, translateNamespace, translateNode, translateService } from '../kube/translate.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
@@ -80,7 +80,12 @@ function createDeps(flags: ControllerFlags, parts: Parts): ControllerDeps {
   const wallClock = createWallClock();
   return {
     api: connection,
-    translate: { service: translateService, node: translateNode, lease: translateLease },
+    translate: {
+      service: translateService,
+      namespace: translateNamespace,
+      node: translateNode,
+      lease: translateLease,
+    },
     watches: createWatches(flags, parts),
     queue: parts.queue,
     events: createEventRecorder(connection, {
@@ -108,6 +113,7 @@ function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches 
   });
   const watches = {
     services: watcher.watch(SERVICE),
+    namespaces: watcher.watch(NAMESPACE),
     nodes: watcher.watch(NODE),
     leases: watcher.watch(LEASE, { namespace: flags.namespace, labelSelector: AGENT_LEASES }),
     pools: watcher.watch(ADDRESS_POOL),

@@ -11,8 +11,9 @@ import { LIVENESS_KEY, NodeLiveness } from './node-liveness.ts';
 import { PlacementNodes } from './placement-nodes.ts';
 import { PoolStatusReconciler } from './pool-status.ts';
 import { Reporter } from './reporter.ts';
+import { ServiceAddresses } from './service-addresses.ts';
 import { ServiceReconciler } from './service-reconciler.ts';
-import { Triggers } from './triggers.ts';
+import { serviceKey, Triggers, WAITING_KEY } from './triggers.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { WaitingServices } from './waiting-services.ts';
 
@@ -34,21 +35,25 @@ export class Controller {
     const { queue, clock, wallClock, log, metrics } = deps;
     const classes = options.loadBalancerClasses;
     const state = new ClusterState(deps.watches, deps.translate);
-    const book = new AllocationBook(state, classes);
-    const waiting = new WaitingServices(state);
+    const book = new AllocationBook(state, { classes, waiting: new WaitingServices(state) });
     const placement = new PlacementNodes();
     const liveness = new NodeLiveness(state.leases, { clock, wallClock, queue });
     const writes = new ClusterWrites(deps.api);
     const timestamp = () => wallClock.timestamp();
-    const shared = { state, book, waiting, placement, writes, log, timestamp, metrics, classes };
-    const services = new ServiceReconciler({ ...shared, reporter: new Reporter(deps.events) });
+    const reporter = new Reporter(deps.events);
+    const shared = { state, book, placement, writes, reporter, log, timestamp, metrics, classes };
+    const services = new ServiceReconciler({ ...shared, addresses: new ServiceAddresses(shared) });
     const virtualIPs = new VirtualIPReconciler(shared);
     const pools = new PoolStatusReconciler(shared);
-    this.#triggers = new Triggers({ state, book, waiting, placement, liveness, queue, options });
+    this.#triggers = new Triggers({ state, book, placement, liveness, queue, options });
     this.#reconcilers = {
       service: (key) => services.reconcile(key),
       vip: (name) => virtualIPs.reconcile(name),
       pool: (name) => pools.reconcile(name),
+      [WAITING_KEY]: async () => {
+        for (const key of book.takeServed()) queue.add(serviceKey(key));
+        return { kind: 'done' };
+      },
       [LIVENESS_KEY]: async () => {
         liveness.wake();
         return { kind: 'done' };

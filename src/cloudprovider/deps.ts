@@ -4,11 +4,13 @@ import type { Clock, WallClock } from '../host/host.ts';
 import type { EventRecorder, KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
-import type { LeaseView, NodeView, ServiceView } from '../plan/views.ts';
+import type { LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
 
 /** One watch for each kind that the controller reads; it starts and stops them. */
 export interface ControllerWatches {
   readonly services: ListWatch<KubeObject>;
+  /** Their labels decide which pools are for them. */
+  readonly namespaces: ListWatch<KubeObject>;
   readonly nodes: ListWatch<KubeObject>;
   /** The agents' Leases only: in our namespace, with the label app.kubernetes.io/component=agent. */
   readonly leases: ListWatch<KubeObject>;
@@ -20,6 +22,7 @@ export interface ControllerWatches {
 /** Kubernetes' own kinds as small values (kube/translate.ts). */
 export interface Translate {
   service(object: KubeObject): ServiceView;
+  namespace(object: KubeObject): NamespaceView;
   node(object: KubeObject): NodeView;
   lease(object: KubeObject): LeaseView;
 }
@@ -34,7 +37,7 @@ export interface ControllerDeps {
   readonly clock: Clock;
   readonly wallClock: WallClock;
   readonly log: Log;
-  readonly metrics: Pick<ControllerMetrics, 'reconciled' | 'allocations'>;
+  readonly metrics: Pick<ControllerMetrics, 'reconciled' | 'allocations' | 'refused'>;
 }
 
 export interface ControllerOptions {

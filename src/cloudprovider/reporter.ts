@@ -10,7 +10,8 @@ const NORMAL = [
   'DeletingLoadBalancer',
   'DeletedLoadBalancer',
 ] as const;
-const WARNING = ['SyncLoadBalancerFailed', 'UnAvailableLoadBalancer'] as const;
+/** OutsidePool is ours: no other implementation keeps an address whose pool is gone. */
+const WARNING = ['SyncLoadBalancerFailed', 'UnAvailableLoadBalancer', 'OutsidePool'] as const;
 
 export type NormalReason = (typeof NORMAL)[number];
 export type WarningReason = (typeof WARNING)[number];

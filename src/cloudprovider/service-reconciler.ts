@@ -1,36 +1,39 @@
 // Takes one Service from what it is to what the LoadBalancer contract asks, step by step. Each step starts from the
 // latest state and is safe to repeat, so it does not matter where a former run ended.
 
+import { whyOutsidePool } from '../ipam/outside-pool.ts';
 import type { ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
-import { formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
-import { place, whyNoCandidates } from '../plan/placement.ts';
+import type { ControllerMetrics } from '../observe/metrics.ts';
+import { whyNoCandidates } from '../plan/placement.ts';
 import { type NextStep, nextStep } from '../plan/service-contract.ts';
+import { ingressAddresses, isToBeRetained } from '../plan/service-request.ts';
 import {
   ALLOCATED,
   ANNOUNCED,
-  publishedStatus,
-  refusedStatus,
+  type Assigned,
+  OUTSIDE_POOL,
   type StatusPlan,
+  statusPlan,
 } from '../plan/service-status.ts';
 import type { ServiceView } from '../plan/views.ts';
-import { type VirtualIP, virtualIPName } from '../resource/virtual-ip.ts';
-import type { AllocationBook } from './allocation-book.ts';
+import type { AllocationBook, Assignment } from './allocation-book.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { type ClusterWrites, newVirtualIPSpec } from './cluster-writes.ts';
+import type { ClusterWrites } from './cluster-writes.ts';
 import { SERVICE_FINALIZER } from './deps.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 import type { Reporter } from './reporter.ts';
-import type { WaitingServices } from './waiting-services.ts';
+import type { Outcome, ServiceAddresses } from './service-addresses.ts';
 
 export interface ServiceReconcilerDeps {
   readonly state: ClusterState;
   readonly book: AllocationBook;
-  readonly waiting: WaitingServices;
+  readonly addresses: ServiceAddresses;
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
+  readonly metrics: Pick<ControllerMetrics, 'refused'>;
   readonly classes: readonly string[];
   /** RFC 3339. */
   readonly timestamp: () => string;
@@ -43,9 +46,6 @@ const MAX_STEPS = 100;
 /** Refused writes in a row after which it is left to the back-off. */
 const MAX_FAILURES = 5;
 
-/** `again`: decide anew on what is known now; `done`: nothing to do until something changes. */
-type Outcome = 'again' | 'done';
-
 export class ServiceReconciler {
   readonly #deps: ServiceReconcilerDeps;
 
@@ -55,16 +55,15 @@ export class ServiceReconciler {
 
   /** `key` is namespace/name. Rejects for a bug of ours only: what the API answers is reported, and retried with back-off. */
   async reconcile(key: string): Promise<ReconcileResult> {
-    const { state, classes, waiting } = this.#deps;
+    const { state, classes } = this.#deps;
     let failures = 0;
     for (let steps = 0; steps < MAX_STEPS && failures < MAX_FAILURES; steps++) {
       const service = state.services.get(key)?.value;
       if (service === undefined) return { kind: 'done' };
       const virtualIPs = state.virtualIPsOf(service.uid);
       const step = nextStep(service, virtualIPs, { classes, finalizer: SERVICE_FINALIZER });
-      if (step.kind !== 'allocate') waiting.remove(key);
       try {
-        if ((await this.#perform(step, key, service)) === 'done') return { kind: 'done' };
+        if ((await this.#perform(step, service)) === 'done') return { kind: 'done' };
       } catch (error) {
         failures++;
         if (!(await this.#recover(error, service))) return { kind: 'retry' };
@@ -73,18 +72,16 @@ export class ServiceReconciler {
     return { kind: 'retry' };
   }
 
-  async #perform(step: NextStep, key: string, service: ServiceView): Promise<Outcome> {
-    const { state, writes } = this.#deps;
+  async #perform(step: NextStep, service: ServiceView): Promise<Outcome> {
+    const { state, writes, addresses } = this.#deps;
     switch (step.kind) {
       case 'add-finalizer':
         state.services.note(await writes.addServiceFinalizer(service));
         return 'again';
-      case 'allocate':
-        return this.#allocate(key, service);
-      case 'publish':
-        return this.#publish(service, step.virtualIP);
+      case 'assign':
+        return this.#assign(service);
       case 'release':
-        return this.#release(service, step.virtualIPs);
+        return addresses.leave(service, step.virtualIPs, isToBeRetained(service));
       case 'remove-finalizer':
         return this.#removeFinalizer(service, step.clearsStatus);
       case 'wait':
@@ -93,49 +90,54 @@ export class ServiceReconciler {
     }
   }
 
-  async #allocate(key: string, service: ServiceView): Promise<Outcome> {
-    const { book, waiting, reporter, placement, state, writes, log, timestamp } = this.#deps;
-    const allocation = book.allocate(key, service);
-    if (allocation.kind === 'refused') {
-      waiting.add(key);
-      const { refusal } = allocation;
-      const isWritten = await this.#writeStatus(service, refusedStatus(service, refusal, timestamp()));
-      if (isWritten)
-        reporter.warning(service, 'SyncLoadBalancerFailed', `${refusal.code}: ${refusal.message}`);
-      return 'done';
+  async #assign(service: ServiceView): Promise<Outcome> {
+    const { book, addresses } = this.#deps;
+    const assignment = book.assign(service);
+    if (assignment.grants.length > 0) {
+      try {
+        await addresses.realise(service, assignment.grants);
+      } finally {
+        book.settle(service);
+      }
+      return 'again';
     }
-    waiting.remove(key);
-    const { address, pool } = allocation;
-    const name = virtualIPName(address);
-    const candidates = place({ name, address, candidates: [], holder: undefined }, placement.nodes);
-    reporter.normal(service, 'EnsuringLoadBalancer', `taking ${formatAddress(address)} from pool ${pool}`);
-    try {
-      state.virtualIPs.note(
-        await writes.createVirtualIP(name, newVirtualIPSpec(service, { address, pool, candidates })),
-      );
-      log.info('address allocated', { service: key, address: formatAddress(address), pool });
-    } catch (error) {
-      if (!hasCode(error, 'AlreadyExists')) throw error;
-      // Somebody else has it, or we made it just before a crash: with it in view, decide again.
-      await this.#readVirtualIP(name);
-    } finally {
-      book.settle(key);
-    }
-    return 'again';
+    const hasNothingToSay = assignment.keep.length === 0 && assignment.refusal === undefined;
+    if (!hasNothingToSay) await this.#publish(service, assignment);
+    // Only when its status says nothing of them any more.
+    return assignment.drop.length === 0 ? 'done' : addresses.leave(service, assignment.drop, false);
   }
 
-  async #publish(service: ServiceView, virtualIP: VirtualIP): Promise<Outcome> {
-    const { placement, reporter, timestamp } = this.#deps;
-    const whyNobody = whyNoCandidates(virtualIP.address, placement.nodes);
-    const plan = publishedStatus(service, { virtualIP, whyNobody }, timestamp());
-    const isNew = plan.ingress?.some(({ ip }) => service.ingress.every((one) => one.ip !== ip)) ?? false;
-    if (!(await this.#writeStatus(service, plan))) return 'done';
-    const announced = plan.conditions.find((condition) => condition.type === ANNOUNCED);
-    if (isNew)
-      reporter.normal(service, 'EnsuredLoadBalancer', `published ${formatAddress(virtualIP.address)}`);
+  async #publish(service: ServiceView, assignment: Assignment): Promise<void> {
+    const { reporter, timestamp, metrics } = this.#deps;
+    const plan = statusPlan(service, this.#assigned(service, assignment), timestamp());
+    if (!(await this.#writeStatus(service, plan))) return;
+    const { refusal, isSatisfied } = assignment;
+    const changed = (type: string) => plan.conditions.find((condition) => condition.type === type);
+    const added = (plan.ingress ?? []).filter(({ ip }) => service.ingress.every((one) => one.ip !== ip));
+    const isRefused = refusal !== undefined && !isSatisfied && changed(ALLOCATED) !== undefined;
+    if (isRefused) {
+      metrics.refused(refusal.code);
+      reporter.warning(service, 'SyncLoadBalancerFailed', `${refusal.code}: ${refusal.message}`);
+    }
+    const outside = changed(OUTSIDE_POOL);
+    if (outside !== undefined) reporter.warning(service, 'OutsidePool', outside.message);
+    const announced = changed(ANNOUNCED);
+    if (added.length > 0)
+      reporter.normal(service, 'EnsuredLoadBalancer', `published ${added.map(({ ip }) => ip).join(', ')}`);
     else if (announced?.reason === 'NoCandidates')
-      reporter.warning(service, 'UnAvailableLoadBalancer', whyNobody);
-    return 'done';
+      reporter.warning(service, 'UnAvailableLoadBalancer', announced.message);
+  }
+
+  #assigned(service: ServiceView, { keep, refusal, isSatisfied }: Assignment): Assigned {
+    const { book, placement } = this.#deps;
+    return {
+      virtualIPs: keep,
+      refusal,
+      isSatisfied,
+      isForfeited: ingressAddresses(service).some((address) => book.isForfeited(service, address)),
+      whyOutside: ({ address, pool }) => whyOutsidePool(address, pool, book.pools),
+      whyNobody: (address) => whyNoCandidates(address, placement.nodes),
+    };
   }
 
   /** Returns whether there was anything to write. */
@@ -145,44 +147,12 @@ export class ServiceReconciler {
     return true;
   }
 
-  async #release(service: ServiceView, virtualIPs: readonly VirtualIP[]): Promise<Outcome> {
-    const { reporter, writes, state, log } = this.#deps;
-    for (const virtualIP of virtualIPs) {
-      reporter.normal(service, 'DeletingLoadBalancer', `withdrawing ${formatAddress(virtualIP.address)}`);
-      try {
-        await writes.deleteVirtualIP(virtualIP);
-        log.info('address released', {
-          service: `${service.namespace}/${service.name}`,
-          virtualIP: virtualIP.name,
-        });
-      } catch (error) {
-        if (hasCode(error, 'NotFound')) state.virtualIPs.gone({ metadata: virtualIP });
-        else if (hasCode(error, 'Conflict')) await this.#readVirtualIP(virtualIP.name);
-        else throw error;
-        return 'again';
-      }
-    }
-    // The watch tells when it is gone.
-    return 'done';
-  }
-
   async #removeFinalizer(service: ServiceView, clearsStatus: boolean): Promise<Outcome> {
     const { state, writes, reporter } = this.#deps;
     const hadAddress = service.conditions.some(({ type, status }) => type === ALLOCATED && status === 'True');
     state.services.note(await writes.removeServiceFinalizer(service, clearsStatus));
     if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', 'the address is free again');
     return 'done';
-  }
-
-  async #readVirtualIP(name: string): Promise<void> {
-    const { state, writes } = this.#deps;
-    try {
-      state.virtualIPs.note(await writes.readVirtualIP(name));
-    } catch (error) {
-      if (!hasCode(error, 'NotFound')) throw error;
-      const known = state.virtualIPs.get(name);
-      if (known !== undefined) state.virtualIPs.gone({ metadata: known.meta });
-    }
   }
 
   /** Returns whether to go on at once: a decision on old data is made again on new data. */

@@ -11,16 +11,17 @@ import { type ControllerOptions, SERVICE_FINALIZER } from './deps.ts';
 import type { MirrorChange } from './mirror.ts';
 import type { NodeLiveness } from './node-liveness.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
-import { inOrderOfCreation, type WaitingServices } from './waiting-services.ts';
+import { inOrderOfCreation } from './waiting-services.ts';
 
 export const serviceKey = (key: string): string => `service/${key}`;
 export const virtualIPKey = (name: string): string => `vip/${name}`;
 export const poolKey = (name: string): string => `pool/${name}`;
+/** Looks at all Services that wait, because something became free. */
+export const WAITING_KEY = 'waiting';
 
 export interface TriggerParts {
   readonly state: ClusterState;
   readonly book: AllocationBook;
-  readonly waiting: WaitingServices;
   readonly placement: PlacementNodes;
   readonly liveness: NodeLiveness;
   readonly queue: WorkQueue;
@@ -39,8 +40,9 @@ export class Triggers {
     state.virtualIPs.onChange(({ key, before, now }) =>
       this.#onVirtualIP(key, readable(before?.value), readable(now?.value)),
     );
-    state.pools.onChange(({ key, now }) => {
+    state.pools.onChange(({ key, before, now }) => {
       if (now !== undefined) this.#add(poolKey(key));
+      if (now?.meta.generation !== before?.meta.generation) this.#onPoolEdited(key);
     });
     state.nodes.onChange(({ key, now }) => {
       if (placement.setNode(key, now?.value)) this.#addAllVirtualIPs();
@@ -55,9 +57,7 @@ export class Triggers {
     });
     state.leases.onChange(() => this.#scheduleLiveness());
     state.leases.watch.onState(() => this.#scheduleLiveness());
-    book.onFreed(() => {
-      if (this.#isOpen) for (const key of parts.waiting.keys()) this.#add(serviceKey(key));
-    });
+    book.onFreed(() => this.#add(WAITING_KEY));
   }
 
   /** Queues everything that may need something, Services in order of creation, and from then on every change. */
@@ -93,6 +93,17 @@ export class Triggers {
     const refs = [...(before?.services ?? []), ...(now?.services ?? [])];
     for (const key of new Set(refs.map((ref) => `${ref.namespace}/${ref.name}`))) this.#add(serviceKey(key));
     if (before === undefined || now === undefined) this.#addPoolsLater();
+  }
+
+  /** What was given out may be outside of the pool now, and other pools may overlap it. */
+  #onPoolEdited(pool: string): void {
+    if (!this.#isOpen) return;
+    this.#addPoolsLater();
+    for (const [name, { value }] of this.#parts.state.virtualIPs.entries()) {
+      const virtualIP = readable(value);
+      if (virtualIP?.pool === pool) this.#add(virtualIPKey(name));
+      for (const ref of virtualIP?.services ?? []) this.#add(serviceKey(`${ref.namespace}/${ref.name}`));
+    }
   }
 
   #addAllVirtualIPs(): void {

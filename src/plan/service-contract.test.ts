@@ -1,65 +1,16 @@
-// The next step for a Service, case by case, and what its status has to say.
+// The next step for a Service, case by case.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { exhausted } from '../ipam/refusal.ts';
+import { FINALIZER, service, virtualIP } from '../../test/arbitrary/service.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
-import { virtualIPName } from '../resource/virtual-ip.ts';
 import { type NextStep, nextStep } from './service-contract.ts';
-import { publishedStatus, refusedStatus } from './service-status.ts';
 import type { ServiceView } from './views.ts';
 
-const FINALIZER = 'fairlead.io/load-balancer';
 const rules = { classes: ['fairlead.io/lb', 'example.com/ours'], finalizer: FINALIZER };
 
-const service = (changes: Partial<ServiceView> = {}): ServiceView => ({
-  namespace: 'web',
-  name: 'shop',
-  uid: 'u1',
-  resourceVersion: '1',
-  creationTimestamp: '2026-12-01T10:00:00Z',
-  generation: 1,
-  type: 'LoadBalancer',
-  loadBalancerClass: 'fairlead.io/lb',
-  annotations: {},
-  finalizers: [FINALIZER],
-  isDeleting: false,
-  ipFamilies: ['IPv4'],
-  ipFamilyPolicy: 'SingleStack',
-  clusterIPs: ['10.96.0.9'],
-  ports: [{ name: '', protocol: 'TCP', port: 80 }],
-  externalTrafficPolicy: 'Cluster',
-  loadBalancerIP: undefined,
-  ingress: [],
-  conditions: [],
-  ...changes,
-});
-
-function virtualIP(last: number, changes: Partial<VirtualIP> = {}): VirtualIP {
-  const address = { family: 'IPv4', value: 0x0a4d0000n + BigInt(last) } as const;
-  return {
-    name: virtualIPName(address),
-    uid: `v${last}`,
-    resourceVersion: '1',
-    createdAt: '2026-12-01T10:00:00Z',
-    isDeleting: false,
-    finalizers: ['fairlead.io/withdraw'],
-    address,
-    family: 'IPv4',
-    pool: 'default',
-    services: [{ namespace: 'web', name: 'shop', uid: 'u1', ports: [] }],
-    candidates: ['n1'],
-    advertisements: [],
-    record: { holder: undefined, epoch: 0 },
-    phase: 'Pending',
-    conditions: [],
-    ...changes,
-  };
-}
-
 const shown = (step: NextStep): string => {
-  if (step.kind === 'publish') return `publish ${step.virtualIP.name}`;
   if (step.kind === 'release') return `release ${step.virtualIPs.map(({ name }) => name).join()}`;
   return step.kind === 'remove-finalizer'
     ? `remove-finalizer${step.clearsStatus ? ' and status' : ''}`
@@ -68,7 +19,6 @@ const shown = (step: NextStep): string => {
 
 const none: readonly VirtualIP[] = [];
 const leaving = virtualIP(9, { isDeleting: true });
-const ip = (text: string) => [{ ip: text, ipMode: 'VIP' }];
 const CASES: readonly [string, Partial<ServiceView>, readonly VirtualIP[], string][] = [
   ['new', { finalizers: [] }, none, 'add-finalizer'],
   [
@@ -78,23 +28,10 @@ const CASES: readonly [string, Partial<ServiceView>, readonly VirtualIP[], strin
     'add-finalizer',
   ],
   ['with a VirtualIP but without finalizer', { finalizers: [] }, [virtualIP(1)], 'add-finalizer'],
-  ['without VirtualIP', {}, none, 'allocate'],
-  ['with one', {}, [virtualIP(1)], 'publish 10.77.0.1'],
-  ['with one that is being withdrawn', {}, [leaving], 'wait'],
-  ['with one that is being withdrawn and a new one', {}, [leaving, virtualIP(2)], 'publish 10.77.0.2'],
-  ['with two', {}, [virtualIP(2), virtualIP(1)], 'release 10.77.0.2'],
-  [
-    'with two, the younger published',
-    { ingress: ip('10.77.0.2') },
-    [virtualIP(1), virtualIP(2)],
-    'release 10.77.0.1',
-  ],
-  [
-    'with two, one older',
-    {},
-    [virtualIP(1), virtualIP(2, { createdAt: '2026-12-01T09:00:00Z' })],
-    'release 10.77.0.1',
-  ],
+  ['without VirtualIP', {}, none, 'assign'],
+  ['with one', {}, [virtualIP(1)], 'assign'],
+  ['with one that is being withdrawn', {}, [leaving], 'assign'],
+  ['with two', {}, [virtualIP(2), virtualIP(1)], 'assign'],
   ['being deleted', { isDeleting: true }, [virtualIP(1)], 'release 10.77.0.1'],
   ['being deleted and withdrawn', { isDeleting: true }, [leaving], 'wait'],
   ['being deleted, nothing left', { isDeleting: true }, none, 'remove-finalizer'],
@@ -133,71 +70,9 @@ test('never an address without our finalizer, and the finalizer goes only when n
   fc.assert(
     fc.property(anyService, anyVirtualIPs, (changes, virtualIPs) => {
       const step = nextStep(service(changes), virtualIPs, rules);
-      if (step.kind === 'allocate' || step.kind === 'publish')
-        assert.ok(changes.finalizers.includes(FINALIZER));
-      if (step.kind === 'allocate' || step.kind === 'remove-finalizer') assert.equal(virtualIPs.length, 0);
+      if (step.kind === 'assign') assert.ok(changes.finalizers.includes(FINALIZER));
+      if (step.kind === 'remove-finalizer') assert.equal(virtualIPs.length, 0);
       if (step.kind === 'add-finalizer') assert.ok(!changes.isDeleting, 'the API server would refuse it');
     }),
   );
-});
-
-const NOW = '2026-12-01T10:00:00Z';
-const statusOf = (on: ServiceView, of: VirtualIP) =>
-  publishedStatus(on, { virtualIP: of, whyNobody: 'nobody can' }, NOW);
-const said = (plan: ReturnType<typeof statusOf>) =>
-  plan.conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
-
-test('an address is published with its first candidate, and stays when there is none any more', () => {
-  const alone = virtualIP(1, { candidates: [] });
-  assert.deepEqual(statusOf(service(), alone).ingress, []);
-  assert.deepEqual(statusOf(service(), virtualIP(1)).ingress, ip('10.77.0.1'));
-  assert.deepEqual(statusOf(service({ ingress: ip('10.77.0.1') }), alone).ingress, ip('10.77.0.1'));
-  assert.deepEqual(
-    statusOf(service({ ingress: ip('10.77.0.7') }), alone).ingress,
-    [],
-    'somebody else may have it',
-  );
-});
-
-const PHASES: readonly [string, Partial<VirtualIP>, string][] = [
-  ['pending', {}, 'False Pending'],
-  ['without candidates', { candidates: [] }, 'False NoCandidates'],
-  ['announced', { phase: 'Announced' }, 'True Announced'],
-  ['moving', { phase: 'Moving' }, 'True Announced'],
-  ['in conflict', { phase: 'Conflict' }, 'False Conflict'],
-  [
-    'announced on no link',
-    {
-      phase: 'Announced',
-      conditions: [
-        { type: 'Announced', status: 'False', reason: 'NoLink', message: 'm', lastTransitionTime: '' },
-      ],
-    },
-    'False NoLink',
-  ],
-];
-for (const [name, changes, want] of PHASES) {
-  test(`a VirtualIP ${name}: ${want}`, () => {
-    const expected = ['fairlead.io/Allocated True Allocated', `fairlead.io/Announced ${want}`];
-    assert.deepEqual(said(statusOf(service(), virtualIP(1, changes))), expected);
-  });
-}
-
-test('nothing is written twice, nor when only the holder changed', () => {
-  const first = statusOf(service(), virtualIP(1, { phase: 'Announced', record: { holder: 'n1', epoch: 1 } }));
-  assert.equal(first.isSame, false);
-  const written = service({ ingress: first.ingress ?? [], conditions: first.conditions });
-  const second = statusOf(written, virtualIP(1, { phase: 'Announced', record: { holder: 'n2', epoch: 2 } }));
-  assert.equal(second.isSame, true);
-  const withoutMode = service({ ingress: [{ ip: '10.77.0.1' }], conditions: first.conditions });
-  assert.equal(statusOf(withoutMode, virtualIP(1, { phase: 'Announced' })).isSame, false);
-});
-
-test('a refusal says its code, and leaves the address of before', () => {
-  const plan = refusedStatus(service({ ingress: ip('10.77.0.7') }), exhausted('IPv4', ['default']), NOW);
-  assert.equal(plan.ingress, undefined);
-  assert.deepEqual(said(plan), [
-    'fairlead.io/Allocated False PoolExhausted',
-    'fairlead.io/Announced False NotAllocated',
-  ]);
 });

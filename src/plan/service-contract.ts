@@ -1,7 +1,6 @@
 // The LoadBalancer contract of Kubernetes as one decision: what is the next thing that a Service asks of us? Each
 // answer is safe to repeat, so a controller that stops between any two steps goes on where it was.
 
-import { formatAddress } from '../net/address.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { ServiceView } from './views.ts';
 
@@ -15,11 +14,9 @@ export interface ContractRules {
 export type NextStep =
   /** Before anything of it exists elsewhere, so that no deletion can be missed. */
   | { readonly kind: 'add-finalizer' }
-  /** It has no VirtualIP. */
-  | { readonly kind: 'allocate' }
-  /** Its status has to say what this VirtualIP says. */
-  | { readonly kind: 'publish'; readonly virtualIP: VirtualIP }
-  /** These have to be deleted. */
+  /** It is to have the addresses that it asks for, and its status to say them. */
+  | { readonly kind: 'assign' }
+  /** It has to leave these. */
   | { readonly kind: 'release'; readonly virtualIPs: readonly VirtualIP[] }
   /** A VirtualIP is being withdrawn; it comes again when that is done. */
   | { readonly kind: 'wait' }
@@ -52,18 +49,5 @@ export function nextStep(
     if (!hasFinalizer) return { kind: 'nothing' };
     return { kind: 'remove-finalizer', clearsStatus: !service.isDeleting };
   }
-  if (!hasFinalizer) return { kind: 'add-finalizer' };
-  const kept = chooseKept(service, living);
-  if (kept === undefined) return { kind: virtualIPs.length > 0 ? 'wait' : 'allocate' };
-  const surplus = living.filter((virtualIP) => virtualIP !== kept);
-  if (surplus.length > 0) return { kind: 'release', virtualIPs: surplus };
-  return { kind: 'publish', virtualIP: kept };
-}
-
-/** Two can exist only after two controllers ran at once: the published one stays, else the older. */
-function chooseKept(service: ServiceView, living: readonly VirtualIP[]): VirtualIP | undefined {
-  const isPublished = (virtualIP: VirtualIP) =>
-    service.ingress.some((ingress) => ingress.ip === formatAddress(virtualIP.address));
-  const age = (virtualIP: VirtualIP) => `${virtualIP.createdAt} ${virtualIP.name}`;
-  return living.find(isPublished) ?? [...living].sort((a, b) => (age(a) < age(b) ? -1 : 1))[0];
+  return { kind: hasFinalizer ? 'assign' : 'add-finalizer' };
 }

@@ -104,6 +104,7 @@ test('the rights are these and no others', async () => {
     rights(manifests.find((one) => one.kind === kind && one.metadata.name === name));
   assert.deepEqual(of('ClusterRole', 'fairlead-controller'), [
     '/events: create patch',
+    '/namespaces: get list watch',
     '/nodes: get list watch',
     '/services/status: patch',
     '/services: get list watch',

@@ -9,8 +9,21 @@ import {
   SERVICE_FINALIZER,
 } from '../../src/cloudprovider/deps.ts';
 import type { KubeObject, ObjectChange, ResourceKind } from '../../src/kube/api.ts';
-import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
-import { translateLease, translateNode, translateService } from '../../src/kube/translate.ts';
+import {
+  ADDRESS_POOL,
+  ANNOUNCER,
+  LEASE,
+  NAMESPACE as NAMESPACE_KIND,
+  NODE,
+  SERVICE,
+  VIRTUAL_IP,
+} from '../../src/kube/kinds.ts';
+import {
+  translateLease,
+  translateNamespace,
+  translateNode,
+  translateService,
+} from '../../src/kube/translate.ts';
 import type { ServiceView } from '../../src/plan/views.ts';
 import { formatProblems } from '../../src/resource/parsed.ts';
 import { parseVirtualIP, type VirtualIP, WITHDRAW_FINALIZER } from '../../src/resource/virtual-ip.ts';
@@ -79,24 +92,37 @@ export class Bed {
   }
 
   pool(name: string, ...addresses: string[]): void {
-    const spec = { addresses };
+    this.poolWith(name, { addresses });
+  }
+
+  poolWith(name: string, spec: object): void {
     if (!this.cluster.objects(ADDRESS_POOL).has(name)) {
       this.cluster.create(ADDRESS_POOL, undefined, { metadata: { name }, spec });
     } else this.cluster.patch(ADDRESS_POOL, { name }, { patch: { type: 'merge', body: { spec } } });
   }
 
-  createService(name: string, spec: object = {}): void {
+  namespace(name: string, labels: Record<string, string> = {}): void {
+    this.cluster.create(NAMESPACE_KIND, undefined, { metadata: { name, labels } });
+  }
+
+  createService(name: string, spec: object = {}, metadata: object = {}): void {
     const common = { type: 'LoadBalancer', loadBalancerClass: 'fairlead.io/lb', ipFamilies: ['IPv4'] };
     const ports = [{ protocol: 'TCP', port: 80 }];
     const policy = { ipFamilyPolicy: 'SingleStack' };
     this.cluster.create(SERVICE, 'web', {
-      metadata: { name },
+      metadata: { name, ...metadata },
       spec: { ...common, ...policy, ports, ...spec },
     });
   }
 
   changeService(name: string, spec: object): void {
     this.cluster.patch(SERVICE, { namespace: 'web', name }, { patch: { type: 'merge', body: { spec } } });
+  }
+
+  /** null takes one away. */
+  annotate(name: string, annotations: Readonly<Record<string, string | null>>): void {
+    const body = { metadata: { annotations } };
+    this.cluster.patch(SERVICE, { namespace: 'web', name }, { patch: { type: 'merge', body } });
   }
 
   deleteService(name: string): void {
@@ -140,6 +166,7 @@ export class Bed {
     const nodes = { nodes: watch(NODE), leases: watch(LEASE), announcers: watch(ANNOUNCER) };
     const watches = {
       services: watch(SERVICE),
+      namespaces: watch(NAMESPACE_KIND),
       ...nodes,
       pools: watch(ADDRESS_POOL),
       virtualIPs: watch(VIRTUAL_IP),
@@ -148,8 +175,11 @@ export class Bed {
     const queue = new WatchedQueue(this.time);
     const events = new FakeEvents();
     const log = new FakeLog();
-    const translate = { service: translateService, node: translateNode, lease: translateLease };
-    const metrics = { reconciled: () => {}, allocations: () => {} };
+    const translate = {
+      ...{ service: translateService, namespace: translateNamespace },
+      ...{ node: translateNode, lease: translateLease },
+    };
+    const metrics = { reconciled: () => {}, allocations: () => {}, refused: () => {} };
     const clocks = { clock: this.time, wallClock: this.time };
     const controller = new Controller(
       { api, translate, watches, queue, events, log, metrics, ...clocks },
@@ -196,8 +226,18 @@ export class Bed {
         log.lines.filter(({ level }) => level === 'error'),
         [],
       );
-    const names = this.virtualIPs().flatMap(({ services }) => services.map(({ uid }) => uid));
-    assert.equal(new Set(names).size, names.length, 'two VirtualIPs for one Service');
+    const shares = this.virtualIPs().flatMap(({ services, family }) =>
+      services.map(({ namespace, name, uid }) => ({
+        key: `${namespace}/${name}`,
+        share: `${uid} ${family}`,
+      })),
+    );
+    const single = shares.filter(({ key }) => !this.#wantsMany(key)).map(({ share }) => share);
+    assert.equal(new Set(single).size, single.length, 'two VirtualIPs of a family for one Service');
+  }
+
+  #wantsMany(key: string): boolean {
+    return this.cluster.objects(SERVICE).get(key)?.metadata.annotations?.['fairlead.io/count'] !== undefined;
   }
 
   /** Claims what nobody holds, and lets go of what is being deleted, as living agents do. */

@@ -14,7 +14,15 @@ function bedOf(): Bed {
   return bed;
 }
 
-for (const slow of ['services', 'nodes', 'leases', 'pools', 'virtualIPs', 'announcers'] as const) {
+for (const slow of [
+  'services',
+  'namespaces',
+  'nodes',
+  'leases',
+  'pools',
+  'virtualIPs',
+  'announcers',
+] as const) {
   test(`nothing is decided before all ${slow} have been seen`, async () => {
     const bed = bedOf();
     bed.createService('shop');
