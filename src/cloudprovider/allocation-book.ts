@@ -147,6 +147,7 @@ export class AllocationBook {
       { ...request, preferred: [...granted, ...request.preferred] },
       [...living, ...leaving].map((one) => heldAddress(service, one)),
     );
+    if (decision.letsIn) this.#freed();
     const addresses = decision.grants.map(({ address }) => address);
     if (granted.length + addresses.length > 0)
       this.#hold(grantsOf(service.uid), addresses, { kind: 'granted', service: tenantOf(service) });

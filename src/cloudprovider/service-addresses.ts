@@ -39,10 +39,14 @@ export class ServiceAddresses {
     const taken = addressList(grants.map(({ address }) => address));
     const from = pools === '' ? '' : ` from pool ${pools}`;
     reporter.normal(service, 'EnsuringLoadBalancer', `taking ${taken}${from}`);
-    for (const { address, pool } of grants) {
-      const name = virtualIPName(address);
-      const present = state.virtualIP(name);
-      if (present === undefined) await this.#create(service, { address, pool });
+    // As they were when it was decided: who has come to one of them meanwhile makes the write fail.
+    const targets = grants.map((grant) => ({
+      ...grant,
+      present: state.virtualIP(virtualIPName(grant.address)),
+    }));
+    for (const { present, ...grant } of targets) {
+      const { address, pool } = grant;
+      if (present === undefined) await this.#create(service, grant);
       else await this.#join(service, present, pool);
       log.info('address allocated', { service: keyOf(service), address: formatAddress(address), pool });
     }

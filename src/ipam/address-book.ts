@@ -75,12 +75,19 @@ export class AddressBook implements AllocationView {
     return this.#byHolder.get(holder) ?? NOTHING;
   }
 
-  /** `held` in the order of preference in which they are kept. The claim of who may share counts as agreed to. */
-  decide(request: AllocationRequest, held: readonly HeldAddress[] = []): Decision {
+  /**
+   * `held` in the order of preference in which they are kept. What the Service says about sharing counts as agreed to;
+   * `letsIn`: others may share with it now that could not before.
+   */
+  decide(
+    request: AllocationRequest,
+    held: readonly HeldAddress[] = [],
+  ): Decision & { readonly letsIn: boolean } {
     const decision = decide(request, held, this);
-    for (const address of decision.keep) this.#accept(address, request);
+    let letsIn = false;
+    for (const address of decision.keep) letsIn = this.#accept(address, request) || letsIn;
     for (const { address } of decision.grants) this.#accept(address, request);
-    return decision;
+    return { ...decision, letsIn };
   }
 
   /** Undefined if there is no such pool, or not a valid one. */
@@ -143,9 +150,11 @@ export class AddressBook implements AllocationView {
     return this.#entries[family].get(value);
   }
 
-  #accept(address: Address, { uid, sharing }: AllocationRequest): void {
+  #accept(address: Address, { uid, sharing }: AllocationRequest): boolean {
     const entry = this.#entryAt(address);
-    if (entry?.accept(uid, sharing)) this.#reindex(entry);
+    const result = entry?.accept(uid, sharing) ?? 'same';
+    if (entry !== undefined && result !== 'same') this.#reindex(entry);
+    return result === 'changed';
   }
 
   #put(holder: string, address: Address, tenancy: Tenancy): boolean {

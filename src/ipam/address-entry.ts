@@ -72,12 +72,13 @@ export class AddressEntry {
     this.#forget();
   }
 
-  /** Returns whether that is news. */
-  accept(uid: string, claim: SharingClaim): boolean {
-    if (this.#accepted?.get(uid) === claim) return false;
+  /** `changed`: others were judged by something else until now. */
+  accept(uid: string, claim: SharingClaim): 'same' | 'new' | 'changed' {
+    const before = this.#accepted?.get(uid);
+    if (before === claim) return 'same';
     this.#accepted ??= new Map();
     this.#accepted.set(uid, claim);
-    return true;
+    return before === undefined ? 'new' : 'changed';
   }
 
   /** The Services that have it, each once. */
