@@ -16,13 +16,18 @@ interface PoolObject extends KubeObject {
   };
 }
 
+interface PoolSpec {
+  readonly addresses: readonly string[];
+  readonly [field: string]: unknown;
+}
+
 const KEY = { 'fairlead.io/sharing-key': 'one' };
 const onPort = (port: number) => ({ ports: [{ name: 'http', port, targetPort: 'http' }] });
 
 describe('addresses', requirement('cluster'), () => {
   const bed = useBed({ name: 'e2e-addresses', nodes: 3, kubeProxy: { minSyncPeriod: '0s' } });
 
-  const pool = (name: string, { addresses, ...rules }: { readonly addresses: readonly string[] }) =>
+  const pool = (name: string, { addresses, ...rules }: PoolSpec) =>
     bed().lab.apply(poolManifest(name, addresses, rules));
   const editPool = (body: object) =>
     bed().lab.api.patch(ADDRESS_POOL, { name: 'default' }, { type: 'merge', body: { spec: body } });
@@ -47,6 +52,7 @@ describe('addresses', requirement('cluster'), () => {
     await pool('bare', { addresses: ['10.98.0.0/24'], disabled: true });
     const bare = await bed().lab.api.get<PoolObject>(ADDRESS_POOL, { name: 'bare' });
     assert.partialDeepStrictEqual(bare.spec, { priority: 100, autoAssign: true, sharing: 'Namespace' });
+    for (const name of ['full', 'bare']) await bed().lab.api.remove(ADDRESS_POOL, { name });
   });
 
   const REFUSED: readonly object[] = [
