@@ -86,7 +86,8 @@ export class AddressBook implements AllocationView {
     const decision = decide(request, held, this);
     let letsIn = false;
     for (const address of decision.keep) letsIn = this.#accept(address, request) || letsIn;
-    for (const { address } of decision.grants) this.#accept(address, request);
+    // Who comes to others is judged by what it says now; who comes to a free address has nobody to agree with.
+    if (request.sharing.key !== '') for (const { address } of decision.grants) this.#accept(address, request);
     return { ...decision, letsIn };
   }
 
@@ -206,5 +207,7 @@ export class AddressBook implements AllocationView {
 
 const has = ({ tenants }: Terms, uid: string): boolean => tenants.some((tenant) => tenant.uid === uid);
 
-const sorted = (entries: Iterable<AddressEntry>): readonly Address[] =>
-  Array.from(entries, ({ address }) => address).sort(compareAddresses);
+function sorted(entries: readonly AddressEntry[] | ReadonlySet<AddressEntry>): readonly Address[] {
+  const addresses = Array.from(entries, ({ address }) => address);
+  return addresses.length > 1 ? addresses.sort(compareAddresses) : addresses;
+}

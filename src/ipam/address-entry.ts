@@ -98,8 +98,11 @@ export class AddressEntry {
   /** What it is to be found under now. */
   termsNow(view: Pick<SharingView, 'claimOf'>): Terms {
     const tenants = this.tenants();
-    const keys = tenants.map(({ uid }) => (this.#accepted?.get(uid) ?? view.claimOf(uid))?.key ?? '');
-    const sharingKeys = keys.some((key) => key !== '') ? keys.filter((key) => key !== '') : NO_KEYS;
+    let sharingKeys = NO_KEYS;
+    for (const { uid } of tenants) {
+      const key = (this.#accepted?.get(uid) ?? view.claimOf(uid))?.key ?? '';
+      if (key !== '') sharingKeys = [...sharingKeys, key];
+    }
     return { tenants, sharingKeys, reservedFor: this.#virtualIP()?.reservedFor };
   }
 

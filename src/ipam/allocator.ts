@@ -69,8 +69,9 @@ export function decide(
   view: AllocationView,
 ): Decision {
   const user = view.userOf(request);
+  const ofFamily = (family: Family) => held.filter((one) => one.address.family === family);
   const parts = request.families.map((family) =>
-    decideFamily({ request, view, user, family, held: held.filter((one) => one.address.family === family) }),
+    decideFamily({ request, view, user, family, held: held.length === 0 ? held : ofFamily(family) }),
   );
   const unwanted = held.filter((one) => !one.isLeaving && !request.families.includes(one.address.family));
   const [only] = parts;
@@ -103,6 +104,8 @@ function isEnough(
 
 function decideFamily(search: Search): Part {
   const { request, view, held, family } = search;
+  const asked = request.addresses.find(({ value }) => value.family === family);
+  if (held.length === 0) return foundPart(NOTHING, new Finder(search, asked).find([], request.count));
   const living = held.filter((one) => !one.isLeaving);
   const lawful = living.filter((one) => view.conflictAt(one.address, request) === undefined);
   const unlawful = living.filter((one) => !lawful.includes(one)).map((one) => one.address);
@@ -113,10 +116,11 @@ function decideFamily(search: Search): Part {
   // What it leaves because of its own wishes is kept until it has the other.
   const part: Part = { ...NOTHING, keep: [...kept, ...spare], drop: unlawful };
   if (held.some((one) => one.isLeaving)) return { ...part, isWithdrawing: true };
-  const asked = request.addresses.find(({ value }) => value.family === family);
-  const found = new Finder(search, asked).find(kept, missing);
-  return 'code' in found ? { ...part, refusal: found } : { ...part, grants: found };
+  return foundPart(part, new Finder(search, asked).find(kept, missing));
 }
+
+const foundPart = (part: Part, found: Found): Part =>
+  'code' in found ? { ...part, refusal: found } : { ...part, grants: found };
 
 /** The asked address first, then the others in their order, as far as they still are what the Service asks for. */
 function chooseKept({ request, view, family }: Search, lawful: readonly HeldAddress[]): readonly Address[] {
@@ -219,7 +223,7 @@ class Finder {
     const { request, view, user, family } = this.#search;
     if (view.pools.length === 0) return refusals.noPool();
     const { pool: named } = request;
-    const offered = view.pools.filter((pool) => named === undefined || pool.name === named.value);
+    const offered = named === undefined ? view.pools : view.pools.filter((pool) => pool.name === named.value);
     if (named !== undefined && offered.length === 0)
       return refusals.noSuchPool(
         named,
@@ -229,7 +233,7 @@ class Finder {
     if (usable.length === 0) return refusalOf(offered, user, named !== undefined);
     const { anchor } = bounds;
     const ofFamily = usable.filter((pool) => pool.counts(family).total > 0n);
-    const anchored = ofFamily.filter((pool) => anchor === undefined || pool.contains(anchor));
+    const anchored = anchor === undefined ? ofFamily : ofFamily.filter((pool) => pool.contains(anchor));
     const overQuota: string[] = [];
     for (const pool of anchored) {
       const picked = this.#pick(pool, wanted, addressesOf(bounds.except));

@@ -18,8 +18,8 @@ export class TermIndex<T extends object> {
     else if (present instanceof Set && present.delete(item) && present.size === 0) this.#byTerm.delete(term);
   }
 
-  of(term: string): Iterable<T> {
-    const present = this.#byTerm.get(term);
+  of(term: string): readonly T[] | ReadonlySet<T> {
+    const present = this.#byTerm.size === 0 ? undefined : this.#byTerm.get(term);
     if (present === undefined) return NOTHING;
     return present instanceof Set ? present : [present];
   }
