@@ -9,6 +9,7 @@ import { createWaker } from '../src/host/linux/event-waker.ts';
 import { formatAddress, parseAddress } from '../src/net/address.ts';
 import type { WireWorkerData } from '../src/wire-worker/client.ts';
 import type { FromWorker, ToWorker, WantedAddress } from '../src/wire-worker/messages.ts';
+import { createPulseBuffer, Pulse } from '../src/wire-worker/pulse.ts';
 
 const NODE = 'bench';
 const BLOCKED_MS = 50;
@@ -16,7 +17,8 @@ const PERIOD_MS = 100;
 
 const [first = '', count = ''] = process.argv.slice(2);
 const waker = createWaker();
-const workerData: WireWorkerData = { node: NODE, wakerFd: waker.fd };
+const pulse = createPulseBuffer();
+const workerData: WireWorkerData = { node: NODE, wakerFd: waker.fd, pulse, hangTimeoutMs: 2000 };
 // As src/wire-worker/client.ts starts it; from here that would start the sources instead of the bundle.
 const worker = new Worker(new URL('../dist/wire-worker.js', import.meta.url), {
   name: 'wire-worker',
@@ -24,6 +26,8 @@ const worker = new Worker(new URL('../dist/wire-worker.js', import.meta.url), {
   resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 },
 });
 worker.on('message', take);
+const main = new Pulse(pulse);
+setInterval(() => main.beatMain(), 100);
 createInterface({ input: process.stdin }).on('line', obey);
 
 function send(message: ToWorker): void {
@@ -56,6 +60,7 @@ function wanted(): readonly WantedAddress[] {
     uid: `uid-${i}`,
     name: `vip-${i}`,
     address: formatAddress({ ...base, value: base.value + BigInt(i) }),
+    createdAt: 0,
     candidates: [NODE],
     record: { holder: undefined, epoch: 0 },
     interfaces: [],

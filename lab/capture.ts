@@ -17,6 +17,8 @@ export interface ArpSighting {
 export interface ArpCapture {
   /** The first packet that claimed `address`, if one was seen. */
   first(address: string): ArpSighting | undefined;
+  /** All packets that claimed `address` so far, in order. */
+  all(address: string): readonly ArpSighting[];
   stop(): Promise<void>;
 }
 
@@ -51,11 +53,11 @@ export async function captureArp(netns: string): Promise<ArpCapture> {
     'arp',
   ];
   const child = spawn('ip', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const sightings = new Map<string, ArpSighting>();
+  const sightings: ArpSighting[] = [];
   const ended = once(child, 'close');
   createInterface({ input: child.stdout }).on('line', (line) => {
     const sighting = arpSighting(line);
-    if (sighting !== undefined && !sightings.has(sighting.address)) sightings.set(sighting.address, sighting);
+    if (sighting !== undefined) sightings.push(sighting);
   });
   const opened = Promise.withResolvers<void>();
   child.on('error', opened.reject);
@@ -67,7 +69,8 @@ export async function captureArp(netns: string): Promise<ArpCapture> {
   });
   await opened.promise;
   return {
-    first: (address) => sightings.get(address),
+    first: (address) => sightings.find((sighting) => sighting.address === address),
+    all: (address) => sightings.filter((sighting) => sighting.address === address),
     stop: async () => {
       child.kill('SIGTERM');
       await ended;

@@ -2,6 +2,7 @@
 // system call whose time is told, so that what follows can be measured from it.
 
 import { PORT_DISABLED, PORT_FORWARDING, type PortRef, setPortState, setPortUp } from './bridge-port.ts';
+import { beginHang, endHang } from './hang.ts';
 import { type LabNetwork, portOf } from './network.ts';
 import type { LabSignal, ProcessTable } from './process-table.ts';
 
@@ -15,6 +16,8 @@ export const FAULTS = [
   'stall',
   'resume',
   'start',
+  'hang-main',
+  'heal-main',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -25,9 +28,9 @@ export interface FaultReport {
   readonly at: bigint;
 }
 
-/** Targets: a node (`node1`) for power and link, a program (`agent/node1`, `apiserver`) for the others. */
+/** Targets: a machine (`node1`, `cp`) for power and link, a program (`agent/node1`, `apiserver`) for the others. */
 export interface Faults {
-  /** The node's port of the LAN loses all frames; its carrier stays up and nothing in the node notices. */
+  /** The machine's port of the LAN loses all frames; its carrier stays up and nothing in the machine notices. */
   powerOff(node: string): Promise<FaultReport>;
   powerOn(node: string): Promise<FaultReport>;
   /** The cable is pulled: the node's eth0 has no carrier. */
@@ -43,6 +46,9 @@ export interface Faults {
   resume(target: string): Promise<FaultReport>;
   /** Starts a program that has ended, as it was started first. */
   start(target: string): Promise<FaultReport>;
+  /** The main thread of the program stands still, its other threads do not. */
+  hangMain(target: string): Promise<FaultReport>;
+  healMain(target: string): Promise<FaultReport>;
   /** Any of these by its name on the command line; rejects for an unknown name. */
   inject(fault: string, target: string): Promise<FaultReport>;
 }
@@ -62,6 +68,15 @@ export function createFaults(network: LabNetwork, processes: ProcessTable): Faul
     stall: (target) => signal(processes, target, 'SIGSTOP'),
     resume: (target) => signal(processes, target, 'SIGCONT'),
     start: (target) => startAgain(processes, target),
+    'hang-main': (target) => {
+      beginHang(target, processes.get(target)?.env ?? {});
+      return signal(processes, target, 'SIGUSR2');
+    },
+    'heal-main': (target) => {
+      const at = process.hrtime.bigint();
+      endHang(target, processes.get(target)?.env ?? {});
+      return at;
+    },
   };
   const run = async (fault: Fault, target: string): Promise<FaultReport> => ({
     fault,
@@ -78,6 +93,8 @@ export function createFaults(network: LabNetwork, processes: ProcessTable): Faul
     stall: (target) => run('stall', target),
     resume: (target) => run('resume', target),
     start: (target) => run('start', target),
+    hangMain: (target) => run('hang-main', target),
+    healMain: (target) => run('heal-main', target),
     inject: async (fault, target) => run(faultNamed(fault), target),
   };
 }
@@ -89,10 +106,11 @@ function faultNamed(name: string): Fault {
 }
 
 function portRef(network: LabNetwork, name: string): PortRef {
-  const node = network.nodes.find((candidate) => candidate.name === name);
-  if (node !== undefined) return { netns: network.lanNetns, name: portOf(node) };
+  const machines = [...network.nodes, network.controlPlane, network.router, network.client];
+  const machine = machines.find((candidate) => candidate.name === name);
+  if (machine !== undefined) return { netns: network.lanNetns, name: portOf(machine) };
   throw new Error(
-    `find node "${name}": there is none; there are ${network.nodes.map((each) => each.name).join(', ')}`,
+    `find machine "${name}": there is none; there are ${machines.map((each) => each.name).join(', ')}`,
   );
 }
 

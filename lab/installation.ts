@@ -7,6 +7,7 @@ import type { KubeApi } from '../src/kube/api.ts';
 import { seconds } from '../src/time/duration.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { mustExec } from './exec.ts';
+import { hangEnvironment } from './hang.ts';
 import { getIn } from './http-client.ts';
 import { applyObject, type ManifestObject, parseManifest, waitUntilServed } from './manifest.ts';
 import type { LabHost, LabNetwork, LabNode } from './network.ts';
@@ -40,6 +41,10 @@ export interface InstallationOptions {
   readonly controlPlane: ControlPlane;
   /** Added to each program's arguments, for example `['--log-level', 'debug']`. */
   readonly programArguments?: readonly string[];
+  /** Added to the environment of `agent/NODE`, `controller/N`. */
+  readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
+  /** Whether the programs can be made to hang (lab/hang.ts). */
+  readonly hangable: boolean;
 }
 
 export class Installation {
@@ -108,12 +113,17 @@ export class Installation {
     host: LabHost,
     program: { argv: readonly string[]; port: number },
   ): Promise<void> {
+    const { hangable, network } = this.#options;
     const url = `http://${host.ip}:${program.port}/readyz`;
     const isReady = async (): Promise<boolean> => (await getIn(host.netns, url)).status === 200;
     await this.#options.processes.start({
       target,
       netns: host.netns,
       argv: program.argv,
+      env: {
+        ...(hangable ? hangEnvironment(network.stateDir, target) : {}),
+        ...this.#options.environmentOf?.(target),
+      },
       readyWhen: (signal) => waitFor(`${target} to be ready`, isReady, { deadline: seconds(60), signal }),
     });
   }

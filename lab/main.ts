@@ -132,7 +132,7 @@ named(program.command('fault'))
   .description('inject a fault')
   .argument(
     '<kind>',
-    'power-off, power-on, link-down, link-up (a node); kill, term, stall, resume, start (a program)',
+    'power-off, power-on, link-down, link-up (a node); kill, term, stall, resume, start, hang-main, heal-main (a program)',
   )
   .argument('<target>', 'node1, agent/node1, controller/0, apiserver, etcd, …')
   .action(fault);

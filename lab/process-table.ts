@@ -7,7 +7,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duration, seconds } from '../src/time/duration.ts';
 
-export type LabSignal = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT';
+export type LabSignal = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT' | 'SIGUSR2';
 
 export interface ProcessSpec {
   /** `agent/node1`, `controller/0`, `apiserver`: unique in the table. */
@@ -34,6 +34,8 @@ export interface LabProcess {
   readonly target: string;
   readonly netns: string | undefined;
   readonly argv: readonly string[];
+  /** What was added to its environment. */
+  readonly env: Readonly<Record<string, string>>;
   readonly pid: number;
   readonly logFile: string;
   /** `Stalled` after SIGSTOP. */
@@ -157,7 +159,16 @@ export class ProcessTable {
     const entry: Entry = {
       spec,
       child,
-      process: { target, netns, argv, pid: child.pid, logFile, state: 'Running', exit: undefined },
+      process: {
+        target,
+        netns,
+        argv,
+        env: spec.env ?? {},
+        pid: child.pid,
+        logFile,
+        state: 'Running',
+        exit: undefined,
+      },
       exited: exit.then(([code, signal]) =>
         this.#onExit(entry, code as number | null, signal as string | null),
       ),

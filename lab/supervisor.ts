@@ -33,6 +33,7 @@ function tell(message: SupervisorMessage): Promise<void> {
 async function supervise(options: SupervisorOptions, signal: AbortSignal): Promise<Lab> {
   const lab = await createLab({
     ...options,
+    hangable: true,
     signal,
     onProgress: (line) => void tell({ kind: 'progress', line }),
   });

@@ -9,10 +9,12 @@ import type { AgentMetrics } from '../observe/agent-metrics.ts';
 import type { Log } from '../observe/log.ts';
 import type { AnnouncerLink } from '../resource/announcer.ts';
 import { type Duration, seconds } from '../time/duration.ts';
+import type { HeartbeatSettings } from '../wire-worker/heartbeat-settings.ts';
 import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
 import { announcerLinks } from './announcer-links.ts';
 import { AnnouncerReporter } from './announcer-reporter.ts';
 import { Departure } from './departure.ts';
+import { HeartbeatKeys } from './heartbeat-keys.ts';
 import { LivenessFeed } from './liveness-feed.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { VirtualIPs } from './virtual-ips.ts';
@@ -28,11 +30,15 @@ export interface AgentWorker {
   onExit(handler: (error?: Error) => void): void;
   /** Ends the thread within a second; rejects if that took force. */
   stop(): Promise<void>;
+  /** It has not moved for a long time, although the main thread has. */
+  isStuck(): boolean;
 }
 
 /** This node's own Lease: kept renewed from `start` on. */
 export interface OwnLease {
   start(): void;
+  /** Renews it now, or makes it anew; does nothing unless it is kept. */
+  renew(): void;
   /** Stops renewing and clears the holder; rejects with ApiError if that could not be written, and can be repeated. */
   release(): Promise<void>;
   /** Stops renewing and leaves the Lease as it is. */
@@ -63,6 +69,9 @@ export interface AgentOptions {
   readonly version: string;
   /** Random hex digits, new at each start. */
   readonly session: string;
+  /** Of the heartbeat key. */
+  readonly namespace: string;
+  readonly heartbeat: Pick<HeartbeatSettings, 'intervalMs' | 'multiplier'>;
   readonly lease: { readonly duration: Duration; readonly renewInterval: Duration };
   /** The wire worker has ended by itself: nothing is answered any more, and the process has to end. */
   readonly onFatal: (error: Error) => void;
@@ -86,6 +95,7 @@ export class Agent {
   readonly #feed: LivenessFeed;
   readonly #reporter: AnnouncerReporter;
   readonly #totals: WireTotals;
+  readonly #heartbeatKeys: HeartbeatKeys;
   #departure: Departure | undefined;
   #knowsAllLeases = false;
 
@@ -105,9 +115,18 @@ export class Agent {
     const onAlive = (): void => this.#tellAlive();
     const onReachable = (isReachable: boolean): void => this.#reachable(isReachable);
     const { liveness: machine } = deps;
-    this.#feed = new LivenessFeed({ ...deps, machine, node, onAlive, onReachable }, options.lease);
+    const onOwnDeleted = (): void => this.#ownLeaseDeleted();
+    const handlers = { onAlive, onReachable, onOwnDeleted };
+    this.#feed = new LivenessFeed({ ...deps, machine, node, ...handlers }, options.lease);
     this.#reporter = new AnnouncerReporter({ ...deps, ...options });
     this.#totals = new WireTotals(send, deps.timers);
+    const { session, namespace, heartbeat } = options;
+    this.#heartbeatKeys = new HeartbeatKeys({
+      ...deps,
+      namespace,
+      settings: { session, ...heartbeat },
+      send: (settings) => send({ kind: 'heartbeats', settings }),
+    });
   }
 
   /** Starts everything; what fails at first is tried for ever. */
@@ -120,6 +139,7 @@ export class Agent {
     // First, so that the controller and the other agents count this node in as early as possible.
     lease.start();
     this.#virtualIPs.onChange((name) => this.#changed(name));
+    this.#heartbeatKeys.start();
     queue.start(WRITERS, (name) => this.#reconciler.reconcile(name));
     this.#follow('VirtualIP', virtualIPs, () => this.#wanted.open());
     this.#follow('Lease', leases, () => {
@@ -131,6 +151,16 @@ export class Agent {
       leaseAge: () => this.#feed.renewAge(),
       wireTotals: () => this.#totals.read(),
     });
+  }
+
+  /** How many addresses this node answers for. */
+  heldCount(): number {
+    return this.#wire.heldCount();
+  }
+
+  /** Why only a restart can help, or undefined. */
+  notAlive(): string | undefined {
+    return this.#deps.worker.isStuck() ? 'the wire worker hangs' : undefined;
   }
 
   /** Why the agent can not do its work fully, or undefined when it can. */
@@ -149,6 +179,7 @@ export class Agent {
     const result = await this.#depart();
     log.info('agent has left', { result, held: this.#wire.heldCount() });
     this.#wanted.close();
+    this.#heartbeatKeys.stop();
     await Promise.all([this.#stopWorker(), this.#lastReport()]);
     this.#feed.stop();
     lease.stop();
@@ -234,6 +265,13 @@ export class Agent {
     if (isReachable) this.#deps.log.info('own Lease renewed');
     else this.#deps.log.warn('own Lease not renewed for too long; no node is suspected');
     this.#report();
+  }
+
+  /** The others wait for the rest of its time, and must not be kept waiting for the next renewal. */
+  #ownLeaseDeleted(): void {
+    if (this.#departure !== undefined) return;
+    this.#deps.log.warn('own Lease was deleted; it is made anew');
+    this.#deps.lease.renew();
   }
 
   #receive(message: FromWorker): void {

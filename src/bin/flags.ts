@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ListenAddress, parseListenAddress } from '../observe/health.ts';
 import type { LogLevel } from '../observe/log.ts';
-import { type Duration, parseDuration, seconds } from '../time/duration.ts';
+import { type Duration, milliseconds, parseDuration, seconds } from '../time/duration.ts';
 
 export type LogFormat = 'auto' | 'json' | 'pretty';
 
@@ -24,6 +24,9 @@ export interface AgentFlags extends CommonFlags {
   readonly nodeName: string;
   readonly leaseDuration: Duration;
   readonly leaseRenewInterval: Duration;
+  readonly heartbeatInterval: Duration;
+  readonly heartbeatMultiplier: number;
+  readonly hangTimeout: Duration;
 }
 
 export interface ControllerFlags extends CommonFlags {
@@ -48,7 +51,8 @@ const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 
 /** The name of a Kubernetes object (RFC 1123 subdomain). */
-const nodeName = wants('the name of a Node', matching(new RegExp(`^${SUBDOMAIN}$`), 253));
+const matchingName = matching(new RegExp(`^${SUBDOMAIN}$`), 253);
+const nodeName = wants('the name of a Node', matchingName);
 const namespace = wants('the name of a namespace', matching(new RegExp(`^${LABEL}$`), 63));
 const className = wants(
   'a class such as fairlead.io/lb',
@@ -65,6 +69,19 @@ const interval = wants('a duration from 500ms, such as 7s', (text) => {
   const duration = parseDuration(text);
   return duration !== undefined && duration >= 500 ? duration : undefined;
 });
+
+const between = (lowest: Duration, highest: Duration) => (text: string) => {
+  const duration = parseDuration(text);
+  return duration !== undefined && duration >= lowest && duration <= highest ? duration : undefined;
+};
+const heartbeatInterval = wants(
+  'a duration from 10ms to 10s, such as 100ms',
+  between(milliseconds(10), seconds(10)),
+);
+const heartbeatMultiplier = wants('a whole number from 2 to 10', (text) =>
+  /^([2-9]|10)$/.test(text) ? Number(text) : undefined,
+);
+const hangTimeout = wants('a duration from 1s to 60s, such as 2s', between(seconds(1), seconds(60)));
 
 /** The flags that both programs have. */
 export function addCommonFlags(command: Command, options: { readonly port: number }): Command {
@@ -115,6 +132,27 @@ export function addAgentFlags(command: Command): Command {
       )
         .argParser(interval)
         .default(seconds(7), '7s'),
+    )
+    .addOption(
+      new Option(
+        '--heartbeat-interval <duration>',
+        'how often this node tells the others on its links that it lives',
+      )
+        .argParser(heartbeatInterval)
+        .default(milliseconds(100), '100ms'),
+    )
+    .addOption(
+      new Option('--heartbeat-multiplier <count>', 'how many heartbeats may be missed')
+        .argParser(heartbeatMultiplier)
+        .default(3),
+    )
+    .addOption(
+      new Option(
+        '--hang-timeout <duration>',
+        'how long the main thread may hang until its addresses are handed over',
+      )
+        .argParser(hangTimeout)
+        .default(seconds(2), '2s'),
     );
 }
 
@@ -133,8 +171,10 @@ export function addControllerFlags(command: Command): Command {
 
 const DEFAULT_CLASSES: readonly string[] = ['fairlead.io/lb'];
 
-/** What can not be seen in one flag alone; undefined when the flags go together. */
-export function conflictOf({ leaseDuration, leaseRenewInterval }: AgentFlags): string | undefined {
+/** What can not be seen in one flag alone, or stands in none; undefined when there is no such thing. */
+export function conflictOf({ nodeName, leaseDuration, leaseRenewInterval }: AgentFlags): string | undefined {
+  if (matchingName(nodeName) === undefined)
+    return `option '--node-name' is not given, and the host name '${nodeName}' can not be that of a Node`;
   if (leaseRenewInterval * 3 <= leaseDuration * 2) return undefined;
   const most = `${(leaseDuration * 2) / 3000}s`;
   return `option '--lease-renew-interval' is too long for the Lease's duration: want ${most} or less`;

@@ -14,6 +14,8 @@ test('numbers are read in either order', () => {
   assert.deepEqual([big.u8(), big.u16(), big.u8(), big.i32()], [0x01, 0x0203, 0x04, -2]);
   const little = new Reader(BYTES, 'little');
   assert.deepEqual([little.u32(), little.u16(), little.u16()], [0x04030201, 0xffff, 0xfeff]);
+  assert.equal(new Reader(BYTES, 'big').u64(), 0x01020304_fffffffen);
+  assert.equal(new Reader(BYTES, 'little').u64(), 0xfeffffff_04030201n);
 });
 
 test('reading past the end says where and how much', () => {

@@ -42,6 +42,10 @@ export class Reader {
     return this.#view.getUint32(this.#advance(4), this.#isLittle);
   }
 
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#advance(8), this.#isLittle);
+  }
+
   i32(): number {
     return this.#view.getInt32(this.#advance(4), this.#isLittle);
   }

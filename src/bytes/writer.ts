@@ -32,6 +32,10 @@ export class Writer {
     this.#view.setUint32(this.#advance(4), value, this.#isLittle);
   }
 
+  u64(value: bigint): void {
+    this.#view.setBigUint64(this.#advance(8), value, this.#isLittle);
+  }
+
   bytes(value: Uint8Array): void {
     this.#bytes.set(value, this.#advance(value.length));
   }

@@ -37,7 +37,7 @@ export class Controller {
     const state = new ClusterState(deps.watches, deps.translate);
     const book = new AllocationBook(state, { classes, waiting: new WaitingServices(state) });
     const placement = new PlacementNodes();
-    const liveness = new NodeLiveness(state.leases, { clock, wallClock, queue });
+    const liveness = new NodeLiveness(state.leases, { clock, queue });
     const writes = new ClusterWrites(deps.api);
     const timestamp = () => wallClock.timestamp();
     const reporter = new Reporter(deps.events);

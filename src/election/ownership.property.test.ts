@@ -15,6 +15,7 @@ const candidates = fc.shuffledSubarray(NODES, { minLength: 1 });
 /** As data, so that a failing history can be read. */
 type Event =
   | readonly ['sync' | 'decide' | 'deliver' | 'crash' | 'start' | 'leave', node: string]
+  | readonly ['hang' | 'move' | 'recover' | 'beat' | 'hear' | 'lose', node: string]
   | readonly ['watch', node: string, steps: number]
   | readonly ['tell', node: string, mistaken: readonly string[]]
   | readonly ['plan', address: string, candidates: readonly string[]]
@@ -60,6 +61,12 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 1, arbitrary: to('crash') },
   { weight: 2, arbitrary: to('start') },
   { weight: 2, arbitrary: to('leave') },
+  { weight: 3, arbitrary: to('hang') },
+  { weight: 3, arbitrary: to('move') },
+  { weight: 3, arbitrary: to('recover') },
+  { weight: 8, arbitrary: to('beat') },
+  { weight: 12, arbitrary: to('hear') },
+  { weight: 2, arbitrary: to('lose') },
 );
 
 const WANTED_COUNTS = [
@@ -73,6 +80,12 @@ const WANTED_COUNTS = [
   'left',
   'held at rest',
   'held by the last resort',
+  'hang',
+  'recover',
+  'recorded while hanging',
+  'refused while hanging',
+  'TakenOver while unable',
+  'held by one that hangs',
 ];
 
 test('whatever happens, every address with a living candidate ends held by exactly one node', () => {
@@ -84,6 +97,10 @@ test('whatever happens, every address with a living candidate ends held by exact
       world.plan('10.77.0.50', first);
       world.plan('10.77.0.51', second);
       for (const each of events) act(world, each);
+      // Those that hang may hang for ever.
+      world.settle();
+      world.checkRest();
+      world.moveAll();
       world.settle();
       world.checkRest();
     }),

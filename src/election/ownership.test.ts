@@ -33,6 +33,7 @@ class Run {
     node: 'node1',
     claimStagger: milliseconds(50),
     recordTrust: seconds(15),
+    claimTrust: seconds(1),
   });
   now = 0;
 

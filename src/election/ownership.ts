@@ -16,6 +16,20 @@ export interface OwnershipOptions {
   readonly claimStagger: Duration;
   /** How long who has just recorded a claim counts as alive at most: the duration of a node's Lease. */
   readonly recordTrust: Duration;
+  /** How long a claim that was heard counts without being heard again. */
+  readonly claimTrust: Duration;
+}
+
+/** What another node that lives was heard claiming. */
+export interface HeardClaim {
+  readonly uid: string;
+  readonly epoch: number;
+  /** The API has it. */
+  readonly isRecorded: boolean;
+  /** The claimant's main thread hangs. */
+  readonly isByHung: boolean;
+  /** Of two unrecorded claims of one epoch it is the claimant's that stays; the claimant thinks so too. */
+  readonly winsTies: boolean;
 }
 
 /** One address that concerns this node. */
@@ -34,6 +48,12 @@ export type OwnershipInput =
   | { readonly kind: 'liveness'; readonly alive: readonly string[] }
   | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
+  /** Whether this node may take addresses now; what it holds it keeps anyway (ELECTION.md section 3). */
+  | { readonly kind: 'able'; readonly isAble: boolean }
+  /** The whole set of nodes whose main threads hang: passed over as if they were dead, also as holders. */
+  | { readonly kind: 'hung'; readonly nodes: readonly string[] }
+  /** Other nodes were heard claiming. Only the newer claim counts here: what else orders claims is the API's. */
+  | { readonly kind: 'claimed'; readonly claims: readonly HeardClaim[] }
   /** Claim nothing more; keep each held address until somebody else has recorded a claim to it. */
   | { readonly kind: 'leave' };
 
@@ -48,6 +68,8 @@ export type OwnershipOutput =
 export interface HeldOwnership {
   readonly uid: string;
   readonly epoch: number;
+  /** The API has the claim. */
+  readonly isRecorded: boolean;
 }
 
 type Tenure =
@@ -65,7 +87,12 @@ type Tenure =
   /** Answered, and recorded. */
   | { readonly state: 'Holding'; readonly epoch: number }
   /** The claim from the record `from` was lost; nothing is claimed until another record is seen. */
-  | { readonly state: 'Refused'; readonly from: OwnershipRecord };
+  | { readonly state: 'Refused'; readonly from: OwnershipRecord }
+  /**
+   * Left to a claim of `epoch` that was heard, and is the other's to record. If it is not heard any more by `until`, and
+   * there is no other record, it came to nothing.
+   */
+  | { readonly state: 'Yielded'; readonly epoch: number; readonly until: Instant };
 
 interface Entry {
   wanted: WantedOwnership;
@@ -86,7 +113,10 @@ const WATCHING: Tenure = { state: 'Watching' };
 const isSameRecord = (a: OwnershipRecord, b: OwnershipRecord): boolean =>
   a.epoch === b.epoch && a.holder === b.holder;
 
-const isHeld = (tenure: Tenure): tenure is Extract<Tenure, { readonly epoch: number }> =>
+const without = (all: ReadonlySet<string>, some: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set([...all].filter((each) => !some.has(each)));
+
+const isHeld = (tenure: Tenure): tenure is Extract<Tenure, { readonly state: 'Claiming' | 'Holding' }> =>
   tenure.state === 'Claiming' || tenure.state === 'Holding';
 
 export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
@@ -95,7 +125,11 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   /** The highest epochs of what was released last, oldest first. */
   readonly #released = new Map<string, number>();
   #alive: ReadonlySet<string> | undefined;
+  #hung: ReadonlySet<string> = new Set();
+  /** Who lives and does not hang. */
+  #able: ReadonlySet<string> | undefined;
   #departure: 'Staying' | 'Leaving' | 'Left' = 'Staying';
+  #isAble = true;
   #deadline: Instant | undefined;
 
   constructor(options: OwnershipOptions) {
@@ -110,7 +144,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   held(): readonly HeldOwnership[] {
     const held: HeldOwnership[] = [];
     for (const [uid, { tenure }] of this.#entries)
-      if (isHeld(tenure)) held.push({ uid, epoch: tenure.epoch });
+      if (isHeld(tenure)) held.push({ uid, epoch: tenure.epoch, isRecorded: tenure.state === 'Holding' });
     return held;
   }
 
@@ -129,6 +163,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
         break;
       case 'liveness':
         this.#alive = new Set(input.alive);
+        this.#able = without(this.#alive, this.#hung);
         for (const entry of this.#entries.values()) entry.trustedUntil = undefined;
         break;
       case 'recorded':
@@ -136,6 +171,16 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
         break;
       case 'refused':
         this.#refused(now, input, outputs);
+        break;
+      case 'able':
+        this.#become(now, input.isAble);
+        break;
+      case 'hung':
+        this.#hung = new Set(input.nodes);
+        this.#able = this.#alive && without(this.#alive, this.#hung);
+        break;
+      case 'claimed':
+        for (const claim of input.claims) this.#heardClaim(now, claim, outputs);
         break;
       case 'leave':
         if (this.#departure === 'Staying') this.#departure = 'Leaving';
@@ -186,6 +231,7 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
       // (a cluster restored from a backup goes back).
       entry.tenure = WATCHING;
     } else if (record.epoch < (isHeld(tenure) ? tenure.epoch : entry.record.epoch)) return;
+    else if (tenure.state === 'Yielded' && !isSameRecord(record, entry.record)) entry.tenure = WATCHING;
     // Who has just claimed lives, also if it was dead when we last heard of the nodes: each watch has its own delay.
     if (!isSameRecord(record, entry.record)) entry.trustedUntil = after(now, this.#options.recordTrust);
     entry.record = record;
@@ -194,6 +240,48 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
     const isMine = record.epoch === tenure.epoch && record.holder === this.#options.node;
     if (isMine) entry.tenure = { state: 'Holding', epoch: tenure.epoch };
     else this.#withdraw(entry, { reason: 'TakenOver', next: WATCHING }, outputs);
+  }
+
+  #heardClaim(now: Instant, claim: HeardClaim, outputs: OwnershipOutput[]): void {
+    const entry = this.#entries.get(claim.uid);
+    if (entry === undefined) return;
+    const { epoch } = claim;
+    entry.highest = Math.max(entry.highest, epoch);
+    if (!this.#isLeftTo(entry, claim)) return;
+    const next: Tenure = { state: 'Yielded', epoch, until: after(now, this.#options.claimTrust) };
+    this.#withdraw(entry, { reason: 'TakenOver', next }, outputs);
+  }
+
+  /**
+   * A holder that hears from the API leaves it to the API who wins. One that hangs has nothing but the claim, and the
+   * same goes for a while after: the record may be waiting to be read. Who does not hold it lets the claimant go on,
+   * unless that one hangs.
+   */
+  #isLeftTo({ tenure, record }: Entry, { epoch, ...claim }: HeardClaim): boolean {
+    switch (tenure.state) {
+      case 'Holding':
+        return !this.#isAble && epoch > tenure.epoch;
+      case 'Claiming': {
+        const isTie = epoch === tenure.epoch;
+        // What was recorded since makes the API refuse this node's claim, whatever the epochs are.
+        const isLost = claim.isRecorded && epoch > tenure.from.epoch;
+        return !this.#isAble && (epoch > tenure.epoch || isLost || (isTie && claim.winsTies));
+      }
+      case 'Yielded':
+        return epoch >= tenure.epoch && !claim.isByHung;
+      case 'Refused':
+        return false;
+      default:
+        return epoch > record.epoch && !claim.isByHung;
+    }
+  }
+
+  /** The record of a claim that was yielded to may be waiting to be read, so its time starts anew. */
+  #become(now: Instant, isAble: boolean): void {
+    this.#isAble = isAble;
+    const until = after(now, this.#options.claimTrust);
+    for (const entry of this.#entries.values())
+      if (entry.tenure.state === 'Yielded') entry.tenure = { ...entry.tenure, until };
   }
 
   #recorded(uid: string, epoch: number): void {
@@ -229,7 +317,12 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   #claimWhatIsDue(now: Instant, outputs: OwnershipOutput[]): void {
     this.#deadline = undefined;
     for (const entry of this.#entries.values()) {
-      if (isHeld(entry.tenure) || entry.tenure.state === 'Refused') continue;
+      const { tenure } = entry;
+      if (isHeld(tenure) || tenure.state === 'Refused') continue;
+      if (tenure.state === 'Yielded' && !(this.#isAble && hasPassed(tenure.until, now))) {
+        if (this.#isAble) this.#deadline = earlier(this.#deadline, tenure.until);
+        continue;
+      }
       entry.tenure = this.#vacancyOf(entry, now);
       if (this.#isTrusted(entry, now)) this.#deadline = earlier(this.#deadline, entry.trustedUntil);
       if (entry.tenure.state !== 'Waiting') continue;
@@ -239,18 +332,17 @@ export class Ownership implements Machine<OwnershipInput, OwnershipOutput> {
   }
 
   /** Whether the holder counts as alive by its record alone. */
-  #isTrusted({ record, trustedUntil }: Entry, now: Instant): boolean {
-    if (record.holder === undefined || trustedUntil === undefined || hasPassed(trustedUntil, now))
-      return false;
-    return this.#alive?.has(record.holder) === false;
+  #isTrusted({ record: { holder }, trustedUntil }: Entry, now: Instant): boolean {
+    if (holder === undefined || trustedUntil === undefined || hasPassed(trustedUntil, now)) return false;
+    return this.#alive?.has(holder) === false && !this.#hung.has(holder);
   }
 
   #vacancyOf(entry: Entry, now: Instant): Tenure {
-    if (this.#departure !== 'Staying') return WATCHING;
+    if (this.#departure !== 'Staying' || !this.#isAble) return WATCHING;
     const { wanted, record, tenure } = entry;
     const { holder } = record;
     const isAdded = holder !== undefined && this.#isTrusted(entry, now);
-    const alive = isAdded ? new Set([...(this.#alive ?? []), holder]) : this.#alive;
+    const alive = isAdded ? new Set([...(this.#able ?? []), holder]) : this.#able;
     const view = { me: this.#options.node, candidates: wanted.candidates, record, alive };
     const rank = rankToClaim(view);
     if (rank === undefined) return WATCHING;

@@ -9,5 +9,8 @@ export interface OwnershipRecord {
   readonly epoch: number;
 }
 
-/** `Released`: no longer wanted here; `LostElection`: our claim was refused; `TakenOver`: somebody else recorded a newer claim. */
+/**
+ * `Released`: no longer wanted here; `LostElection`: our claim was refused; `TakenOver`: somebody else recorded a newer
+ * claim, or was heard making one while our main thread hung.
+ */
 export type WithdrawReason = 'Released' | 'LostElection' | 'TakenOver';

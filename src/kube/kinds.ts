@@ -21,6 +21,7 @@ export const SERVICE = core('Service', 'services', true);
 export const NAMESPACE = core('Namespace', 'namespaces', false);
 export const NODE = core('Node', 'nodes', false);
 export const EVENT = core('Event', 'events', true);
+export const SECRET = core('Secret', 'secrets', true);
 export const LEASE: ResourceKind = {
   group: 'coordination.k8s.io',
   version: 'v1',

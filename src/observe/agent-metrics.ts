@@ -9,8 +9,16 @@ export interface WireTotals {
   readonly announcementsByLink: Readonly<Record<string, number>>;
   readonly dropsByReason: Readonly<Record<string, number>>;
   readonly transmitErrors: number;
+  /** Requests that the kernel dropped because a socket's queue was full. */
+  readonly kernelDrops: number;
   /** How often the worker's loop woke up. */
   readonly turns: number;
+  readonly heartbeats: {
+    readonly transmitted: number;
+    readonly received: number;
+    readonly transmitErrors: number;
+    readonly dropsByReason: Readonly<Record<string, number>>;
+  };
 }
 
 export interface AgentSources {
@@ -32,7 +40,9 @@ export class AgentMetrics extends ProgramMetrics {
   readonly #announcements: Counter;
   readonly #drops: Counter;
   readonly #transmitErrors: Counter;
+  readonly #kernelDrops: Counter;
   readonly #turns: Counter;
+  readonly #heartbeats: Readonly<Record<'transmitted' | 'received' | 'transmitErrors' | 'drops', Counter>>;
   #sources: AgentSources | undefined;
 
   constructor(options: ProgramOptions) {
@@ -48,7 +58,14 @@ export class AgentMetrics extends ProgramMetrics {
     this.#announcements = counter('arp_announcements_total', 'Gratuitous ARP frames by link.', 'link');
     this.#drops = counter('arp_drops_total', 'ARP frames that were not answered, by reason.', 'reason');
     this.#transmitErrors = counter('transmit_errors_total', 'Frames that could not be sent.');
+    this.#kernelDrops = counter('arp_kernel_drops_total', 'ARP requests lost in a full receive queue.');
     this.#turns = counter('wire_turns_total', "Wake-ups of the wire worker's loop.");
+    this.#heartbeats = {
+      transmitted: counter('heartbeats_transmitted_total', 'Heartbeats sent.'),
+      received: counter('heartbeats_received_total', 'Heartbeats of peers that counted.'),
+      transmitErrors: counter('heartbeat_transmit_errors_total', 'Heartbeats that could not be sent.'),
+      drops: counter('heartbeat_drops_total', 'Heartbeats that did not count, by reason.', 'reason'),
+    };
   }
 
   claim(result: ClaimResult): void {
@@ -75,11 +92,20 @@ export class AgentMetrics extends ProgramMetrics {
     refill(this.#replies, 'link', totals.repliesByLink);
     refill(this.#announcements, 'link', totals.announcementsByLink);
     refill(this.#drops, 'reason', totals.dropsByReason);
-    this.#transmitErrors.reset();
-    this.#transmitErrors.inc(totals.transmitErrors);
-    this.#turns.reset();
-    this.#turns.inc(totals.turns);
+    set(this.#transmitErrors, totals.transmitErrors);
+    set(this.#kernelDrops, totals.kernelDrops);
+    set(this.#turns, totals.turns);
+    const { transmitted, received, transmitErrors, dropsByReason } = totals.heartbeats;
+    set(this.#heartbeats.transmitted, transmitted);
+    set(this.#heartbeats.received, received);
+    set(this.#heartbeats.transmitErrors, transmitErrors);
+    refill(this.#heartbeats.drops, 'reason', dropsByReason);
   }
+}
+
+function set(counter: Counter, total: number): void {
+  counter.reset();
+  counter.inc(total);
 }
 
 function refill(counter: Counter, label: string, totals: Readonly<Record<string, number>>): void {

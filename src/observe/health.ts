@@ -1,4 +1,5 @@
-// The HTTP server for kubelet and Prometheus: /healthz (the event loop runs), /readyz (what there is to do can be
+// The HTTP server for kubelet and Prometheus: /healthz (the event loop runs, and so do the threads; one that hangs does
+// not answer at all), /readyz (what there is to do can be
 // done; the reason otherwise) and /metrics.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -11,7 +12,7 @@ export interface ListenAddress {
 
 /** Reads `HOST:PORT`, `[HOST]:PORT` or `:PORT`; undefined for anything else. Port 0 lets the system choose. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) return undefined;
   const host = match[1] ?? match[2];
@@ -37,6 +38,8 @@ export class ListenError extends Error {
 }
 
 export interface HealthSources {
+  /** Why the program can only be helped by a restart, or undefined. An API that is away is no such reason. */
+  notAlive(): string | undefined;
   /** Why the program is not ready, or undefined when it is. */
   notReady(): string | undefined;
   /** The metrics page. */
@@ -96,7 +99,10 @@ export class HealthServer {
   async #page(request: IncomingMessage): Promise<Page> {
     if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET and HEAD');
     const path = (request.url ?? '/').split('?', 1)[0];
-    if (path === '/healthz') return text(200, 'ok');
+    if (path === '/healthz') {
+      const reason = this.#sources.notAlive();
+      return reason === undefined ? text(200, 'ok') : text(503, `not alive: ${reason}`);
+    }
     if (path === '/readyz') {
       const reason = this.#sources.notReady();
       return reason === undefined ? text(200, 'ok') : text(503, `not ready: ${reason}`);

@@ -43,6 +43,7 @@ test('a candidate wants the address with everything the election needs', () => {
     address: '10.77.0.50',
     candidates: ['node2', 'node1'],
     record: { holder: 'node2', epoch: 4 },
+    createdAt: 1_796_119_200,
     interfaces: [],
   });
 });

@@ -4,6 +4,7 @@
 import type { OwnershipRecord } from '../election/record.ts';
 import { formatAddress } from '../net/address.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
+import { parseTimestamp } from '../time/timestamp.ts';
 
 /** One VirtualIP that the node may have to hold. */
 export interface WantedAddress {
@@ -12,6 +13,8 @@ export interface WantedAddress {
   readonly name: string;
   /** The address as text. */
   readonly address: string;
+  /** When the VirtualIP was created, in seconds since 1970. */
+  readonly createdAt: number;
   /** Node names in election order. */
   readonly candidates: readonly string[];
   readonly record: OwnershipRecord;
@@ -37,7 +40,8 @@ export function desiredAddress(
   if (!isHeld && !candidates.includes(node) && record.holder !== node) return undefined;
   const interfaces = wantedInterfaces(virtualIP);
   if (interfaces === undefined) return undefined;
-  return { uid, name, address: formatAddress(address), candidates, record, interfaces };
+  const createdAt = Math.floor((parseTimestamp(virtualIP.createdAt) ?? 0) / 1000);
+  return { uid, name, address: formatAddress(address), createdAt, candidates, record, interfaces };
 }
 
 /** The union over all L2 advertisements, where one without patterns allows every link; undefined without any. */

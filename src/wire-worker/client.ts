@@ -3,18 +3,24 @@
 
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Waker } from '../host/host.ts';
+import type { Duration } from '../time/duration.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { createPulseBuffer, Pulse } from './pulse.ts';
 
 /** What the thread is given at its start. */
 export interface WireWorkerData {
   readonly node: string;
   /** Descriptor of the waker that tells it of messages. */
   readonly wakerFd: number;
+  readonly pulse: SharedArrayBuffer;
+  readonly hangTimeoutMs: number;
 }
 
 export interface WireWorkerOptions {
   /** Name of this node. */
   readonly node: string;
+  /** A main thread that has not moved for this long hands its addresses over. */
+  readonly hangTimeout: Duration;
   /** Made for this worker, which closes it when the thread has ended. */
   readonly waker: Waker;
   /**
@@ -29,6 +35,8 @@ export interface WireWorker {
   onMessage(handler: (message: FromWorker) => void): void;
   /** Called once when the thread has ended: with an error unless `stop` was asked for. */
   onExit(handler: (error?: Error) => void): void;
+  /** The thread has not moved for a long time, although this one has. */
+  isStuck(): boolean;
   /** Ends the thread; rejects if it had to be terminated by force, or could not be within a second. */
   stop(): Promise<void>;
 }
@@ -39,10 +47,17 @@ const STOP_TIMEOUT_MS = 900;
 /** Few young objects live long here; a small young generation keeps collections, and so the pauses, short. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
 
-export function startWireWorker({ node, waker, atExit }: WireWorkerOptions): WireWorker {
-  const workerData: WireWorkerData = { node, wakerFd: waker.fd };
+/** How often the main thread shows that it moves. */
+const BEAT_INTERVAL_MS = 100;
+
+/** Beats of ours without one of the worker's, which wakes up four times a second, until it counts as stuck: 10 s. */
+const STUCK_BEATS = 100;
+
+export function startWireWorker({ node, hangTimeout, waker, atExit }: WireWorkerOptions): WireWorker {
+  const pulse = createPulseBuffer();
+  const workerData: WireWorkerData = { node, wakerFd: waker.fd, pulse, hangTimeoutMs: hangTimeout };
   const thread = startThread({ name: 'wire-worker', workerData, resourceLimits: RESOURCE_LIMITS });
-  const worker = new WireThread(thread, waker);
+  const worker = new WireThread(thread, waker, new Pulse(pulse));
   atExit(() => worker.send({ kind: 'stop' }));
   return worker;
 }
@@ -61,18 +76,34 @@ class WireThread implements WireWorker {
   #error: Error | undefined;
   #stopping: Promise<void> | undefined;
   #hasExited = false;
+  #workerBeat = 0;
+  #beatsWithout = 0;
 
-  constructor(thread: Worker, waker: Waker) {
+  constructor(thread: Worker, waker: Waker, pulse: Pulse) {
     this.#thread = thread;
     this.#waker = waker;
+    const beats = setInterval(() => this.#beat(pulse), BEAT_INTERVAL_MS).unref();
     thread.on('error', (error: Error) => {
       this.#error = error;
     });
     thread.once('exit', () => {
       this.#hasExited = true;
+      clearInterval(beats);
       waker.close();
       this.#exited.resolve();
     });
+  }
+
+  /** Counts its own beats and not time, so that a process that was stopped suspects nobody. */
+  #beat(pulse: Pulse): void {
+    pulse.beatMain();
+    const beat = pulse.worker();
+    this.#beatsWithout = beat === this.#workerBeat ? this.#beatsWithout + 1 : 0;
+    this.#workerBeat = beat;
+  }
+
+  isStuck(): boolean {
+    return this.#beatsWithout >= STUCK_BEATS;
   }
 
   send(message: ToWorker): void {

@@ -3,12 +3,15 @@
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { createWireHost } from '../host/linux/wire-host.ts';
+import { milliseconds } from '../time/duration.ts';
 import type { WireWorkerData } from './client.ts';
 import { WireLoop } from './loop.ts';
+import { MainWatch } from './main-watch.ts';
+import { Pulse } from './pulse.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('start wire worker: on the main thread, want a Worker');
-const { node, wakerFd }: WireWorkerData = workerData;
+const { node, wakerFd, pulse, hangTimeoutMs }: WireWorkerData = workerData;
 
 const loop = new WireLoop({
   host: createWireHost(),
@@ -17,6 +20,7 @@ const loop = new WireLoop({
   // The port's own events need the event loop, which stands still while the thread waits in poll.
   receive: () => receiveMessageOnPort(port)?.message,
   post: (message) => port.postMessage(message),
+  mainWatch: new MainWatch(new Pulse(pulse), milliseconds(hangTimeoutMs)),
 });
 try {
   loop.run();

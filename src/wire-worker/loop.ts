@@ -8,9 +8,12 @@ import type { LinkMonitor, Waker, WireHost } from '../host/host.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
 import { between, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import type { SelfReport } from './heartbeat-link.ts';
 import { LinkTable } from './link-table.ts';
 import { type Log, logTo } from './log.ts';
+import { LOOK_INTERVAL, type MainWatch } from './main-watch.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { Peers } from './peers.ts';
 import { Reporter } from './reporter.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
 
@@ -23,6 +26,9 @@ const CLAIM_STAGGER = milliseconds(500);
 /** The default duration of a node's Lease. */
 const RECORD_TRUST = seconds(15);
 
+/** Ten heartbeats, and as many chances to hear a claim again. */
+const CLAIM_TRUST = seconds(1);
+
 export interface WireLoopOptions {
   readonly host: WireHost;
   readonly node: string;
@@ -31,6 +37,8 @@ export interface WireLoopOptions {
   /** The next message of the main thread, if there is one. */
   readonly receive: () => ToWorker | undefined;
   readonly post: (message: FromWorker) => void;
+  /** Undefined where the main thread is not watched: it counts as moving. */
+  readonly mainWatch?: MainWatch;
 }
 
 export class WireLoop {
@@ -45,7 +53,13 @@ export class WireLoop {
   readonly #ownership: Ownership;
   readonly #wanted: WantedAddresses;
   readonly #reporter: Reporter;
-  #fds: { readonly sockets: readonly number[]; readonly all: readonly number[] };
+  readonly #mainWatch: MainWatch | undefined;
+  readonly #peers: Peers;
+  #fds: {
+    readonly sockets: readonly number[];
+    readonly peers: readonly number[];
+    readonly all: readonly number[];
+  };
   #turns = 0;
   #isStopped = false;
   /** Whether links or the number of addresses on them may have changed since the last report. */
@@ -64,10 +78,18 @@ export class WireLoop {
       counters: this.#counters,
       log: this.#log,
     });
-    this.#ownership = new Ownership({ node, claimStagger: CLAIM_STAGGER, recordTrust: RECORD_TRUST });
+    this.#ownership = new Ownership({
+      node,
+      claimStagger: CLAIM_STAGGER,
+      recordTrust: RECORD_TRUST,
+      claimTrust: CLAIM_TRUST,
+    });
     this.#wanted = new WantedAddresses(this.#log);
     this.#reporter = new Reporter(post);
-    this.#fds = { sockets: [], all: [this.#waker.fd, this.#monitor.fd] };
+    this.#mainWatch = options.mainWatch;
+    const self = (): SelfReport => this.#self();
+    this.#peers = new Peers({ node, host, wanted: this.#wanted, self, log: this.#log });
+    this.#fds = { sockets: [], peers: [], all: [this.#waker.fd, this.#monitor.fd] };
   }
 
   /** Learns the links and says that the worker is ready; then messages that came before are handled. */
@@ -82,7 +104,8 @@ export class WireLoop {
   /** Runs until a `stop` message. */
   run(): void {
     this.start();
-    while (this.turn());
+    // A stop that came before the first turn has taken its wake-up with it: waiting for another would be for ever.
+    while (!this.#isStopped && this.turn());
   }
 
   /** Waits once and handles all that is due; false after a `stop` message. */
@@ -90,12 +113,15 @@ export class WireLoop {
     const ready = this.#host.poller.wait(this.#pollSet(), this.#timeout());
     this.#turns++;
     const now = this.#host.clock.now();
+    if (this.#mainWatch !== undefined) this.#lookAtMain(now, this.#mainWatch);
     // What the main thread withdraws is not answered from the next frame on, so messages come before frames.
     if (ready.includes(this.#waker.fd)) this.#handleMessages(now);
     if (this.#isStopped) return false;
-    if (ready.includes(this.#monitor.fd) && this.#monitor.drain()) this.#refreshLinks(now);
-    for (const link of this.#table.sockets.values())
-      if (link.hasMore || ready.includes(link.socket.fd)) link.receive();
+    for (const link of this.#table.sockets.values()) if (ready.includes(link.socket.fd)) link.receive();
+    // Frames are taken before the links are looked at: who asks after a change of the MAC learns the new one.
+    if (ready.length > 0 && this.#monitor.drain()) this.#refreshLinks(now);
+    for (const link of this.#table.sockets.values()) link.answer();
+    for (const input of this.#peers.receive(now, ready)) this.#step(now, input);
     this.#timeouts(now);
     this.#reportLinks();
     return true;
@@ -103,29 +129,32 @@ export class WireLoop {
 
   #pollSet(): readonly number[] {
     const sockets = this.#table.fds;
-    if (sockets !== this.#fds.sockets)
-      this.#fds = { sockets, all: [this.#waker.fd, this.#monitor.fd, ...sockets] };
+    const peers = this.#peers.fds;
+    if (sockets !== this.#fds.sockets || peers !== this.#fds.peers)
+      this.#fds = { sockets, peers, all: [this.#waker.fd, this.#monitor.fd, ...sockets, ...peers] };
     return this.#fds.all;
   }
 
-  /** Milliseconds until the next deadline; undefined if there is none. */
+  /** Milliseconds until the next deadline or look at the main thread; undefined if there is none. */
   #timeout(): number | undefined {
     let deadline = earlier(this.#ownership.deadline(), this.#table.deadline());
-    for (const link of this.#table.sockets.values()) {
-      if (link.hasMore) return 0;
-      deadline = earlier(deadline, link.deadline());
-    }
-    return deadline === undefined ? undefined : Math.max(0, between(this.#host.clock.now(), deadline));
+    if (this.#peers.hasMore) return 0;
+    deadline = earlier(deadline, this.#peers.deadline());
+    for (const link of this.#table.sockets.values()) deadline = earlier(deadline, link.deadline());
+    const look = this.#mainWatch === undefined ? undefined : LOOK_INTERVAL;
+    if (deadline === undefined) return look;
+    return Math.min(Math.max(0, between(this.#host.clock.now(), deadline)), look ?? Number.POSITIVE_INFINITY);
   }
 
   // One step of each machine a turn: what is due after that makes the next turn's timeout 0, and frames come between.
   #timeouts(now: Instant): void {
+    // A claim that is still heard may be what a wait was for.
+    if (isDue(this.#ownership.deadline(), now)) this.#hearClaims(now);
     if (isDue(this.#ownership.deadline(), now)) this.#step(now, { kind: 'timeout' });
     for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
-    if (isDue(this.#table.deadline(), now)) {
-      this.#table.retry(now);
-      this.#announce(now);
-    }
+    this.#peers.tell(now, () => this.#ownership.held());
+    this.#peers.timeouts(now);
+    if (isDue(this.#table.deadline(), now)) this.#refreshLinks(now);
   }
 
   #handleMessages(now: Instant): void {
@@ -142,22 +171,58 @@ export class WireLoop {
         this.#isStopped = true;
         return;
       case 'count':
+        for (const link of this.#table.sockets.values()) link.count();
         this.#options.post({
           kind: 'counters',
-          counters: { ...this.#counters.totals(), turns: this.#turns },
+          counters: {
+            ...this.#counters.totals(),
+            turns: this.#turns,
+            heartbeats: this.#peers.totals(),
+          },
         });
         return;
       case 'want':
         this.#step(now, { kind: 'want', addresses: this.#wanted.replace(message.addresses) });
+        return;
+      case 'liveness':
+        for (const input of this.#peers.setAlive(message.alive)) this.#step(now, input);
+        return;
+      case 'heartbeats':
+        this.#peers.configure(now, message.settings);
         return;
       default:
         this.#step(now, message);
     }
   }
 
+  /** Nothing more is taken while the main thread hangs; what is held is answered until an able node has claimed it. */
+  #lookAtMain(now: Instant, watch: MainWatch): void {
+    const change = watch.look(now);
+    if (change === undefined) return;
+    if (change === 'Hangs') this.#log('error', 'main thread hangs', { ms: Math.round(watch.age) });
+    if (change === 'Moves') this.#log('warn', 'main thread moves again', {});
+    this.#step(now, { kind: 'able', isAble: watch.isAble });
+    if (change === 'Hangs' || change === 'Moves') this.#peers.hurry(now);
+    // One that moves hears from the API who has claimed what; one that hangs has only what it has heard.
+    if (!watch.isAble) this.#hearClaims(now);
+  }
+
+  #self(): SelfReport {
+    const idle = { isHung: false, isAble: true, age: milliseconds(0) };
+    const { isHung, isAble, age } = this.#mainWatch ?? idle;
+    const flags = { isLeaving: false, isUnable: !isAble, isHung, hasNoApi: false, isAlone: false };
+    return { flags, mainAge: age };
+  }
+
+  #hearClaims(now: Instant): void {
+    for (const input of this.#peers.claims(now)) this.#step(now, input);
+  }
+
   /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */
   #step(now: Instant, input: OwnershipInput | Timeout): void {
     const outputs = this.#ownership.step(now, input);
+    if (outputs.length > 0) this.#peers.heldChanged('Now');
+    else if (input.kind === 'recorded' || input.kind === 'want') this.#peers.heldChanged('Soon');
     // A new list may bring other interfaces for what is held already.
     const concernsWire = outputs.some(({ kind }) => kind === 'announce' || kind === 'withdraw');
     if (concernsWire || input.kind === 'want') this.#announce(now);
@@ -200,7 +265,12 @@ export class WireLoop {
 
   #refreshLinks(now: Instant): void {
     const links = this.#monitor.links();
+    if (links === undefined) {
+      this.#table.postpone(now);
+      return;
+    }
     this.#table.update(now, links, this.#monitor.takeInterrupted());
+    this.#peers.update(now, links);
     this.#announce(now);
     const malformed = this.#monitor.malformedMessages;
     if (malformed > this.#malformedSeen)
@@ -218,6 +288,7 @@ export class WireLoop {
   /** Closes what the loop opened; the waker stays with the thread that made it. */
   close(): void {
     this.#table.close();
+    this.#peers.close();
     this.#monitor.close();
   }
 }

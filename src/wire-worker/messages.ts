@@ -7,6 +7,8 @@
 import type { WithdrawReason } from '../election/record.ts';
 import type { LinkState } from '../host/host.ts';
 import type { WantedAddress } from '../plan/desired.ts';
+import type { HeartbeatTotals } from './heartbeat-counters.ts';
+import type { HeartbeatSettings } from './heartbeat-settings.ts';
 
 export type { WantedAddress } from '../plan/desired.ts';
 
@@ -34,6 +36,8 @@ export type ToWorker =
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
   /** Make-before-break departure of this node: keep answering until somebody else has claimed. */
   | { readonly kind: 'leave' }
+  /** Begin to exchange heartbeats, or go on with other keys. */
+  | { readonly kind: 'heartbeats'; readonly settings: HeartbeatSettings }
   /** Answer with a `counters` message. */
   | { readonly kind: 'count' }
   /** End the thread at once. */
@@ -85,6 +89,9 @@ export interface WireCounters {
   /** Frames that were not answered, by the name of the reason (protocol/arp/answer.ts). */
   readonly dropsByReason: Readonly<Record<string, number>>;
   readonly transmitErrors: number;
+  /** Requests that the kernel dropped, because they came faster than they were taken. */
+  readonly kernelDrops: number;
   /** How often the worker's loop woke up; a number that runs away is a loop that spins. */
   readonly turns: number;
+  readonly heartbeats: HeartbeatTotals;
 }

@@ -1,8 +1,10 @@
 // The addresses that the main thread wants, with their text read once.
 
 import type { HeldIPv4Address } from '../announce/l2/l2-announcer.ts';
-import type { HeldOwnership } from '../election/ownership.ts';
+import type { HeardClaim, HeldOwnership } from '../election/ownership.ts';
 import { parseAddress } from '../net/address.ts';
+import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { shortUid } from './heartbeat-settings.ts';
 import type { Log } from './log.ts';
 import type { WantedAddress } from './messages.ts';
 
@@ -14,6 +16,8 @@ interface Known {
 
 export class WantedAddresses {
   readonly #log: Log;
+  /** By what heartbeats call them. */
+  #uids: ReadonlyMap<bigint, string> = new Map();
   #known: ReadonlyMap<string, Known> = new Map();
   #before: ReadonlyMap<string, Known> = new Map();
   /** Uids that could not be used, so that each is logged once and not with every list. */
@@ -38,6 +42,7 @@ export class WantedAddresses {
     this.#before = this.#known;
     this.#known = known;
     this.#refused = refused;
+    this.#uids = new Map(Array.from(known.keys(), (uid) => [shortUid(uid), uid]));
     return Array.from(known.values(), ({ wanted }) => wanted);
   }
 
@@ -53,6 +58,23 @@ export class WantedAddresses {
     const known = this.#known.get(uid) ?? this.#before.get(uid);
     if (known === undefined) throw new Error(`name VirtualIP ${uid}: never wanted`);
     return known.wanted.name;
+  }
+
+  /** What peers were heard claiming, as far as it concerns this node. */
+  heard(claims: readonly PeerClaim[], by: Pick<HeardClaim, 'isByHung' | 'winsTies'>): readonly HeardClaim[] {
+    return claims.flatMap(({ uid: short, epoch, isRecorded }) => {
+      const uid = this.#uids.get(short);
+      return uid === undefined ? [] : [{ ...by, uid, epoch, isRecorded }];
+    });
+  }
+
+  /** What is held, as heartbeats tell it. */
+  claimed(held: readonly HeldOwnership[]): readonly PeerClaim[] {
+    return held.map(({ uid, epoch, isRecorded }) => {
+      const createdAt = this.#known.get(uid)?.wanted.createdAt ?? 0;
+      // Whether it was claimed while nobody was heard matters only to nodes that order claims by themselves.
+      return { uid: shortUid(uid), createdAt, epoch, state: 'Held', isRecorded, isAlone: false };
+    });
   }
 
   /** What is held, as the announcer needs it. */

@@ -3,8 +3,9 @@
 
 import { Agent, type AgentWorker, type OwnLease } from '../../src/agent/agent.ts';
 import { LeaseLiveness } from '../../src/election/lease-liveness.ts';
-import { LEASE, NODE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { LEASE, NAMESPACE, NODE, SECRET, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { AgentMetrics } from '../../src/observe/agent-metrics.ts';
+import { HEARTBEAT_SECRET, heartbeatSecretData } from '../../src/resource/heartbeat-secret.ts';
 import { milliseconds, seconds } from '../../src/time/duration.ts';
 import type { FromWorker, HeldAddress, LinkReport, ToWorker } from '../../src/wire-worker/messages.ts';
 import { FakeCluster } from '../fake/fake-cluster.ts';
@@ -36,6 +37,9 @@ export class FakeWorker implements AgentWorker {
     this.isStopped = true;
     return Promise.resolve();
   }
+  isStuck(): boolean {
+    return false;
+  }
   /** The thread dies by itself. */
   die(error: Error): void {
     this.#exit(error);
@@ -62,9 +66,13 @@ export class FakeWorker implements AgentWorker {
 export class FakeLease implements OwnLease {
   state: 'New' | 'Started' | 'Released' | 'Stopped' = 'New';
   releases = 0;
+  renewals = 0;
   failures = 0;
   start(): void {
     this.state = 'Started';
+  }
+  renew(): void {
+    this.renewals++;
   }
   release(): Promise<void> {
     this.releases++;
@@ -147,6 +155,8 @@ export class AgentBed {
     {
       node: 'node1',
       version: '0.0.0-test',
+      namespace: 'fairlead-system',
+      heartbeat: { intervalMs: 100, multiplier: 3 },
       session: '9f3c0a11d2e47b60',
       lease: { duration: seconds(15), renewInterval: seconds(7) },
       onFatal: (error) => this.fatal.push(error),
@@ -156,6 +166,9 @@ export class AgentBed {
   constructor() {
     for (const watch of [this.virtualIPs, this.leases]) watch.delaySync();
     this.cluster.put(NODE, { metadata: { name: 'node1', uid: 'uid-node1' } });
+    this.cluster.put(NAMESPACE, { metadata: { name: 'kube-system', uid: 'uid-cluster' } });
+    const secret = { name: HEARTBEAT_SECRET, namespace: 'fairlead-system', uid: 'uid-secret' };
+    this.cluster.put(SECRET, { metadata: secret, data: heartbeatSecretData(new Uint8Array(32).fill(7)) });
   }
 
   /** Starts with everything synced, node1 and `others` alive, eth0 up. */

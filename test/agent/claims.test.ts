@@ -26,6 +26,7 @@ test('the worker gets the living nodes and the wanted addresses', async () => {
       address: NAME,
       candidates: ['node1', 'node2'],
       record: { holder: undefined, epoch: 0 },
+      createdAt: 1_796_119_200,
       interfaces: [],
     },
   ]);

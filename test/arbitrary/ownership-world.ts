@@ -1,38 +1,13 @@
 // A small cluster around several Ownership machines: an API that arbitrates claims, watches that lag, liveness that may
-// be wrong, nodes that crash and leave. It checks what must hold at every step and counts what happened.
+// be wrong, heartbeats that come late or not at all, nodes that crash, hang and leave. It checks what must hold at every
+// step and counts what happened.
 
 import assert from 'node:assert/strict';
-import { Ownership, type OwnershipInput, type OwnershipOutput } from '../../src/election/ownership.ts';
-import type { OwnershipRecord } from '../../src/election/record.ts';
+import type { OwnershipInput, OwnershipOutput } from '../../src/election/ownership.ts';
 import type { Timeout } from '../../src/protocol/machine.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { after, instant } from '../../src/time/instant.ts';
-
-interface StoredAddress {
-  readonly uid: string;
-  readonly candidates: readonly string[];
-  readonly record: OwnershipRecord;
-}
-type Store = ReadonlyMap<string, StoredAddress>;
-type Claim = Extract<OwnershipOutput, { readonly kind: 'claim' }>;
-
-interface Node {
-  readonly name: string;
-  readonly machine: Ownership;
-  readonly inbox: OwnershipInput[];
-  /** Written to the API but not yet answered. */
-  readonly claims: Claim[];
-  /** The epochs this node was told are recorded. */
-  readonly recorded: Map<string, number>;
-  readonly announced: Map<string, number>;
-  /** How much of the history of the store its watch has shown. */
-  watched: number;
-  isLeaving: boolean;
-  hasLeft: boolean;
-}
-
-const STAGGER = milliseconds(50);
-const TRUST = milliseconds(300);
+import { type Node, nodeOf, type Store } from './ownership-node.ts';
 
 /** What happened at least once over all runs, by name. */
 export type Counts = Map<string, number>;
@@ -43,6 +18,8 @@ export class OwnershipWorld {
   readonly #history: Store[] = [];
   readonly #counts: Counts;
   readonly #removals = new Map<string, number>();
+  /** The highest epoch that anybody announced. */
+  readonly #highest = new Map<string, number>();
   #store: Store = new Map();
   #now = instant(0);
 
@@ -55,17 +32,7 @@ export class OwnershipWorld {
 
   /** Starts or restarts a node; an earlier life of it ends, its claims in flight are lost. */
   start(name: string): void {
-    this.#nodes.set(name, {
-      name,
-      machine: new Ownership({ node: name, claimStagger: STAGGER, recordTrust: TRUST }),
-      inbox: [],
-      claims: [],
-      recorded: new Map(),
-      announced: new Map(),
-      watched: this.#history.length - 1,
-      isLeaving: false,
-      hasLeft: false,
-    });
+    this.#nodes.set(name, nodeOf(name, this.#history.length - 1));
   }
 
   crash(name: string): void {
@@ -73,7 +40,77 @@ export class OwnershipWorld {
   }
 
   leave(name: string): void {
-    this.#nodes.get(name)?.inbox.push({ kind: 'leave' });
+    const node = this.#nodes.get(name);
+    if (node?.isHung === false) node.inbox.push({ kind: 'leave' });
+  }
+
+  /** The node's main thread hangs, and its worker has noticed. */
+  hang(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined || node.isHung) return;
+    node.isHung = true;
+    this.#become(node, false);
+    this.#count('hang');
+  }
+
+  /** The main thread moves again, and takes what has come for it meanwhile; the node is not able yet. */
+  move(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    node.isHung = false;
+    node.inbox.push(...node.answers.splice(0));
+  }
+
+  /** Has moved for long enough. */
+  recover(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined || node.isHung || node.isAble) return;
+    this.#become(node, true);
+    this.#count('recover');
+  }
+
+  #become(node: Node, isAble: boolean): void {
+    node.isAble = isAble;
+    this.#step(node, { kind: 'able', isAble });
+    this.#hearAll(node);
+  }
+
+  /** A heartbeat of the node goes to all others. */
+  beat(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    const { isHung, machine } = node;
+    for (const other of this.#nodes.values()) {
+      const by = { isByHung: isHung, winsTies: name < other.name };
+      const claims = machine.held().map((held) => ({ ...held, ...by }));
+      if (other !== node) other.air.push({ from: name, isHung, claims });
+    }
+  }
+
+  /** The node hears the oldest heartbeat that is on its way to it. */
+  hear(name: string): void {
+    const node = this.#nodes.get(name);
+    const beat = node?.air.shift();
+    if (node === undefined || beat === undefined) return;
+    node.heard.set(beat.from, beat);
+    this.#step(node, { kind: 'claimed', claims: beat.claims });
+    this.#tellHung(node);
+  }
+
+  /** The oldest heartbeat on its way to the node is lost. */
+  lose(name: string): void {
+    this.#nodes.get(name)?.air.shift();
+  }
+
+  #tellHung(node: Node): void {
+    const hung = [...node.heard.values()].filter(({ isHung }) => isHung);
+    this.#step(node, { kind: 'hung', nodes: hung.map(({ from }) => from) });
+  }
+
+  /** What the peers that live were last heard claiming. */
+  #hearAll(node: Node): void {
+    for (const { from, claims } of node.heard.values())
+      if (this.#nodes.has(from)) this.#step(node, { kind: 'claimed', claims });
   }
 
   /** The controller creates or re-plans an address. */
@@ -98,17 +135,17 @@ export class OwnershipWorld {
   /** The node's watch shows it some more of the history, not always all. */
   watch(name: string, steps: number): void {
     const node = this.#nodes.get(name);
-    if (node === undefined) return;
+    if (node === undefined || node.isHung) return;
     node.watched = Math.min(node.watched + steps, this.#history.length - 1);
-    this.#want(node, this.#history[node.watched] ?? new Map());
+    node.inbox.push(this.#wanted(node, this.#history[node.watched] ?? new Map()));
   }
 
   /** The node is told who lives; `mistaken` are called dead although they live. */
   tell(name: string, mistaken: readonly string[]): void {
     const alive = [...this.#nodes.values()].filter((node) => !node.isLeaving).map((node) => node.name);
-    this.#nodes
-      .get(name)
-      ?.inbox.push({ kind: 'liveness', alive: alive.filter((each) => !mistaken.includes(each)) });
+    const node = this.#nodes.get(name);
+    if (node?.isHung === false)
+      node.inbox.push({ kind: 'liveness', alive: alive.filter((each) => !mistaken.includes(each)) });
   }
 
   /** The API decides on the node's oldest claim. */
@@ -116,20 +153,22 @@ export class OwnershipWorld {
     const node = this.#nodes.get(name);
     const claim = node?.claims.shift();
     if (node === undefined || claim === undefined) return;
+    const answers = node.isHung ? node.answers : node.inbox;
     const { uid, epoch, previous } = claim;
     const stored = this.#store.get(uid);
     if (stored?.record.epoch !== previous) {
-      node.inbox.push({ kind: 'refused', uid, epoch });
+      answers.push({ kind: 'refused', uid, epoch });
       // What won is read and passed on, ahead of the watch.
       const shown = new Map(this.#history[node.watched]);
       if (stored !== undefined) shown.set(uid, stored);
-      this.#want(node, shown);
-      this.#count('refused');
+      answers.push(this.#wanted(node, shown));
+      this.#count(node.isHung ? 'refused while hanging' : 'refused');
       return;
     }
     assert.ok(epoch > previous, 'a claim raises the epoch');
     this.#commit(new Map(this.#store).set(uid, { ...stored, record: { holder: name, epoch } }));
-    node.inbox.push({ kind: 'recorded', uid, epoch });
+    answers.push({ kind: 'recorded', uid, epoch });
+    if (node.isHung) this.#count('recorded while hanging');
   }
 
   /** The node's machine takes its next input. */
@@ -149,6 +188,7 @@ export class OwnershipWorld {
         .sort((a, b) => (a.deadline ?? 0) - (b.deadline ?? 0))[0];
       if (due?.deadline === undefined) break;
       this.#now = due.deadline;
+      this.#hearAll(due.node);
       this.#step(due.node, { kind: 'timeout' });
       const next = due.node.machine.deadline();
       assert.ok(next === undefined || next > this.#now, 'a deadline that its timeout did not serve');
@@ -156,7 +196,15 @@ export class OwnershipWorld {
     this.#now = end;
   }
 
-  /** No more faults: everybody sees everything, until nothing changes. */
+  /** No main thread hangs any more. */
+  moveAll(): void {
+    for (const name of this.#names) {
+      this.move(name);
+      this.#drain(name);
+    }
+  }
+
+  /** No more faults, but for main threads that hang: everybody sees and hears everything, until nothing changes. */
   settle(): void {
     for (let round = 0; round < 40; round++) {
       const before = this.#fingerprint();
@@ -165,6 +213,8 @@ export class OwnershipWorld {
         this.tell(name, []);
         this.#drain(name);
       }
+      this.#beatAll();
+      for (const name of this.#names) this.recover(name);
       this.pass(1000);
       for (const name of this.#names) {
         while ((this.#nodes.get(name)?.claims.length ?? 0) > 0) this.decide(name);
@@ -175,22 +225,41 @@ export class OwnershipWorld {
     assert.fail('no rest after 40 rounds without faults');
   }
 
+  /** Everybody hears everybody, and has forgotten who is not there. */
+  #beatAll(): void {
+    for (const node of this.#nodes.values()) {
+      node.air.length = 0;
+      for (const from of node.heard.keys()) if (!this.#nodes.has(from)) node.heard.delete(from);
+      this.#tellHung(node);
+    }
+    for (const name of this.#names) this.beat(name);
+    for (const node of this.#nodes.values()) while (node.air.length > 0) this.hear(node.name);
+  }
+
   /** What must hold when nothing changes any more. */
   checkRest(): void {
     for (const [uid, { candidates, record }] of this.#store) {
       const holders = [...this.#nodes.values()].filter((node) => this.#holds(node, uid) !== undefined);
       assert.ok(holders.length <= 1, `${uid} is held by ${holders.map(({ name }) => name)}`);
-      const able = candidates.filter((name) => this.#nodes.get(name)?.isLeaving === false);
+      const able = candidates.filter((name) => this.#isAble(name));
       if (able.length > 0) assert.equal(holders.length, 1, `${uid} is held by nobody, able: ${able}`);
       const [holder] = holders;
       if (holder === undefined) continue;
-      assert.deepEqual(record, { holder: holder.name, epoch: this.#holds(holder, uid) });
-      this.#count(able.length > 0 ? 'held at rest' : 'held by the last resort');
+      if (able.length > 0) assert.ok(!holder.isHung, `${uid} is held by ${holder.name}, which hangs`);
+      if (!holder.isHung) assert.deepEqual(record, { holder: holder.name, epoch: this.#holds(holder, uid) });
+      const resort = holder.isHung ? 'held by one that hangs' : 'held by the last resort';
+      this.#count(able.length > 0 ? 'held at rest' : resort);
     }
     for (const node of this.#nodes.values()) {
+      if (node.isHung) continue;
       for (const { uid } of node.machine.held()) assert.ok(this.#store.has(uid), 'held after its removal');
       if (node.isLeaving) assert.equal(node.hasLeft, node.machine.held().length === 0);
     }
+  }
+
+  #isAble(name: string): boolean {
+    const node = this.#nodes.get(name);
+    return node !== undefined && !node.isLeaving && node.isAble;
   }
 
   #drain(name: string): void {
@@ -210,14 +279,14 @@ export class OwnershipWorld {
    * What names the node as a candidate or as the recorded holder, and what it holds: a watch that still shows the record
    * from before the node's own claim, but already a plan without it, would otherwise release what the API just gave.
    */
-  #want(node: Node, store: Store): void {
+  #wanted(node: Node, store: Store): OwnershipInput {
     const held = new Set(node.machine.held().map(({ uid }) => uid));
     const addresses = [...store.values()]
       .filter(({ uid, candidates, record }) => {
         return candidates.includes(node.name) || record.holder === node.name || held.has(uid);
       })
       .map((stored) => ({ ...stored, name: stored.uid }));
-    node.inbox.push({ kind: 'want', addresses });
+    return { kind: 'want', addresses };
   }
 
   #commit(store: Store): void {
@@ -241,8 +310,10 @@ export class OwnershipWorld {
     switch (output.kind) {
       case 'announce':
         assert.ok(!node.isLeaving, 'a leaving node announces');
+        assert.ok(node.isAble, 'a node that is not able announces');
         assert.ok(output.epoch >= (node.announced.get(output.uid) ?? 0), 'an announced epoch went back');
         node.announced.set(output.uid, output.epoch);
+        this.#highest.set(output.uid, Math.max(output.epoch, this.#highest.get(output.uid) ?? 0));
         break;
       case 'claim':
         assert.equal(this.#holds(node, output.uid), output.epoch, 'claimed but not held');
@@ -252,6 +323,7 @@ export class OwnershipWorld {
       case 'withdraw':
         this.#checkWithdrawal(node, output.uid);
         this.#count(node.isLeaving ? `${output.reason} while leaving` : output.reason);
+        if (!node.isAble) this.#count(`${output.reason} while unable`);
         break;
       case 'left':
         assert.ok(node.isLeaving && !node.hasLeft && node.machine.held().length === 0);
@@ -260,11 +332,15 @@ export class OwnershipWorld {
     }
   }
 
-  /** Make before break: a recorded holder lets go only when somebody else's claim is recorded, or nobody wants it. */
+  /**
+   * Make before break: a recorded holder lets go only when somebody else's claim is recorded, or nobody wants it; one that
+   * hangs, when somebody else has announced it.
+   */
   #checkWithdrawal(node: Node, uid: string): void {
     const epoch = node.recorded.get(uid);
     const record = this.#store.get(uid)?.record;
     if (epoch === undefined || epoch !== node.announced.get(uid) || record === undefined) return;
+    if (!node.isAble && (this.#highest.get(uid) ?? 0) > epoch) return;
     assert.ok(
       record.epoch > epoch,
       `${node.name} lets go of ${uid} at ${epoch}, the record is at ${record.epoch}`,

@@ -16,7 +16,7 @@ async function serving(
   use: (get: (path: string, method?: string) => Promise<Answer>, port: number) => Promise<void>,
 ): Promise<void> {
   const metrics = async () => ({ contentType: 'text/plain; version=0.0.4', body: 'fairlead_x 1\n' });
-  const server = new HealthServer({ notReady: reason, metrics });
+  const server = new HealthServer({ notAlive: () => undefined, notReady: reason, metrics });
   const port = await server.listen(LOOPBACK);
   try {
     await use(async (path, method = 'GET') => {
@@ -55,7 +55,7 @@ test('/metrics is the page; other paths and methods are refused', async () => {
 
 test('a failing page is an answer, not a crash', async () => {
   const metrics = () => Promise.reject(new Error('worker gone'));
-  const server = new HealthServer({ notReady: () => undefined, metrics });
+  const server = new HealthServer({ notAlive: () => undefined, notReady: () => undefined, metrics });
   const port = await server.listen(LOOPBACK);
   try {
     assert.equal((await fetch(`http://127.0.0.1:${port}/metrics`)).status, 500);
@@ -69,6 +69,7 @@ test('a port in use is a ListenError that names the flag', async () => {
     () => undefined,
     async (_get, port) => {
       const second = new HealthServer({
+        notAlive: () => undefined,
         notReady: () => undefined,
         metrics: () => Promise.reject(new Error()),
       });
@@ -94,6 +95,7 @@ const ADDRESSES: readonly [string, ReturnType<typeof parseListenAddress>][] = [
   [':65536', undefined],
   ['host:', undefined],
   ['[]:80', undefined],
+  [' :80', undefined],
   ['', undefined],
 ];
 

@@ -114,10 +114,13 @@ test('the rights are these and no others', async () => {
     'fairlead.io/virtualips: get list watch create patch delete',
   ]);
   assert.deepEqual(of('Role', 'fairlead-controller'), [
+    '/secrets fairlead-heartbeat: get',
+    '/secrets: create',
     'coordination.k8s.io/leases fairlead-controller: update',
     'coordination.k8s.io/leases: get list watch create',
   ]);
   assert.deepEqual(of('ClusterRole', 'fairlead-agent'), [
+    '/namespaces kube-system: get',
     '/nodes: get',
     'fairlead.io/announcers/status: patch',
     'fairlead.io/announcers: get create patch',
@@ -125,6 +128,7 @@ test('the rights are these and no others', async () => {
     'fairlead.io/virtualips: get list watch patch',
   ]);
   assert.deepEqual(of('Role', 'fairlead-agent'), [
+    '/secrets fairlead-heartbeat: get',
     'coordination.k8s.io/leases: get list watch create update patch',
   ]);
 });

@@ -1,7 +1,8 @@
 // A host with made-up links in virtual time: what the wire worker's loop runs on in unit tests. Waiting in its poller
 // moves the clock to the next thing that happens; nothing else does.
 
-import type { Link, LinkMonitor, Poller, Waker, WireHost } from '../../src/host/host.ts';
+import type { Link, LinkMonitor, Poller, PortReservation, Waker, WireHost } from '../../src/host/host.ts';
+import { digests } from '../../src/host/linux/digests.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { after, type Instant, instant } from '../../src/time/instant.ts';
 import { FakeLinkSocket } from './fake-link-socket.ts';
@@ -18,8 +19,16 @@ export class FakeWireHost implements WireHost {
   readonly #happenings: Happening[] = [];
   /** Every socket ever opened, in order. */
   readonly sockets: FakeLinkSocket[] = [];
+  /** Every heartbeat socket ever opened, in order. */
+  readonly heartbeatSockets: FakeLinkSocket[] = [];
+  /** Ports that are reserved now. */
+  readonly reservedPorts = new Set<number>();
+  /** Where the frames of heartbeat sockets go. */
+  onHeartbeat: (link: string, frame: Uint8Array) => void = () => {};
   /** Names of links on which no socket can be opened. */
   readonly refusing = new Set<string>();
+  /** Whether the kernel has no memory for a dump. */
+  isDumpFailing = false;
   /** How many turns the poller has been asked to wait. */
   waits = 0;
   now: Instant = instant(1_000_000);
@@ -43,7 +52,7 @@ export class FakeWireHost implements WireHost {
     return fds.filter((fd) => {
       if (fd === WAKER_FD) return this.#isAwake;
       if (fd === MONITOR_FD) return this.#hasChanged;
-      const socket = this.sockets.find((each) => each.fd === fd && !each.isClosed);
+      const socket = this.#allSockets().find((each) => each.fd === fd && !each.isClosed);
       if (socket === undefined) throw new Error(`poll descriptor ${fd}: closed`);
       return socket.isReadable;
     });
@@ -94,8 +103,12 @@ export class FakeWireHost implements WireHost {
     this.#isAwake = true;
   }
 
+  #allSockets(): readonly FakeLinkSocket[] {
+    return [...this.sockets, ...this.heartbeatSockets];
+  }
+
   #socketsOn(index: number): readonly FakeLinkSocket[] {
-    return this.sockets.filter((socket) => socket.link.index === index && !socket.isClosed);
+    return this.#allSockets().filter((socket) => socket.link.index === index && !socket.isClosed);
   }
 
   /** The socket that is open on a link now. */
@@ -107,14 +120,33 @@ export class FakeWireHost implements WireHost {
     return socket;
   }
 
+  readonly digests = digests;
+
   openArpSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
+    const socket = this.#open(link);
+    this.sockets.push(socket);
+    return socket;
+  }
+
+  openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
+    const socket = this.#open(link);
+    socket.onSent = (frame) => this.onHeartbeat(link.name, frame);
+    this.heartbeatSockets.push(socket);
+    return socket;
+  }
+
+  reservePort(port: number): PortReservation {
+    this.reservedPorts.add(port);
+    return { close: () => void this.reservedPorts.delete(port) };
+  }
+
+  #open(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
     if (this.refusing.has(link.name)) throw new Error(`bind packet socket to link "${link.name}": ENODEV`);
     const socket = new FakeLinkSocket(this.#nextFd++, { index: link.index, name: link.name }, this.clock);
     socket.setUp(
       this.#links.some(({ index, state }) => index === link.index && state === 'Up'),
       true,
     );
-    this.sockets.push(socket);
     return socket;
   }
 
@@ -122,7 +154,7 @@ export class FakeWireHost implements WireHost {
     return {
       fd: MONITOR_FD,
       malformedMessages: 0,
-      links: () => this.#links,
+      links: () => (this.isDumpFailing ? undefined : this.#links),
       drain: () => {
         const hasChanged = this.#hasChanged;
         this.#hasChanged = false;

@@ -5,6 +5,7 @@ import { parseMac } from '../../src/net/mac.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { ArpOperation, decodeArpFrame, encodeArpFrame } from '../../src/protocol/arp/arp-packet.ts';
 import { WireLoop } from '../../src/wire-worker/loop.ts';
+import type { MainWatch } from '../../src/wire-worker/main-watch.ts';
 import type { FromWorker, ToWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
 import type { FakeLinkSocket } from './fake-link-socket.ts';
 import { FakeWireHost, WAKER_FD } from './fake-wire-host.ts';
@@ -34,7 +35,14 @@ export function linkOf(options: LinkOptions = {}): Link {
 /** One address that this node alone may hold, unless the options say otherwise. */
 export function wantedOf(address: string, options: Partial<WantedAddress> = {}): WantedAddress {
   const record = { holder: undefined, epoch: 0 };
-  const common = { uid: `uid-${address}`, name: address, address, candidates: [NODE], interfaces: [] };
+  const common = {
+    uid: `uid-${address}`,
+    name: address,
+    address,
+    createdAt: 0,
+    candidates: [NODE],
+    interfaces: [],
+  };
   return { ...common, record, ...options };
 }
 
@@ -74,12 +82,16 @@ export class FakeWire {
   readonly #inbox: ToWorker[] = [];
   readonly loop: WireLoop;
 
-  /** Starts with all nodes called `node…` of the tests alive. */
-  constructor(links: readonly Link[] = [linkOf()]) {
+  /** Starts with all nodes called `node…` of the tests alive; without a watch the main thread counts as moving. */
+  constructor(
+    links: readonly Link[] = [linkOf()],
+    { node = NODE, mainWatch }: { readonly node?: string; readonly mainWatch?: MainWatch } = {},
+  ) {
     this.host.setLinks(links);
     this.loop = new WireLoop({
       host: this.host,
-      node: NODE,
+      node,
+      ...(mainWatch && { mainWatch }),
       wakerFd: WAKER_FD,
       receive: () => this.#inbox.shift(),
       post: (message) => this.messages.push(structuredClone(message)),

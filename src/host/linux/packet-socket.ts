@@ -1,8 +1,10 @@
-// A packet socket (packet(7)) bound to one Ethernet link that receives ARP requests and transmits frames. Receives
-// and transmits in batches, so that a flood costs two system calls per 32 frames.
+// A packet socket (packet(7)) bound to one Ethernet link that receives ARP requests, or heartbeats, and transmits frames.
+// Receives and transmits in batches, so that a flood of requests costs two system calls per 64 frames.
 
+import type { Mac } from '../../net/mac.ts';
 import type { Link, LinkSocket, TransmitResult } from '../host.ts';
-import { attachArpFilter } from './arp-filter.ts';
+import { arpRequests } from './arp-filter.ts';
+import { datagramsTo } from './heartbeat-filter.ts';
 import {
   check,
   errnoName,
@@ -15,50 +17,99 @@ import {
   viewOf,
 } from './libc.ts';
 import { MessageBatch } from './message-batch.ts';
+import { attachFilter, type Instruction } from './socket-filter.ts';
 
 const AF_PACKET = 17;
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const SOL_PACKET = 263;
+const PACKET_STATISTICS = 6;
 const PACKET_IGNORE_OUTGOING = 23;
+const PACKET_ADD_MEMBERSHIP = 1;
+const PACKET_MR_MULTICAST = 0;
 const ETHERTYPE_ARP = 0x0806;
+const ETHERTYPE_IPV4 = 0x0800;
 const MSG_DONTWAIT = 0x40;
 
 /** sll_pkttype: 0 HOST, 1 BROADCAST, 2 MULTICAST are for us; 3 OTHERHOST and 4 OUTGOING are not (ELECTION.md section 11). */
 const LAST_TYPE_FOR_US = 2;
 
-const BATCH = 32;
-/** An ARP frame has 42 bytes, 60 with padding; a longer one is cut, which its decoder does not mind. */
-const SLOT_BYTES = 128;
-/** Room for some 5,000 frames while the worker is busy elsewhere. */
-const BUFFER_BYTES = 4 << 20;
+/** What a socket receives, and how much room it has for it. */
+interface Purpose {
+  readonly etherType: number;
+  readonly filter: (capture: number) => readonly Instruction[];
+  /** Frames in one system call. */
+  readonly batch: number;
+  readonly slotBytes: number;
+  readonly bufferBytes: number;
+}
+
+const ARP: Purpose = {
+  etherType: ETHERTYPE_ARP,
+  filter: arpRequests,
+  batch: 64,
+  // An ARP frame has 42 bytes, 60 with padding; a longer one is cut, which its decoder does not mind.
+  slotBytes: 128,
+  // Room for some 5,000 frames while the worker is busy elsewhere.
+  bufferBytes: 4 << 20,
+};
+
+const heartbeats = (port: number): Purpose => ({
+  etherType: ETHERTYPE_IPV4,
+  filter: (capture) => datagramsTo(port, capture),
+  batch: 16,
+  slotBytes: 1518,
+  bufferBytes: 1 << 20,
+});
 
 /** struct sockaddr_ll: u16 family, u16 protocol (network order), int ifindex, then the address. */
 const SOCKADDR_LL = 20;
 
+const TPACKET_STATS = 8;
+
 type LinkName = Pick<Link, 'index' | 'name'>;
 
 /** Opens the socket; throws SystemError, with code ENODEV when the link has gone meanwhile. */
-export function openArpSocket(link: LinkName): LinkSocket {
+export const openArpSocket = (link: LinkName): LinkSocket => openPacketSocket(link, ARP);
+
+/** A socket for UDP datagrams over IPv4 to `port`, those to the Ethernet multicast address `group` included. */
+export function openHeartbeatSocket(link: LinkName, port: number, group: Mac): LinkSocket {
+  return openPacketSocket(link, heartbeats(port), (fd) => joinGroup(fd, link, group));
+}
+
+function openPacketSocket(link: LinkName, purpose: Purpose, prepare?: (fd: number) => void): LinkSocket {
   // Protocol 0 receives nothing until bind, so no frame slips in before the filter is there.
   const fd = check(libc.socket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0), 'open packet socket');
   try {
-    attachArpFilter(fd, SLOT_BYTES);
+    attachFilter(fd, purpose.filter(purpose.slotBytes), 'packet socket');
     check(setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1), 'ignore outgoing frames on packet socket');
-    growBuffer(fd, 'receive', BUFFER_BYTES);
-    growBuffer(fd, 'transmit', BUFFER_BYTES);
-    bindToLink(fd, link);
+    growBuffer(fd, 'receive', purpose.bufferBytes);
+    growBuffer(fd, 'transmit', purpose.bufferBytes);
+    prepare?.(fd);
+    bindToLink(fd, link, purpose.etherType);
   } catch (error) {
     libc.close(fd);
     throw error;
   }
-  return new PacketSocket(fd, link);
+  return new PacketSocket(fd, link, purpose);
 }
 
-function bindToLink(fd: number, link: LinkName): void {
+/** struct packet_mreq: int ifindex, u16 type, u16 alen, u8 address[8]. */
+function joinGroup(fd: number, link: LinkName, group: Mac): void {
+  const request = stableBytes(16);
+  const view = viewOf(request);
+  view.setInt32(0, link.index, LITTLE_ENDIAN);
+  view.setUint16(4, PACKET_MR_MULTICAST, LITTLE_ENDIAN);
+  view.setUint16(6, group.length, LITTLE_ENDIAN);
+  request.set(group, 8);
+  const result = libc.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, request.length);
+  check(result, `join multicast group on link "${link.name}"`);
+}
+
+function bindToLink(fd: number, link: LinkName, etherType: number): void {
   const address = stableBytes(SOCKADDR_LL);
   const view = viewOf(address);
   view.setUint16(0, AF_PACKET, LITTLE_ENDIAN);
-  view.setUint16(2, ETHERTYPE_ARP);
+  view.setUint16(2, etherType);
   view.setInt32(4, link.index, LITTLE_ENDIAN);
   check(libc.bind(fd, address, SOCKADDR_LL), `bind packet socket to link "${link.name}"`);
 }
@@ -66,31 +117,41 @@ function bindToLink(fd: number, link: LinkName): void {
 class PacketSocket implements LinkSocket {
   readonly fd: number;
   readonly link: LinkName;
-  readonly #received = new MessageBatch(BATCH, SLOT_BYTES, true);
-  readonly #queued = new MessageBatch(BATCH, SLOT_BYTES, false);
+  readonly #batch: number;
+  readonly #slotBytes: number;
+  readonly #received: MessageBatch;
+  readonly #queued: MessageBatch;
   #receivedCount = 0;
   #nextReceived = 0;
-  #isDrained = false;
   #queuedCount = 0;
   #lost = 0;
   #foreign = 0;
 
-  constructor(fd: number, link: LinkName) {
+  constructor(fd: number, link: LinkName, { batch, slotBytes }: Purpose) {
     this.fd = fd;
     this.link = link;
+    this.#batch = batch;
+    this.#slotBytes = slotBytes;
+    this.#received = new MessageBatch(batch, slotBytes, true);
+    this.#queued = new MessageBatch(batch, slotBytes, false);
   }
 
   get foreignFrames(): number {
     return this.#foreign;
   }
 
+  fill(): void {
+    this.#receivedCount = this.#receiveBatch();
+    this.#nextReceived = 0;
+  }
+
   receive(into: Uint8Array): number {
-    for (;;) {
-      if (this.#nextReceived === this.#receivedCount && !this.#refill()) return 0;
+    while (this.#nextReceived < this.#receivedCount) {
       const slot = this.#nextReceived++;
       if (this.#received.packetType(slot) > LAST_TYPE_FOR_US) this.#foreign++;
       else return this.#take(slot, into);
     }
+    return 0;
   }
 
   #take(slot: number, into: Uint8Array): number {
@@ -100,26 +161,11 @@ class PacketSocket implements LinkSocket {
     return length;
   }
 
-  // A batch that was not full emptied the queue: the next call says "none" without asking the kernel again, and
-  // poll tells about whatever has come since.
-  #refill(): boolean {
-    this.#nextReceived = 0;
-    this.#receivedCount = 0;
-    if (this.#isDrained) {
-      this.#isDrained = false;
-      return false;
-    }
-    const count = this.#receiveBatch();
-    this.#receivedCount = count;
-    this.#isDrained = count > 0 && count < BATCH;
-    return count > 0;
-  }
-
   // A pending error of the link, such as ENETDOWN after a flap, is consumed by having been reported once; then the
   // frames behind it are there. What is our own mistake would come back for ever.
   #receiveBatch(): number {
     for (let errors = 0; errors < 3; errors++) {
-      const count = libc.recvmmsg(this.fd, this.#received.headers, BATCH, MSG_DONTWAIT, null);
+      const count = libc.recvmmsg(this.fd, this.#received.headers, this.#batch, MSG_DONTWAIT, null);
       if (count >= 0) return count;
       const code = errnoName();
       if (code === 'EAGAIN') return 0;
@@ -137,9 +183,9 @@ class PacketSocket implements LinkSocket {
   }
 
   queue(frame: Uint8Array, length: number): void {
-    if (length > SLOT_BYTES)
-      throw new RangeError(`a queued frame has at most ${SLOT_BYTES} bytes, not ${length}`);
-    if (this.#queuedCount === BATCH) this.#transmitQueued();
+    if (length > this.#slotBytes)
+      throw new RangeError(`a queued frame has at most ${this.#slotBytes} bytes, not ${length}`);
+    if (this.#queuedCount === this.#batch) this.#transmitQueued();
     const slot = this.#queued.frame(this.#queuedCount);
     for (let i = 0; i < length; i++) slot[i] = frame[i] ?? 0;
     this.#queued.setLength(this.#queuedCount++, length);
@@ -172,6 +218,17 @@ class PacketSocket implements LinkSocket {
     if (isOurMistake(code)) throw new SystemError(`${action} on link "${this.link.name}"`, code);
     if (code === 'ENETDOWN' || code === 'ENODEV' || code === 'ENXIO') return 'Down';
     return code === 'EAGAIN' || code === 'ENOBUFS' ? 'Full' : 'Failed';
+  }
+
+  takeDrops(): number {
+    const length = new Uint32Array([TPACKET_STATS]);
+    const statistics = stableBytes(TPACKET_STATS);
+    check(
+      libc.getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, statistics, length),
+      `read statistics of packet socket on "${this.link.name}"`,
+    );
+    // struct tpacket_stats: u32 packets, u32 drops; the kernel sets both to 0 when they are read.
+    return viewOf(statistics).getUint32(4, LITTLE_ENDIAN);
   }
 
   isBound(): boolean {

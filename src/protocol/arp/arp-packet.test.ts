@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { arpPacket } from '../../../test/arbitrary/arp.ts';
+import { validArpFrames } from '../../../test/arbitrary/arp-corpus.ts';
 import {
   corruptions,
   dirty,
@@ -14,6 +15,7 @@ import {
   tally,
   toHex,
 } from '../../../test/arbitrary/byte-laws.ts';
+import { behind, randomInputs } from '../../../test/arbitrary/random-bytes.ts';
 import { DecodeError } from '../../bytes/decode-error.ts';
 import { formatMac } from '../../net/mac.ts';
 import {
@@ -80,7 +82,9 @@ test('our announcements are those of the kernel and of arping', () => {
   assert.equal(toHex(into), GOLDEN['announcement of arping -A']);
 });
 
-test('decoding what was encoded gives the same packet, padded or not', () => {
+test('decoding what was encoded gives the same packet, padded or not: all of the valid corpus decodes', () => {
+  const known = Object.values(GOLDEN).map(fromHex);
+  assert.deepEqual(tally([...known, ...validArpFrames()], decodeArpFrame), { values: 7 + 10, errors: 0 });
   const padding = fc.uint8Array({ maxLength: 18 });
   fc.assert(
     fc.property(arpPacket(), padding, (packet, tail) => {
@@ -107,19 +111,18 @@ test('one corrupt byte leaves a packet, unless it is one of the eight that say w
   }
 });
 
-test('random bytes give a packet or an error', () => {
-  // Half of them begin like ARP for IPv4 over Ethernet; of those all that are long enough are packets.
+test('of 100,000 random frames those are packets that say so and are long enough', () => {
+  const random = tally(randomInputs(50_000, 60, 7), decodeArpFrame);
+  assert.deepEqual(random, { values: 0, errors: 50_000 }, '0 % decode');
   const head = fromHex('ffffffffffff02000000000a080600010800060400');
-  const tail = fc.uint8Array({ minLength: 21, maxLength: 60 });
-  const inputs = fc.sample(
-    fc.oneof(
-      tail,
-      tail.map((bytes) => Uint8Array.of(...head, ...bytes)),
-    ),
-    { numRuns: 500, seed: 7 },
-  );
-  const { values, errors } = tally(inputs, decodeArpFrame);
-  assert.ok(values > 150 && errors > 150, `${values} packets, ${errors} errors`);
+  let whole = 0;
+  const { values, errors } = tally(behind(head, randomInputs(50_000, 39, 8)), (bytes) => {
+    if (bytes.length >= ARP_FRAME_LENGTH) whole++;
+    return decodeArpFrame(bytes);
+  });
+  assert.deepEqual([values, errors], [whole, 50_000 - whole]);
+  // Lengths 21 to 60 are equally likely, and 19 of these 40 are whole frames: 47.5 %.
+  assert.ok(values > 0.46 * 50_000 && values < 0.49 * 50_000, `${values} of 50,000 decode`);
 });
 
 test('too small a buffer is a bug', () => {

@@ -1,0 +1,83 @@
+// Makes the key of the heartbeats where there is none, and leaves one that is there alone. A chart can not: each
+// rendering would make another one.
+
+import type { KubeApi, KubeObject } from '../kube/api.ts';
+import { SECRET } from '../kube/kinds.ts';
+import type { Timer, Timers } from '../kube/time.ts';
+import type { Log } from '../observe/log.ts';
+import { HEARTBEAT_KEY_LENGTH, HEARTBEAT_SECRET, heartbeatSecretData } from '../resource/heartbeat-secret.ts';
+import { seconds } from '../time/duration.ts';
+
+export interface HeartbeatKeyDeps {
+  readonly api: KubeApi;
+  readonly namespace: string;
+  readonly random: (count: number) => Uint8Array;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+/** One that was deleted comes back after this long; the agents go on with the key that they have. */
+const CHECK_INTERVAL = seconds(60);
+const RETRY_INTERVAL = seconds(5);
+
+export class HeartbeatKey {
+  readonly #deps: HeartbeatKeyDeps;
+  #timer: Timer | undefined;
+  #isStopped = false;
+  #isFailing = false;
+
+  constructor(deps: HeartbeatKeyDeps) {
+    this.#deps = deps;
+  }
+
+  /** Looks now and from then on. */
+  start(): void {
+    void this.#keep();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  async #keep(): Promise<void> {
+    const isThere = await this.#ensure();
+    if (this.#isStopped) return;
+    const pause = isThere ? CHECK_INTERVAL : RETRY_INTERVAL;
+    this.#timer = this.#deps.timers.after(pause, 'heartbeat-key', () => void this.#keep());
+  }
+
+  async #ensure(): Promise<boolean> {
+    const { api, namespace, log } = this.#deps;
+    try {
+      const ref = { namespace, name: HEARTBEAT_SECRET };
+      if ((await unless('NotFound', api.get<KubeObject>(SECRET, ref))) === undefined) await this.#create();
+      this.#isFailing = false;
+      return true;
+    } catch (error) {
+      log[this.#isFailing ? 'debug' : 'warn']('heartbeat key not read or made', { error });
+      this.#isFailing = true;
+      return false;
+    }
+  }
+
+  async #create(): Promise<void> {
+    const { api, namespace, random, log } = this.#deps;
+    const data = heartbeatSecretData(random(HEARTBEAT_KEY_LENGTH));
+    const metadata = { name: HEARTBEAT_SECRET, labels: { 'app.kubernetes.io/name': 'fairlead' } };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data };
+    // Another replica may have been first: its key is as good as ours.
+    const made = await unless('AlreadyExists', api.create<KubeObject>(SECRET, namespace, secret));
+    if (made !== undefined) log.info('heartbeat key made', { secret: HEARTBEAT_SECRET });
+  }
+}
+
+/** The result, or undefined if the API answered with this code. */
+async function unless<T>(code: string, request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === code) return undefined;
+    throw error;
+  }
+}

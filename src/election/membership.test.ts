@@ -1,0 +1,303 @@
+// Who is heard on a segment, in virtual time: proof, replays, standings, many peers. What becomes of the claims is in
+// claims-sync.test.ts.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { claimOf, FakeSegment, INTERVAL, type SegmentNode } from '../../test/fake/fake-segment.ts';
+import { MAX_HEARD } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { Membership } from './membership.ts';
+
+/** As many nodes as are asked for, numbered from 1, that know each other. */
+function segmentOf(
+  count: number,
+  settling = 2000,
+): { readonly segment: FakeSegment; readonly nodes: readonly SegmentNode[] } {
+  const segment = new FakeSegment();
+  const nodes = Array.from({ length: count }, (_, i) => segment.start(i + 1));
+  segment.pass(settling);
+  for (const node of nodes) node.outputs.length = 0;
+  return { segment, nodes };
+}
+
+const at = (nodes: readonly SegmentNode[], index: number): SegmentNode => {
+  const node = nodes[index];
+  if (node === undefined) throw new Error(`no node ${index}`);
+  return node;
+};
+
+test('alone it says hello once a second, with others it beats every interval', () => {
+  const segment = new FakeSegment();
+  segment.start(1);
+  segment.pass(5000);
+  assert.equal(segment.wire.length, 6);
+  segment.start(2);
+  segment.pass(1000);
+  segment.wire.length = 0;
+  segment.pass(1000);
+  assert.equal(segment.wire.length, 20);
+});
+
+test('who comes is proven within two intervals, and drops have their names until then', () => {
+  const segment = new FakeSegment();
+  const first = segment.start(1);
+  segment.pass(700);
+  const second = segment.start(2);
+  segment.pass(210);
+  assert.deepEqual([segment.members(first).length, segment.members(second).length], [1, 1]);
+  for (const { outputs } of segment.nodes)
+    assert.ok(outputs.every((output) => output.kind === 'drop' && output.reason === 'unproven-session'));
+});
+
+test('that its main thread hangs is said at once and believed, and so is the opposite', () => {
+  const { segment, nodes } = segmentOf(3);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  segment.hang(one, true);
+  segment.pass(1);
+  assert.deepEqual(two.heard(), ['1 hangs']);
+  segment.pass(500);
+  segment.hang(one, false);
+  segment.pass(1);
+  assert.deepEqual(two.heard(), ['1 hangs', '1 moves']);
+});
+
+test('a frame that was heard before changes nothing, in whatever order', () => {
+  const { segment, nodes } = segmentOf(2);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  segment.hang(one, true);
+  segment.pass(500);
+  segment.hang(one, false);
+  segment.pass(510);
+  two.outputs.length = 0;
+  const said = segment.wire.filter(({ from }) => from === one.id);
+  for (const sent of [...said, ...said.toReversed()]) segment.replay(sent, two);
+  assert.deepEqual(two.heard(), []);
+  assert.deepEqual(two.drops(), { replayed: said.length * 2 });
+});
+
+test('frames that overtake each other: the later ones count, the earlier ones are replays', () => {
+  const { segment, nodes } = segmentOf(2);
+  const two = at(nodes, 1);
+  let frames = 0;
+  segment.fate = (_, to) => (to === two && ++frames % 2 === 0 ? [1] : [150]);
+  segment.pass(2000);
+  assert.equal(segment.members(two)[0]?.isLive, true);
+  assert.ok((two.drops().replayed ?? 0) >= 8);
+});
+
+test('the first frame of a new life decides, and those of the former life are replays', () => {
+  const { segment, nodes } = segmentOf(2);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  segment.claim(one, [claimOf(5)]);
+  segment.hang(one, true);
+  segment.pass(500);
+  const former = segment.wire.filter(({ from }) => from === one.id);
+  segment.stop(one);
+  segment.start(1);
+  two.outputs.length = 0;
+  segment.pass(300);
+  assert.deepEqual(two.heard(), ['1 moves']);
+  assert.deepEqual(segment.members(two)[0]?.claims, [], 'what the former life claimed is not claimed');
+  two.outputs.length = 0;
+  for (const sent of former) segment.replay(sent, two);
+  assert.deepEqual([two.heard(), two.drops()], [[], { replayed: former.length }]);
+});
+
+test('after ten lives the frames of none of them count', () => {
+  const { segment, nodes } = segmentOf(2);
+  const two = at(nodes, 1);
+  segment.stop(at(nodes, 0));
+  for (let life = 0; life < 10; life++) {
+    const one = segment.start(1);
+    segment.pass(1500);
+    segment.hang(one, true);
+    segment.pass(500);
+    segment.stop(one);
+  }
+  const former = segment.wire.filter(({ from }) => from === 1n);
+  const one = segment.start(1);
+  segment.pass(1000);
+  two.outputs.length = 0;
+  for (const sent of former) segment.replay(sent, two);
+  assert.deepEqual(two.heard(), []);
+  segment.pass(500);
+  assert.equal(segment.members(two)[0]?.isLive, true, 'the present life is still the present one');
+  assert.equal(one.session, segment.wire.at(-1)?.frame.session ?? one.session);
+});
+
+test('who was silent for ten seconds is gone, and its old frames do not bring it back', () => {
+  const { segment, nodes } = segmentOf(2);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  segment.hang(one, true);
+  segment.pass(500);
+  segment.stop(one);
+  two.outputs.length = 0;
+  segment.pass(9000);
+  assert.deepEqual([two.heard(), segment.members(two)[0]?.isLive], [[], false]);
+  segment.pass(1200);
+  assert.deepEqual(two.heard(), ['1 moves', '1 gone']);
+  for (const sent of segment.wire) if (sent.from === one.id) segment.replay(sent, two);
+  assert.deepEqual([two.heard(), segment.members(two)], [['1 moves', '1 gone'], []]);
+  // A life of its own again, which says nothing of hanging.
+  segment.start(1);
+  segment.pass(2500);
+  assert.deepEqual(
+    segment.members(two).map(({ isHung, isLive }) => [isHung, isLive]),
+    [[false, true]],
+  );
+});
+
+test('a machine that begins anew under its session goes on: no frame of it is a replay', () => {
+  const { segment, nodes } = segmentOf(3);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  segment.renew(one);
+  segment.hang(one, true);
+  segment.pass(INTERVAL * 2);
+  assert.deepEqual(two.heard(), ['1 hangs']);
+  assert.deepEqual(two.drops(), {});
+  assert.equal(segment.members(one).length, 2, 'it has heard both of them again');
+});
+
+test('what was on the wire before a machine began proves nothing to it', () => {
+  const { segment, nodes } = segmentOf(2);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  segment.hang(one, true);
+  segment.pass(300);
+  segment.hang(one, false);
+  segment.pass(10);
+  const before = segment.wire.filter(({ from }) => from === one.id);
+  segment.fate = () => [];
+  segment.renew(two);
+  two.outputs.length = 0;
+  for (const sent of before) segment.replay(sent, two);
+  assert.deepEqual([two.heard(), segment.members(two)], [[], []]);
+  assert.deepEqual(Object.keys(two.drops()), ['unproven-session']);
+});
+
+test('two links of one node on one segment: the others hear both as one, it hears neither', () => {
+  const segment = new FakeSegment();
+  const other = segment.start(2);
+  const first = segment.start(1, 77n);
+  segment.pass(730);
+  const second = segment.start(1, 77n);
+  segment.pass(3000);
+  for (const node of [first, second]) {
+    assert.deepEqual(
+      segment.members(node).map(({ nodeId, isLive }) => [nodeId, isLive]),
+      [[2n, true]],
+    );
+    assert.ok((node.drops()['unknown-sender'] ?? 0) > 20);
+  }
+  assert.equal(segment.members(other).length, 1);
+  segment.stop(first);
+  other.outputs.length = 0;
+  segment.hang(second, true);
+  segment.pass(1000);
+  assert.deepEqual([other.heard(), other.drops()], [['1 hangs'], {}], 'one link alone goes on at once');
+});
+
+test('two nodes of one name: one of them counts, and nothing runs away', () => {
+  const segment = new FakeSegment();
+  const third = segment.start(3);
+  segment.start(1);
+  segment.pass(2000);
+  segment.start(1);
+  segment.pass(1000);
+  segment.wire.length = 0;
+  segment.pass(10_000);
+  assert.equal(segment.members(third).length, 1);
+  assert.ok(segment.wire.length <= 301, `${segment.wire.length} frames of three nodes in 10 s`);
+});
+
+test('a node that does not hear is believed for ten seconds after it listed the others last', () => {
+  const { segment, nodes } = segmentOf(3);
+  const [one, deaf] = [at(nodes, 0), at(nodes, 2)];
+  segment.fate = (_, to) => (to === deaf ? [] : [1]);
+  segment.hang(deaf, true);
+  segment.pass(11_000);
+  assert.deepEqual(deaf.heard(), ['1 gone', '2 gone']);
+  assert.deepEqual([one.heard(), one.drops()], [['3 hangs'], {}]);
+  segment.pass(20_000);
+  assert.deepEqual(one.heard(), ['3 hangs', '3 moves'], 'whether it still hangs is not known');
+  assert.ok((one.drops()['unproven-session'] ?? 0) > 0);
+  assert.equal(segment.members(one).length, 1);
+  segment.fate = () => [1];
+  segment.pass(1500);
+  assert.deepEqual(one.heard(), ['3 hangs', '3 moves', '3 hangs']);
+  for (const node of nodes)
+    assert.deepEqual(
+      segment.members(node).map(({ isLive }) => isLive),
+      [true, true],
+    );
+});
+
+test('a node that stood still for a minute believes nothing that waited for it', () => {
+  const { segment, nodes } = segmentOf(2);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  segment.stop(two);
+  segment.hang(one, true);
+  segment.pass(2000);
+  segment.hang(one, false);
+  const waiting = segment.wire.filter(({ at: time, from }) => from === one.id && time > segment.now - 2001);
+  segment.pass(60_000);
+  segment.nodes.push(two);
+  for (const sent of waiting) segment.replay(sent, two);
+  assert.deepEqual(two.heard(), []);
+  segment.pass(1500);
+  assert.equal(segment.members(two)[0]?.isLive, true);
+});
+
+test('a frame for another session is none for this one', () => {
+  const { segment, nodes } = segmentOf(2);
+  const two = at(nodes, 1);
+  const last = segment.wire.filter(({ from }) => from === 1n).at(-1);
+  assert.ok(last);
+  const session = 4711n;
+  const frame = { ...last.frame, session, sequence: last.frame.sequence + 1000n };
+  const step = (receiverSession: bigint) =>
+    two.machine.step(segment.now, { kind: 'frame', frame: { ...frame, receiverSession } });
+  assert.deepEqual(step(two.session + 1n), [{ kind: 'drop', reason: 'unproven-session' }]);
+  frame.sequence++;
+  assert.deepEqual(step(two.session), []);
+});
+
+test('seventy peers prove each other, each listed in one of two frames', () => {
+  const { segment, nodes } = segmentOf(70, 450);
+  for (const node of nodes) assert.equal(segment.members(node).filter(({ isLive }) => isLive).length, 69);
+  segment.wire.length = 0;
+  segment.pass(300);
+  const frames = segment.wire.filter(({ from }) => from === 1n).slice(0, 2);
+  const listed = frames.map(({ frame }) => frame.body.heard.length);
+  assert.deepEqual(listed, [MAX_HEARD, MAX_HEARD]);
+  const ids = new Set(frames.flatMap(({ frame }) => frame.body.heard.map(({ nodeId }) => nodeId)));
+  assert.equal(ids.size, 69, 'nobody is left out');
+  for (const node of nodes) node.outputs.length = 0;
+  segment.hang(at(nodes, 0), true);
+  segment.pass(1);
+  for (const node of nodes.slice(1)) assert.deepEqual(node.heard(), ['1 hangs'], 'listed or not');
+});
+
+test('beyond 1,024 peers further ones are unknown, until others are gone', () => {
+  const { segment, nodes } = segmentOf(2);
+  const [one, two] = [at(nodes, 0), at(nodes, 1)];
+  const hello = segment.wire.find(({ from }) => from === two.id)?.frame;
+  assert.ok(hello);
+  const from = (id: number) =>
+    one.machine.step(segment.now, { kind: 'frame', frame: { ...hello, nodeId: BigInt(id), session: 5n } });
+  for (let id = 3; id <= 1025; id++)
+    assert.deepEqual(from(id), [{ kind: 'drop', reason: 'unproven-session' }]);
+  assert.deepEqual(from(1026), [{ kind: 'drop', reason: 'unknown-sender' }]);
+  segment.pass(11_000);
+  assert.deepEqual(from(1026), [{ kind: 'drop', reason: 'unproven-session' }]);
+  assert.equal(segment.members(one).length, 1);
+});
+
+test('its numbers come from the clock, and grow within a millisecond too', () => {
+  const machine = new Membership({ nodeId: 1n, session: 2n, interval: INTERVAL });
+  const { now } = new FakeSegment();
+  const numbers = [0, 0, 0.4, 1, 250].map((later) => {
+    const [output] = machine.step((now + later) as typeof now, { kind: 'urgent' });
+    assert.ok(output?.kind === 'transmit');
+    return output.sequence - BigInt(now);
+  });
+  assert.deepEqual(numbers, [0n, 1n, 2n, 3n, 250n]);
+});

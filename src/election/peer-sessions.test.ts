@@ -1,0 +1,76 @@
+// The lives of a peer, frame by frame.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { seconds } from '../time/duration.ts';
+import { instant } from '../time/instant.ts';
+import { MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
+
+/** `5/12 proof` = session 5, number 12, lists us. */
+function hear(sessions: PeerSessions, text: string, at = 0): Verdict {
+  const [session = '', sequence = ''] = text.split(/[/ ]/);
+  const isProof = text.endsWith('proof');
+  return sessions.hear(instant(at), { session: BigInt(session), sequence: BigInt(sequence), isProof });
+}
+
+const listed = (sessions: PeerSessions, at = 0): readonly string[] =>
+  sessions.heard(instant(at)).map(({ session, sequence, age }) => `${session}/${sequence} ${age}`);
+
+test('a session begins with its proof and counts from then on, listed or not', () => {
+  const sessions = new PeerSessions();
+  const verdicts = ['5/1', '5/2', '5/2 proof', '5/3 proof', '5/4', '5/5 proof'].map((text) =>
+    hear(sessions, text),
+  );
+  const expected = ['unproven-session', 'unproven-session', 'replayed', 'begins', 'counts', 'counts'];
+  assert.deepEqual(verdicts, expected);
+  assert.equal(sessions.session, 5n);
+});
+
+test('a number that is not higher is a replay, proven or not', () => {
+  const sessions = new PeerSessions();
+  hear(sessions, '5/7 proof');
+  hear(sessions, '6/3');
+  for (const text of ['5/7 proof', '5/6', '6/3 proof', '6/1'])
+    assert.equal(hear(sessions, text), 'replayed', text);
+});
+
+test('a session that was followed by another is over, whatever its numbers are', () => {
+  const sessions = new PeerSessions();
+  for (let session = 1; session <= 9; session++) assert.equal(hear(sessions, `${session}/1 proof`), 'begins');
+  for (let session = 1; session <= 8; session++)
+    assert.equal(hear(sessions, `${session}/99 proof`), 'replayed', String(session));
+  assert.equal(hear(sessions, '9/2'), 'counts');
+});
+
+test('an unproven session does not disturb the proven one, and takes its place by proof', () => {
+  const sessions = new PeerSessions();
+  hear(sessions, '5/1 proof');
+  hear(sessions, '6/1', 300);
+  hear(sessions, '5/2', 400);
+  assert.deepEqual(listed(sessions, 500), ['5/2 100', '6/1 200'], 'both are listed');
+  assert.equal(hear(sessions, '6/2 proof', 500), 'begins');
+  assert.deepEqual(listed(sessions, 500), ['6/2 0']);
+  assert.equal(hear(sessions, '5/3 proof', 600), 'replayed');
+});
+
+test('without a new proof a session counts for ten seconds, and is still listed after that', () => {
+  const sessions = new PeerSessions();
+  hear(sessions, '5/1 proof', 0);
+  assert.equal(hear(sessions, '5/2', MEMORY - 1), 'counts');
+  assert.equal(sessions.silence(instant(MEMORY)), 1);
+  assert.equal(hear(sessions, '5/3', MEMORY), 'unproven-session');
+  assert.equal(sessions.silence(instant(MEMORY)), 1, 'what does not count breaks no silence');
+  assert.deepEqual(listed(sessions, MEMORY), ['5/3 0']);
+  assert.equal(hear(sessions, '5/4 proof', MEMORY), 'counts');
+  assert.equal(sessions.silence(instant(MEMORY)), 0);
+});
+
+test('what was not heard for ten seconds is not listed', () => {
+  const sessions = new PeerSessions();
+  hear(sessions, '5/1 proof', 0);
+  hear(sessions, '6/1', 1000);
+  assert.deepEqual(listed(sessions, MEMORY - 1), ['5/1 9999', '6/1 8999']);
+  assert.deepEqual(listed(sessions, MEMORY), ['6/1 9000']);
+  assert.deepEqual(listed(sessions, MEMORY + seconds(1)), []);
+  assert.equal(new PeerSessions().silence(instant(0)), Number.POSITIVE_INFINITY);
+});

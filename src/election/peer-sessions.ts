@@ -1,0 +1,99 @@
+// The lives of one peer as its heartbeats show them: which of its sessions lives now, and which frames are replays of an
+// earlier one or of this one. ELECTION.md section 1.
+
+import { type Duration, milliseconds, seconds } from '../time/duration.ts';
+import { between, type Instant } from '../time/instant.ts';
+
+/** What a frame says of its sender's life. */
+export interface SignOfLife {
+  readonly session: bigint;
+  readonly sequence: bigint;
+  /** It lists our session with a number that we gave out within MEMORY: it was made since then. */
+  readonly isProof: boolean;
+}
+
+/** `begins`: the first frame that counts of a session; the two others count for nothing. */
+export type Verdict = 'begins' | 'counts' | 'unproven-session' | 'replayed';
+
+export interface HeardSession {
+  readonly session: bigint;
+  readonly sequence: bigint;
+  readonly age: Duration;
+}
+
+interface Session {
+  readonly session: bigint;
+  sequence: bigint;
+  heardAt: Instant;
+  provenAt: Instant;
+  countedAt: Instant;
+}
+
+/**
+ * Who was not heard for this long is no longer listed, and its sessions are forgotten. No replay gets past that: a frame
+ * that is older does not list a number of ours that is recent.
+ */
+export const MEMORY = seconds(10);
+
+/** So many sessions of a peer are remembered after their end; more can not have ended within MEMORY. */
+const REMEMBERED_SESSIONS = 8;
+
+export class PeerSessions {
+  #proven: Session | undefined;
+  /** Listed in our frames all the same, so that the peer can prove itself. */
+  #unproven: Omit<Session, 'provenAt' | 'countedAt'> | undefined;
+  /** Those that came to an end, newest last. */
+  #former: readonly bigint[] = [];
+
+  /** The session that lives now; undefined before the first proof. */
+  get session(): bigint | undefined {
+    return this.#proven?.session;
+  }
+
+  /** How long nothing that counts was heard. */
+  silence(now: Instant): Duration {
+    return this.#proven === undefined
+      ? milliseconds(Number.POSITIVE_INFINITY)
+      : between(this.#proven.countedAt, now);
+  }
+
+  hear(now: Instant, { session, sequence, isProof }: SignOfLife): Verdict {
+    if (this.#former.includes(session)) return 'replayed';
+    const known = [this.#proven, this.#unproven].find((each) => each?.session === session);
+    if (known !== undefined && sequence <= known.sequence) return 'replayed';
+    if (this.#proven?.session === session) return goOn(now, this.#proven, { sequence, isProof });
+    if (!isProof) {
+      this.#unproven = { session, sequence, heardAt: now };
+      return 'unproven-session';
+    }
+    if (this.#proven !== undefined)
+      this.#former = [...this.#former, this.#proven.session].slice(-REMEMBERED_SESSIONS);
+    this.#proven = { session, sequence, heardAt: now, provenAt: now, countedAt: now };
+    this.#unproven = undefined;
+    return 'begins';
+  }
+
+  /** What our frames list of this peer. */
+  heard(now: Instant): readonly HeardSession[] {
+    return [this.#proven, this.#unproven].flatMap((each) => {
+      if (each === undefined || !isFresh(now, each)) return [];
+      return [{ session: each.session, sequence: each.sequence, age: between(each.heardAt, now) }];
+    });
+  }
+}
+
+/**
+ * A session that has proven itself counts for MEMORY, listed or not: a frame has no room to list all of many peers, and
+ * none of an earlier life has a number above those of this one.
+ */
+function goOn(now: Instant, proven: Session, { sequence, isProof }: Omit<SignOfLife, 'session'>): Verdict {
+  proven.sequence = sequence;
+  proven.heardAt = now;
+  if (isProof) proven.provenAt = now;
+  if (between(proven.provenAt, now) >= MEMORY) return 'unproven-session';
+  proven.countedAt = now;
+  return 'counts';
+}
+
+const isFresh = (now: Instant, { heardAt }: Pick<Session, 'heardAt'>): boolean =>
+  between(heardAt, now) < MEMORY;

@@ -1,0 +1,191 @@
+// Several wire workers on one LAN in virtual time: their heartbeats reach each other, their main threads can hang, and an
+// API that can be away arbitrates their claims.
+
+import assert from 'node:assert/strict';
+import type { OwnershipRecord } from '../../src/election/record.ts';
+import { seconds } from '../../src/time/duration.ts';
+import type { HeartbeatSettings } from '../../src/wire-worker/heartbeat-settings.ts';
+import { MainWatch } from '../../src/wire-worker/main-watch.ts';
+import type { WantedAddress } from '../../src/wire-worker/messages.ts';
+import { createPulseBuffer, Pulse } from '../../src/wire-worker/pulse.ts';
+import { FakeWire, linkOf, wantedOf } from './fake-wire.ts';
+
+/** So much time passes for one worker before it does for the next. */
+const SLICE = 5;
+
+/** One key: its id, and what its 32 bytes are. */
+export type Key = readonly [id: number, fill: number];
+
+export class LanNode {
+  readonly name: string;
+  readonly number: number;
+  readonly session: string;
+  readonly pulse = new Pulse(createPulseBuffer());
+  readonly wire: FakeWire;
+  isHung = false;
+  /** Messages of the worker that its main thread has taken. */
+  taken = 0;
+
+  constructor(number: number, session: number) {
+    this.number = number;
+    this.name = `node${number}`;
+    this.session = session.toString(16).padStart(16, '0');
+    const mainWatch = new MainWatch(this.pulse, seconds(2));
+    this.wire = new FakeWire([this.link()], { node: this.name, mainWatch });
+  }
+
+  link(changes: Parameters<typeof linkOf>[0] = {}): ReturnType<typeof linkOf> {
+    const addresses = [`10.77.0.${10 + this.number}/16`];
+    return linkOf({ mac: `02:00:00:00:00:${10 + this.number}`, addresses, ...changes });
+  }
+
+  configure(active = 1, keys: readonly Key[] = [[1, 7]]): void {
+    const settings: HeartbeatSettings = {
+      clusterUid: 'uid-cluster',
+      session: this.session,
+      keys: keys.map(([id, fill]) => ({ id, secret: new Uint8Array(32).fill(fill) })),
+      activeKey: active,
+      intervalMs: 100,
+      multiplier: 3,
+    };
+    this.wire.send({ kind: 'heartbeats', settings });
+  }
+
+  /** Uids of what it answers for. */
+  held(): readonly string[] {
+    return (
+      this.wire
+        .all('held')
+        .at(-1)
+        ?.held.map(({ uid }) => uid) ?? []
+    );
+  }
+
+  /** Heartbeats that were dropped, by reason; those of the first moments aside. */
+  drops(): Readonly<Record<string, number>> {
+    const { dropsByReason } = this.wire.counters().heartbeats;
+    return Object.fromEntries(Object.entries(dropsByReason).filter(([, count]) => count > 0));
+  }
+}
+
+export class FakeLan {
+  readonly nodes: LanNode[] = [];
+  isApiAway = false;
+  /** Whether a frame from one node gets to another. */
+  isJoined: (from: LanNode, to: LanNode) => boolean = () => true;
+  /** Called after each slice of time. */
+  watch: () => void = () => {};
+  readonly #records = new Map<string, OwnershipRecord>();
+  #plan: readonly WantedAddress[] = [];
+  /** What each main thread has last told its worker to want. */
+  readonly #told = new Map<LanNode, string>();
+  #sessions = 0;
+
+  constructor(count: number) {
+    for (let number = 1; number <= count; number++) this.start(number);
+    for (const node of this.nodes) node.configure();
+    this.pass(1500);
+  }
+
+  /** A node comes; a former life of it must have been stopped. */
+  start(number: number): LanNode {
+    const node = new LanNode(number, 0x1000 + ++this.#sessions);
+    const first = this.nodes[0];
+    if (first !== undefined) node.wire.host.now = first.wire.host.now;
+    node.wire.host.onHeartbeat = (link, frame) => this.#carry(node, link, frame);
+    this.nodes.push(node);
+    this.live();
+    return node;
+  }
+
+  stop(node: LanNode): void {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    node.wire.loop.close();
+    this.#told.delete(node);
+  }
+
+  node(number: number): LanNode {
+    const node = this.nodes.find((each) => each.number === number);
+    assert.ok(node, `node${number} is there`);
+    return node;
+  }
+
+  /** Tells the main threads that move whose Leases live. */
+  live(names = this.nodes.map(({ name }) => name)): void {
+    for (const { wire, isHung } of this.nodes) if (!isHung) wire.send({ kind: 'liveness', alive: names });
+  }
+
+  /** Every node is a candidate, in the order of its number. */
+  want(...addresses: readonly string[]): void {
+    const candidates = this.nodes.map(({ name }) => name);
+    this.#plan = addresses.map((address) => wantedOf(address, { candidates }));
+  }
+
+  record(address: string): string {
+    const { holder, epoch } = this.#recordOf(`uid-${address}`);
+    return `${holder} ${epoch}`;
+  }
+
+  /** Names of the nodes that answer for an address. */
+  holders(address: string): readonly string[] {
+    return this.nodes.filter((node) => node.held().includes(`uid-${address}`)).map(({ name }) => name);
+  }
+
+  /** Lets milliseconds of virtual time pass for all. */
+  pass(count: number): void {
+    for (let passed = 0; passed < count; passed += SLICE) {
+      for (const node of this.nodes) {
+        if (!node.isHung) node.pulse.beatMain();
+        node.wire.pass(SLICE);
+      }
+      for (const node of this.nodes) if (!node.isHung) this.#work(node);
+      this.watch();
+    }
+  }
+
+  /** What the main thread of a node does: it writes the claims that were not withdrawn, and says what the record is. */
+  #work(node: LanNode): void {
+    const { wire } = node;
+    if (!this.isApiAway) {
+      const news = wire.messages.slice(node.taken);
+      node.taken = wire.messages.length;
+      for (const message of news)
+        if (message.kind === 'claim' && node.held().includes(message.uid)) this.#decide(node, message);
+      this.#tell(node);
+    }
+  }
+
+  #decide(
+    { name, wire }: LanNode,
+    { uid, epoch, previous }: { readonly uid: string; readonly epoch: number; readonly previous: number },
+  ): void {
+    if (this.#recordOf(uid).epoch !== previous) wire.send({ kind: 'refused', uid, epoch });
+    else {
+      this.#records.set(uid, { holder: name, epoch });
+      wire.send({ kind: 'recorded', uid, epoch });
+    }
+  }
+
+  #tell(node: LanNode): void {
+    const addresses = this.#plan.map((wanted) => ({ ...wanted, record: this.#recordOf(wanted.uid) }));
+    const text = JSON.stringify(addresses);
+    if (this.#told.get(node) === text) return;
+    this.#told.set(node, text);
+    node.wire.want(...addresses);
+  }
+
+  #recordOf(uid: string): OwnershipRecord {
+    return this.#records.get(uid) ?? { holder: undefined, epoch: 0 };
+  }
+
+  /** As a switch: a frame to a group goes to all, one to a MAC to who has it. */
+  #carry(from: LanNode, link: string, frame: Uint8Array): void {
+    const isToGroup = ((frame[0] ?? 0) & 1) === 1;
+    for (const to of this.nodes) {
+      if (to === from || !this.isJoined(from, to)) continue;
+      if (!isToGroup && to.link().mac.some((byte, i) => byte !== frame[i])) continue;
+      for (const socket of to.wire.host.heartbeatSockets)
+        if (!socket.isClosed && socket.link.name === link) socket.deliver(frame);
+    }
+  }
+}

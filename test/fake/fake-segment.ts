@@ -1,0 +1,185 @@
+// A segment in virtual time with Membership machines on it. Every frame goes through the codec; it may be lost, late or
+// doubled, and what was ever on the wire can be sent again.
+
+import { type Member, Membership, type MembershipOutput } from '../../src/election/membership.ts';
+import {
+  decodeHeartbeat,
+  encodeHeartbeat,
+  type HeartbeatFrame,
+  type PeerClaim,
+} from '../../src/protocol/heartbeat/heartbeat-frame.ts';
+import { milliseconds } from '../../src/time/duration.ts';
+import { after, type Instant, instant } from '../../src/time/instant.ts';
+import { authenticate } from '../arbitrary/heartbeat.ts';
+
+export const INTERVAL = milliseconds(100);
+const CLUSTER = 7n;
+
+type Transmit = Extract<MembershipOutput, { readonly kind: 'transmit' }>;
+
+/** When copies of a frame arrive, in milliseconds: none = it is lost. */
+export type Fate = (from: SegmentNode, to: SegmentNode) => readonly number[];
+
+export interface SentFrame {
+  readonly at: Instant;
+  readonly from: bigint;
+  readonly frame: HeartbeatFrame;
+}
+
+/** One machine with what it has been told and has said. */
+export class SegmentNode {
+  readonly id: bigint;
+  readonly session: bigint;
+  machine: Membership;
+  isHung = false;
+  claims: readonly PeerClaim[] = [];
+  readonly outputs: Exclude<MembershipOutput, Transmit>[] = [];
+
+  constructor(id: bigint, session: bigint) {
+    this.id = id;
+    this.session = session;
+    this.machine = new Membership({ nodeId: id, session, interval: INTERVAL });
+  }
+
+  /** How often frames were dropped, by reason. */
+  drops(): Readonly<Record<string, number>> {
+    const drops: Record<string, number> = {};
+    for (const output of this.outputs)
+      if (output.kind === 'drop') drops[output.reason] = (drops[output.reason] ?? 0) + 1;
+    return drops;
+  }
+
+  /** What it has heard, but for the drops, as text; uids by number. */
+  heard(): readonly string[] {
+    return this.outputs.flatMap((output) => {
+      if (output.kind === 'standing') return `${output.nodeId} ${output.isHung ? 'hangs' : 'moves'}`;
+      if (output.kind === 'gone') return `${output.nodeId} gone`;
+      if (output.kind === 'drop') return [];
+      return `${output.nodeId} claims ${output.claims.map(({ uid, epoch }) => `${uid}@${epoch}`).join(' ')}`;
+    });
+  }
+}
+
+interface Flight {
+  readonly at: Instant;
+  readonly to: SegmentNode;
+  readonly frame: HeartbeatFrame;
+}
+
+export class FakeSegment {
+  now: Instant = instant(5_000_000);
+  fate: Fate = () => [1];
+  readonly nodes: SegmentNode[] = [];
+  /** All that was ever transmitted. */
+  readonly wire: SentFrame[] = [];
+  #flying: Flight[] = [];
+  #sessions = 0n;
+
+  /** A node comes; one of the same id may be there, and goes on. */
+  start(id: number, session = 1000n + ++this.#sessions): SegmentNode {
+    const node = new SegmentNode(BigInt(id), session);
+    this.nodes.push(node);
+    this.#step(node, { kind: 'timeout' });
+    return node;
+  }
+
+  stop(node: SegmentNode): void {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+  }
+
+  /** The machine of a node that lives on begins anew, as when its link was away. */
+  renew(node: SegmentNode): void {
+    node.machine = new Membership({ nodeId: node.id, session: node.session, interval: INTERVAL });
+    this.claim(node, node.claims);
+    this.#step(node, { kind: 'timeout' });
+  }
+
+  claim(node: SegmentNode, claims: readonly PeerClaim[]): void {
+    node.claims = claims;
+    this.#step(node, { kind: 'claims', claims });
+  }
+
+  hang(node: SegmentNode, isHung: boolean): void {
+    node.isHung = isHung;
+    this.#step(node, { kind: 'urgent' });
+  }
+
+  members(node: SegmentNode): readonly Member[] {
+    return node.machine.members(this.now);
+  }
+
+  /** Gives a node a frame that was on the wire before. */
+  replay({ frame }: SentFrame, to: SegmentNode): void {
+    this.#step(to, { kind: 'frame', frame });
+  }
+
+  /** Lets virtual time pass; each machine gets its timeouts when they are due. */
+  pass(count: number): void {
+    const end = after(this.now, milliseconds(count));
+    for (;;) {
+      const deadlines = this.nodes.map((node) => node.machine.deadline() ?? Number.POSITIVE_INFINITY);
+      const next = instant(Math.min(...deadlines, ...this.#flying.map(({ at }) => at)));
+      if (next > end) break;
+      // A node that was away is late.
+      this.now = instant(Math.max(next, this.now));
+      this.#arrive();
+      for (const node of this.nodes)
+        if ((node.machine.deadline() ?? end) <= this.now) this.#step(node, { kind: 'timeout' });
+    }
+    this.now = end;
+  }
+
+  #arrive(): void {
+    const due = this.#flying.filter(({ at }) => at <= this.now);
+    if (due.length > 0) this.#flying = this.#flying.filter(({ at }) => at > this.now);
+    for (const { to, frame } of due) if (this.nodes.includes(to)) this.#step(to, { kind: 'frame', frame });
+  }
+
+  #step(node: SegmentNode, input: Parameters<Membership['step']>[1]): void {
+    const outputs = node.machine.step(this.now, input);
+    if (input.kind === 'timeout' && (node.machine.deadline() ?? this.now) <= this.now)
+      throw new Error('a deadline that its timeout did not serve');
+    for (const output of outputs)
+      if (output.kind === 'transmit') this.#transmit(node, output);
+      else node.outputs.push(output);
+  }
+
+  #transmit(from: SegmentNode, { sequence, claimsDigest, body, to }: Transmit): void {
+    const ids = { clusterId: CLUSTER, nodeId: from.id, session: from.session, sequence };
+    const flags = {
+      isLeaving: false,
+      isUnable: false,
+      isHung: from.isHung,
+      hasNoApi: false,
+      isAlone: false,
+    };
+    const receiverSession = to?.session ?? 0n;
+    const timing = { interval: INTERVAL, multiplier: 3, mainAge: milliseconds(0) };
+    const frame = throughCodec({ keyId: 1, flags, ...ids, receiverSession, ...timing, claimsDigest, body });
+    this.wire.push({ at: this.now, from: from.id, frame });
+    const others = this.nodes.filter((each) => each !== from && (to === undefined || to.nodeId === each.id));
+    const flights = others.flatMap((each) =>
+      this.fate(from, each).map((delay) => ({ at: after(this.now, milliseconds(delay)), to: each, frame })),
+    );
+    this.#flying.push(...flights);
+  }
+}
+
+/** As it comes out on the other side. Throws for a frame that is longer than a frame may be. */
+function throughCodec(frame: HeartbeatFrame): HeartbeatFrame {
+  const context = { clusterId: CLUSTER, authenticate, hopLimit: 255 };
+  const { ok, drop } = decodeHeartbeat(encodeHeartbeat(frame, authenticate), context);
+  if (ok === undefined) throw new Error(`decode heartbeat: ${drop}`);
+  return ok;
+}
+
+/** A claim to the address of a number, which is held and recorded unless the changes say otherwise. */
+export const claimOf = (uid: number, epoch = 1, changes: Partial<PeerClaim> = {}): PeerClaim => ({
+  uid: BigInt(uid),
+  createdAt: 0,
+  epoch,
+  state: 'Held',
+  isRecorded: true,
+  isAlone: false,
+  ...changes,
+});
