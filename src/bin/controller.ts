@@ -36,7 +36,11 @@ export async function runController(flags: ControllerFlags): Promise<void> {
   const queueLength = (): number => queue.length;
   const metrics = new ControllerMetrics({ version: VERSION, residentMemory, queueLength });
   const parts: Parts = { connection, failure, log, metrics, queue, random };
-  const options = { ...DEFAULT_OPTIONS, loadBalancerClasses: flags.loadBalancerClass };
+  const options = {
+    ...DEFAULT_OPTIONS,
+    loadBalancerClasses: flags.loadBalancerClass,
+    servesClassless: flags.defaultClass,
+  };
   const controller = new Controller(createDeps(flags, parts), options);
   const leadership = new Leadership({
     ...parts,

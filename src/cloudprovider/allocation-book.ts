@@ -6,23 +6,22 @@ import type { Allocation, AllocationRequest } from '../ipam/allocator.ts';
 import type { Pool } from '../ipam/pool.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import { parsePrefix, unassignableIn } from '../net/prefix.ts';
-import { isOurs } from '../plan/service-contract.ts';
+import { type ClassRules, isOurs, ourFinalizers } from '../plan/service-class.ts';
 import type { ServiceView } from '../plan/views.ts';
 import type { Announcer } from '../resource/announcer.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { readable } from './cluster-state.ts';
-import { SERVICE_FINALIZER } from './deps.ts';
 
 export class AllocationBook {
   readonly #book = new AddressBook();
   readonly #state: ClusterState;
-  readonly #classes: readonly string[];
+  readonly #rules: ClassRules;
   readonly #reserved = new Map<string, Address>();
   #onFreed: () => void = () => {};
 
-  constructor(state: ClusterState, classes: readonly string[]) {
+  constructor(state: ClusterState, rules: ClassRules) {
     this.#state = state;
-    this.#classes = classes;
+    this.#rules = rules;
     state.services.onChange(({ key }) => this.#holdForService(key));
     state.virtualIPs.onChange(({ key, now }) => {
       const address = now === undefined ? undefined : (readable(now.value)?.address ?? addressOfName(key));
@@ -82,7 +81,7 @@ export class AllocationBook {
     const reserved = this.#reserved.get(key);
     const isKept =
       service !== undefined &&
-      (isOurs(service, { classes: this.#classes }) || service.finalizers.includes(SERVICE_FINALIZER));
+      (isOurs(service, this.#rules) || ourFinalizers(service, this.#rules).length > 0);
     const kept = isKept ? ingressAddresses(service) : [];
     this.#hold(ownerOf(key), reserved === undefined ? kept : [...kept, reserved]);
   }

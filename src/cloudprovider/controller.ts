@@ -6,7 +6,7 @@ import { between } from '../time/instant.ts';
 import { AllocationBook } from './allocation-book.ts';
 import { ClusterState } from './cluster-state.ts';
 import { ClusterWrites } from './cluster-writes.ts';
-import type { ControllerDeps, ControllerOptions } from './deps.ts';
+import { type ControllerDeps, type ControllerOptions, rulesOf } from './deps.ts';
 import { LIVENESS_KEY, NodeLiveness } from './node-liveness.ts';
 import { PlacementNodes } from './placement-nodes.ts';
 import { PoolStatusReconciler } from './pool-status.ts';
@@ -32,15 +32,15 @@ export class Controller {
     this.#deps = deps;
     this.#options = options;
     const { queue, clock, wallClock, log, metrics } = deps;
-    const classes = options.loadBalancerClasses;
+    const rules = rulesOf(options);
     const state = new ClusterState(deps.watches, deps.translate);
-    const book = new AllocationBook(state, classes);
+    const book = new AllocationBook(state, rules);
     const waiting = new WaitingServices(state);
     const placement = new PlacementNodes();
     const liveness = new NodeLiveness(state.leases, { clock, wallClock, queue });
     const writes = new ClusterWrites(deps.api);
     const timestamp = () => wallClock.timestamp();
-    const shared = { state, book, waiting, placement, writes, log, timestamp, metrics, classes };
+    const shared = { state, book, waiting, placement, writes, log, timestamp, metrics, rules };
     const services = new ServiceReconciler({ ...shared, reporter: new Reporter(deps.events) });
     const virtualIPs = new VirtualIPReconciler(shared);
     const pools = new PoolStatusReconciler(shared);
@@ -70,7 +70,7 @@ export class Controller {
     this.#isSynced = true;
     this.#triggers.open();
     this.#deps.queue.start(this.#options.workers, (key) => this.#reconcile(key));
-    this.#deps.log.info('controller started', { classes: this.#options.loadBalancerClasses });
+    this.#deps.log.info('controller started', { ...rulesOf(this.#options) });
   }
 
   /** Resolves when what was being reconciled has ended and its events are sent. */

@@ -6,10 +6,15 @@ import { ApiError, hasCode } from '../kube/api-error.ts';
 import { formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
 import { place, whyNoCandidates } from '../plan/placement.ts';
+import { type ClassRules, hasTrace, UPSTREAM_FINALIZER } from '../plan/service-class.ts';
 import { type NextStep, nextStep } from '../plan/service-contract.ts';
 import {
   ALLOCATED,
   ANNOUNCED,
+  claim,
+  holderOf,
+  ingressWithout,
+  originOf,
   publishedStatus,
   refusedStatus,
   type StatusPlan,
@@ -19,7 +24,6 @@ import { type VirtualIP, virtualIPName } from '../resource/virtual-ip.ts';
 import type { AllocationBook } from './allocation-book.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { type ClusterWrites, newVirtualIPSpec } from './cluster-writes.ts';
-import { SERVICE_FINALIZER } from './deps.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 import type { Reporter } from './reporter.ts';
 import type { WaitingServices } from './waiting-services.ts';
@@ -31,7 +35,7 @@ export interface ServiceReconcilerDeps {
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
-  readonly classes: readonly string[];
+  readonly rules: ClassRules;
   /** RFC 3339. */
   readonly timestamp: () => string;
   readonly log: Log;
@@ -42,6 +46,9 @@ const MAX_STEPS = 100;
 
 /** Refused writes in a row after which it is left to the back-off. */
 const MAX_FAILURES = 5;
+
+/** The steps that take something from a Service, where a refusal is one of its deletion. */
+const TAKING_AWAY: ReadonlySet<NextStep['kind']> = new Set(['unpublish', 'release', 'let-go']);
 
 /** `again`: decide anew on what is known now; `done`: nothing to do until something changes. */
 type Outcome = 'again' | 'done';
@@ -55,19 +62,19 @@ export class ServiceReconciler {
 
   /** `key` is namespace/name. Rejects for a bug of ours only: what the API answers is reported, and retried with back-off. */
   async reconcile(key: string): Promise<ReconcileResult> {
-    const { state, classes, waiting } = this.#deps;
+    const { state, rules, waiting } = this.#deps;
     let failures = 0;
     for (let steps = 0; steps < MAX_STEPS && failures < MAX_FAILURES; steps++) {
       const service = state.services.get(key)?.value;
       if (service === undefined) return { kind: 'done' };
       const virtualIPs = state.virtualIPsOf(service.uid);
-      const step = nextStep(service, virtualIPs, { classes, finalizer: SERVICE_FINALIZER });
+      const step = nextStep(service, virtualIPs, rules);
       if (step.kind !== 'allocate') waiting.remove(key);
       try {
         if ((await this.#perform(step, key, service)) === 'done') return { kind: 'done' };
       } catch (error) {
         failures++;
-        if (!(await this.#recover(error, service))) return { kind: 'retry' };
+        if (!(await this.#recover(error, step, service))) return { kind: 'retry' };
       }
     }
     return { kind: 'retry' };
@@ -77,20 +84,31 @@ export class ServiceReconciler {
     const { state, writes } = this.#deps;
     switch (step.kind) {
       case 'add-finalizer':
-        state.services.note(await writes.addServiceFinalizer(service));
-        return 'again';
+        return this.#addFinalizer(service, step.finalizer);
       case 'allocate':
         return this.#allocate(key, service);
       case 'publish':
         return this.#publish(service, step.virtualIP);
       case 'release':
         return this.#release(service, step.virtualIPs);
-      case 'remove-finalizer':
-        return this.#removeFinalizer(service, step.clearsStatus);
+      case 'unpublish':
+        state.services.note(
+          await writes.writeServiceIngress(service, ingressWithout(service, step.virtualIPs)),
+        );
+        return 'again';
+      case 'let-go':
+        return this.#letGo(service, step);
       case 'wait':
       case 'nothing':
         return 'done';
     }
+  }
+
+  async #addFinalizer(service: ServiceView, finalizer: string): Promise<Outcome> {
+    const { state, writes, timestamp } = this.#deps;
+    const claims = finalizer === UPSTREAM_FINALIZER && !hasTrace(service) ? [claim(timestamp())] : [];
+    state.services.note(await writes.addServiceFinalizer(service, finalizer, claims));
+    return 'again';
   }
 
   async #allocate(key: string, service: ServiceView): Promise<Outcome> {
@@ -108,7 +126,6 @@ export class ServiceReconciler {
     const { address, pool } = allocation;
     const name = virtualIPName(address);
     const candidates = place({ name, address, candidates: [], holder: undefined }, placement.nodes);
-    reporter.normal(service, 'EnsuringLoadBalancer', `taking ${formatAddress(address)} from pool ${pool}`);
     try {
       state.virtualIPs.note(
         await writes.createVirtualIP(name, newVirtualIPSpec(service, { address, pool, candidates })),
@@ -131,9 +148,10 @@ export class ServiceReconciler {
     const isNew = plan.ingress?.some(({ ip }) => service.ingress.every((one) => one.ip !== ip)) ?? false;
     if (!(await this.#writeStatus(service, plan))) return 'done';
     const announced = plan.conditions.find((condition) => condition.type === ANNOUNCED);
-    if (isNew)
-      reporter.normal(service, 'EnsuredLoadBalancer', `published ${formatAddress(virtualIP.address)}`);
-    else if (announced?.reason === 'NoCandidates')
+    if (isNew) reporter.normal(service, 'EnsuredLoadBalancer', originOf(virtualIP));
+    // Once, when an address is first answered for: a take-over costs neither a write of the Service nor an event.
+    if (announced?.status === 'True') reporter.normal(service, 'UpdatedLoadBalancer', holderOf(virtualIP));
+    else if (announced?.reason === 'NoCandidates' && !isNew)
       reporter.warning(service, 'UnAvailableLoadBalancer', whyNobody);
     return 'done';
   }
@@ -166,10 +184,10 @@ export class ServiceReconciler {
     return 'done';
   }
 
-  async #removeFinalizer(service: ServiceView, clearsStatus: boolean): Promise<Outcome> {
+  async #letGo(service: ServiceView, step: Extract<NextStep, { kind: 'let-go' }>): Promise<Outcome> {
     const { state, writes, reporter } = this.#deps;
     const hadAddress = service.conditions.some(({ type, status }) => type === ALLOCATED && status === 'True');
-    state.services.note(await writes.removeServiceFinalizer(service, clearsStatus));
+    state.services.note(await writes.letServiceGo(service, step));
     if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', 'the address is free again');
     return 'done';
   }
@@ -186,7 +204,7 @@ export class ServiceReconciler {
   }
 
   /** Returns whether to go on at once: a decision on old data is made again on new data. */
-  async #recover(error: unknown, service: ServiceView): Promise<boolean> {
+  async #recover(error: unknown, step: NextStep, service: ServiceView): Promise<boolean> {
     const { reporter, log } = this.#deps;
     const key = `${service.namespace}/${service.name}`;
     try {
@@ -197,8 +215,12 @@ export class ServiceReconciler {
     }
     if (!(error instanceof ApiError)) throw error;
     log.warn('reconcile will be retried', { service: key, error });
-    if (error instanceof Error && hasCode(error, 'Forbidden', 'Invalid', 'BadRequest')) {
-      reporter.warning(service, 'SyncLoadBalancerFailed', error.message);
+    if (hasCode(error, 'Forbidden', 'Invalid', 'BadRequest')) {
+      reporter.warning(
+        service,
+        TAKING_AWAY.has(step.kind) ? 'DeleteLoadBalancerFailed' : 'SyncLoadBalancerFailed',
+        error.message,
+      );
     }
     return false;
   }

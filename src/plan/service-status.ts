@@ -4,11 +4,20 @@ import type { Refusal } from '../ipam/refusal.ts';
 import { formatAddress } from '../net/address.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
-import type { ServiceView } from './views.ts';
+import type { IngressView, ServiceView } from './views.ts';
 
 export const ALLOCATED = 'fairlead.io/Allocated';
 export const ANNOUNCED = 'fairlead.io/Announced';
 export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED];
+
+/** Written together with an upstream finalizer, whose name alone does not say that it is ours. */
+export const claim = (timestamp: string): Condition => ({
+  type: ALLOCATED,
+  status: 'Unknown',
+  reason: 'Pending',
+  message: 'an address is being chosen',
+  lastTransitionTime: timestamp,
+});
 
 export interface Ingress {
   readonly ip: string;
@@ -38,12 +47,20 @@ export function publishedStatus(
   const isPublished = service.ingress.some((ingress) => ingress.ip === ip);
   const ingress: readonly Ingress[] =
     virtualIP.candidates.length > 0 || isPublished ? [{ ip, ipMode: 'VIP' }] : [];
-  const from = virtualIP.pool === '' ? '' : ` from pool ${virtualIP.pool}`;
   const wanted = [
-    { type: ALLOCATED, status: 'True', reason: 'Allocated', message: `${ip}${from}` } as const,
+    { type: ALLOCATED, status: 'True', reason: 'Allocated', message: originOf(virtualIP) } as const,
     { type: ANNOUNCED, ...announced(virtualIP, ip, whyNobody) } as const,
   ];
   return plan(service, { ingress, wanted }, timestamp);
+}
+
+/** What stays in a status from which the addresses of these are withdrawn. */
+export function ingressWithout(
+  service: ServiceView,
+  virtualIPs: readonly VirtualIP[],
+): readonly IngressView[] {
+  const withdrawn = new Set(virtualIPs.map(({ address }) => formatAddress(address)));
+  return service.ingress.filter(({ ip }) => ip === undefined || !withdrawn.has(ip));
 }
 
 /** An address from before stays in the status: it is what the Service gets back when it can. */
@@ -59,6 +76,14 @@ export function refusedStatus(service: ServiceView, refusal: Refusal, timestamp:
   ];
   return plan(service, { ingress: undefined, wanted }, timestamp);
 }
+
+/** `10.77.0.50 from pool default` */
+export const originOf = ({ address, pool }: Pick<VirtualIP, 'address' | 'pool'>): string =>
+  `${formatAddress(address)}${pool === '' ? '' : ` from pool ${pool}`}`;
+
+/** `10.77.0.50 is announced by node2` */
+export const holderOf = ({ address, record }: Pick<VirtualIP, 'address' | 'record'>): string =>
+  `${formatAddress(address)} is announced by ${record.holder ?? 'a node'}`;
 
 type Wanted = Omit<Condition, 'lastTransitionTime'>;
 

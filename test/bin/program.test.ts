@@ -51,7 +51,7 @@ describe('the program', () => {
 
   for (const [command, flags] of [
     ['agent', ['--node-name', '--lease-duration', '--lease-renew-interval', ':9373']],
-    ['controller', ['--load-balancer-class', 'fairlead.io/lb', ':9374']],
+    ['controller', ['--load-balancer-class', 'fairlead.io/lb', '--default-class', ':9374']],
   ] as const) {
     test(`${command} --help names every flag`, async () => {
       const { code, stdout } = await bundle.run(command, '--help');
@@ -70,6 +70,7 @@ describe('the program', () => {
     [['agent', '--lease-duration', '2500ms'], /Want a duration in whole seconds/],
     [['agent', '--lease-renew-interval', '11s'], /want 10s or less/],
     [['controller', '--load-balancer-class', 'a//b'], /Want a class/],
+    [['controller', '--default-class', 'example.com/lb'], /too many arguments/],
     [['controller', '--log-level', 'loud'], /Allowed choices are debug, info/],
     [['controller', '--node-name', 'node1'], /unknown option '--node-name'/],
   ];

@@ -6,11 +6,11 @@ import {
   type ControllerOptions,
   type ControllerWatches,
   DEFAULT_OPTIONS,
-  SERVICE_FINALIZER,
 } from '../../src/cloudprovider/deps.ts';
 import type { KubeObject, ObjectChange, ResourceKind } from '../../src/kube/api.ts';
 import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { translateLease, translateNode, translateService } from '../../src/kube/translate.ts';
+import { OWN_FINALIZER, UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import type { ServiceView } from '../../src/plan/views.ts';
 import { formatProblems } from '../../src/resource/parsed.ts';
 import { parseVirtualIP, type VirtualIP, WITHDRAW_FINALIZER } from '../../src/resource/virtual-ip.ts';
@@ -85,18 +85,26 @@ export class Bed {
     } else this.cluster.patch(ADDRESS_POOL, { name }, { patch: { type: 'merge', body: { spec } } });
   }
 
-  createService(name: string, spec: object = {}): void {
+  createService(name: string, spec: object = {}, metadata: object = {}): void {
     const common = { type: 'LoadBalancer', loadBalancerClass: 'fairlead.io/lb', ipFamilies: ['IPv4'] };
     const ports = [{ protocol: 'TCP', port: 80 }];
     const policy = { ipFamilyPolicy: 'SingleStack' };
     this.cluster.create(SERVICE, 'web', {
-      metadata: { name },
+      metadata: { name, ...metadata },
       spec: { ...common, ...policy, ports, ...spec },
     });
   }
 
   changeService(name: string, spec: object): void {
-    this.cluster.patch(SERVICE, { namespace: 'web', name }, { patch: { type: 'merge', body: { spec } } });
+    this.editService(name, { spec });
+  }
+
+  /** What anybody may do to a Service: a merge patch, of its status as well. */
+  editService(name: string, body: { metadata?: object; spec?: object; status?: object }): void {
+    const ref = { namespace: 'web', name };
+    const patch = { type: 'merge', body } as const;
+    this.cluster.patch(SERVICE, ref, { patch });
+    if (body.status !== undefined) this.cluster.patch(SERVICE, ref, { patch, subresource: 'status' });
   }
 
   deleteService(name: string): void {
@@ -233,20 +241,15 @@ export class Bed {
     for (const { namespace, name, uid } of read(change.object).services) {
       const service = this.cluster.objects(SERVICE).get(`${namespace}/${name}`);
       if (service?.metadata.uid !== uid) continue;
-      const hasFinalizer = (service.metadata.finalizers ?? []).includes(SERVICE_FINALIZER);
-      if (!hasFinalizer)
+      if (!hasFinalizer(service))
         this.violations.push(`${change.object.metadata.name} exists before the finalizer of ${name}`);
     }
   }
 
   #watchService(change: ObjectChange<KubeObject>): void {
     const before = change.kind === 'added' ? undefined : change.before;
-    const had = before?.metadata.finalizers?.includes(SERVICE_FINALIZER) ?? false;
-    const has =
-      change.kind === 'deleted'
-        ? false
-        : (change.object.metadata.finalizers ?? []).includes(SERVICE_FINALIZER);
-    if (!had || has || before === undefined) return;
+    if (before === undefined || !hasFinalizer(before)) return;
+    if (change.kind !== 'deleted' && hasFinalizer(change.object)) return;
     const left = this.virtualIPs().filter(({ services }) =>
       services.some(({ uid }) => uid === before.metadata.uid),
     );
@@ -258,6 +261,9 @@ export class Bed {
     return `${this.time.timestamp().slice(0, -8)}.${String(this.#renewals).padStart(6, '0')}Z`;
   }
 }
+
+const hasFinalizer = ({ metadata }: KubeObject): boolean =>
+  (metadata.finalizers ?? []).some((name) => name === OWN_FINALIZER || name === UPSTREAM_FINALIZER);
 
 function read(object: KubeObject): VirtualIP {
   const parsed = parseVirtualIP(object);
