@@ -11,7 +11,9 @@ import { LIVENESS_KEY, NodeLiveness } from './node-liveness.ts';
 import { PlacementNodes } from './placement-nodes.ts';
 import { PoolStatusReconciler } from './pool-status.ts';
 import { Reporter } from './reporter.ts';
+import { RetryingKeys } from './retrying-keys.ts';
 import { ServiceReconciler } from './service-reconciler.ts';
+import { StatusRepairs } from './status-repairs.ts';
 import { Triggers } from './triggers.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { WaitingServices } from './waiting-services.ts';
@@ -24,6 +26,7 @@ export class Controller {
   readonly #triggers: Triggers;
   /** By what comes before the first slash of a key. */
   readonly #reconcilers: Readonly<Record<string, Reconcile>>;
+  readonly #retrying: RetryingKeys;
   #isSynced = false;
   #isStopped = false;
 
@@ -41,9 +44,12 @@ export class Controller {
     const writes = new ClusterWrites(deps.api);
     const timestamp = () => wallClock.timestamp();
     const shared = { state, book, waiting, placement, writes, log, timestamp, metrics, rules };
-    const services = new ServiceReconciler({ ...shared, reporter: new Reporter(deps.events) });
+    const reporter = new Reporter(deps.events);
+    const repairs = new StatusRepairs({ clock, queue, reporter });
+    const services = new ServiceReconciler({ ...shared, reporter, repairs });
     const virtualIPs = new VirtualIPReconciler(shared);
     const pools = new PoolStatusReconciler(shared);
+    this.#retrying = new RetryingKeys(this.#watches(), queue);
     this.#triggers = new Triggers({ state, book, waiting, placement, liveness, queue, options });
     this.#reconcilers = {
       service: (key) => services.reconcile(key),
@@ -102,6 +108,7 @@ export class Controller {
       metrics.reconciled(result, between(started, clock.now()) / 1000);
     try {
       const result = await reconcile(key.slice(slash + 1));
+      this.#retrying.note(key, result);
       report(result.kind);
       return result;
     } catch (error) {

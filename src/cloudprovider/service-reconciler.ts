@@ -26,6 +26,8 @@ import type { ClusterState } from './cluster-state.ts';
 import { type ClusterWrites, newVirtualIPSpec } from './cluster-writes.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 import type { Reporter } from './reporter.ts';
+import type { StatusRepairs } from './status-repairs.ts';
+import { serviceKey } from './triggers.ts';
 import type { WaitingServices } from './waiting-services.ts';
 
 export interface ServiceReconcilerDeps {
@@ -35,6 +37,7 @@ export interface ServiceReconcilerDeps {
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
+  readonly repairs: StatusRepairs;
   readonly rules: ClassRules;
   /** RFC 3339. */
   readonly timestamp: () => string;
@@ -159,6 +162,8 @@ export class ServiceReconciler {
   /** Returns whether there was anything to write. */
   async #writeStatus(service: ServiceView, plan: StatusPlan): Promise<boolean> {
     if (plan.isSame) return false;
+    const key = serviceKey(`${service.namespace}/${service.name}`);
+    if (this.#deps.repairs.isToWait(key, service, plan)) return false;
     this.#deps.state.services.note(await this.#deps.writes.publishServiceStatus(service, plan));
     return true;
   }

@@ -127,7 +127,7 @@ function plan(
   return { ingress, conditions, isSame: isSameIngress && conditions.length === 0 };
 }
 
-function hasIngress(service: ServiceView, wanted: readonly Ingress[]): boolean {
+export function hasIngress(service: ServiceView, wanted: readonly Ingress[]): boolean {
   return (
     service.ingress.length === wanted.length &&
     service.ingress.every((present, i) => {

@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NODE, SERVICE } from '../../src/kube/kinds.ts';
+import type { KubeObject } from '../../src/kube/api.ts';
+import { NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import { fail } from '../fake/fake-kube-api.ts';
 import { Bed } from './bed.ts';
@@ -189,6 +190,44 @@ test('a status that somebody rewrites is repaired', async () => {
   bed.assertSound();
 });
 
+test('against another provider that does the same, a status is rewritten a few times and then once a minute', async () => {
+  const bed = bedOf();
+  const { watches, events } = await bed.start(AS_DEFAULT);
+  bed.createService('shop', UNCLASSED);
+  await bed.settle();
+  // As K3s ServiceLB: on every change of the Service it writes what it thinks right, at once.
+  watches.services.onChange((change) => {
+    if (change.kind === 'updated' && bed.service('shop').ingress[0]?.ip !== '192.0.2.1')
+      bed.editService('shop', { status: foreign('192.0.2.1') });
+  });
+  bed.cluster.writes.length = 0;
+  bed.editService('shop', { metadata: { labels: { any: 'thing' } } });
+  await bed.settle();
+  const ours = () => bed.cluster.writes.filter((write) => write === 'patch services/shop').length;
+  assert.equal(ours(), 5);
+  assert.ok(
+    events.some((event) => /^Warning SyncLoadBalancerFailed .*StatusContested: .*192\.0\.2\.1/.test(event)),
+  );
+  await bed.pass(180_000);
+  assert.equal(ours(), 8);
+  bed.assertSound();
+});
+
+test('what failed while the API was away is tried at once when it is back, not after its back-off', async () => {
+  const bed = bedOf();
+  const { api, watches } = await bed.start();
+  api.before = () => fail('Unreachable');
+  for (const watch of Object.values(watches)) watch.setState('Lost');
+  bed.createService('shop');
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '');
+  api.recover();
+  for (const watch of Object.values(watches)) watch.setState('Synced');
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True');
+  bed.assertSound();
+});
+
 for (const [name, verb, plural, reason] of [
   ['creation', 'create', 'virtualips', 'SyncLoadBalancerFailed'],
   ['deletion', 'delete', 'virtualips', 'DeleteLoadBalancerFailed'],
@@ -239,6 +278,27 @@ for (const [name, take] of [
     });
   }
 }
+
+test('VirtualIPs have no owner, and every write says on what it was decided', async () => {
+  const bed = bedOf();
+  const { api } = await bed.start();
+  bed.createService('shop');
+  await bed.settle();
+  const metadata = bed.cluster.objects(VIRTUAL_IP).get('10.77.0.50')?.metadata;
+  assert.ok(metadata !== undefined && !('ownerReferences' in metadata));
+  const [before] = bed.virtualIPs();
+  bed.deleteService('shop');
+  await bed.settle();
+  const { uid, resourceVersion } = before ?? {};
+  const deletes = api.requests.filter(({ verb }) => verb === 'delete').map(({ body }) => body);
+  assert.deepEqual(deletes, [{ preconditions: { uid, resourceVersion } }]);
+  const patches = api.requests.filter(({ verb, plural }) => verb === 'patch' && plural === 'services');
+  assert.equal(patches.length, 4);
+  for (const { body, subresource } of patches) {
+    assert.match((body as KubeObject).metadata.resourceVersion, /^\d+$/);
+    assert.equal(subresource, 'status');
+  }
+});
 
 test('a finalizer that is stripped from a living Service comes back', async () => {
   const bed = bedOf();
