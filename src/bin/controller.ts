@@ -48,7 +48,11 @@ export async function runController(flags: ControllerFlags): Promise<void> {
     onOver: (error) => failure.refused(error),
   });
   const parts: Parts = { connection, failure, patience, log, metrics, outage, queue, random };
-  const options = { ...DEFAULT_OPTIONS, loadBalancerClasses: flags.loadBalancerClass };
+  const options = {
+    ...DEFAULT_OPTIONS,
+    loadBalancerClasses: flags.loadBalancerClass,
+    servesClassless: flags.defaultClass,
+  };
   const api = fenced(connection.within(leaderWriteLimit(LEADER_ELECTION_TIMES)), () => leadership.mayAct());
   const controller = new Controller(
     { ...createDeps(flags, parts), api, events: createEvents(api, parts) },

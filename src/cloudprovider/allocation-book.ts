@@ -10,14 +10,14 @@ import type { HeldAddress, Tenant } from '../ipam/request.ts';
 import { type SharingClaim, sameClaim } from '../ipam/sharing.ts';
 import { type Address, parseAddress, sameAddress } from '../net/address.ts';
 import { parsePrefix, unassignableIn } from '../net/prefix.ts';
-import { isOurs } from '../plan/service-contract.ts';
+import { type ClassRules, isOurs, ourFinalizers } from '../plan/service-class.ts';
+import { isPublished } from '../plan/service-contract.ts';
 import { ingressAddresses, rankOf, requestOf, sharingClaimOf } from '../plan/service-request.ts';
 import type { ServiceView } from '../plan/views.ts';
 import type { Announcer } from '../resource/announcer.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { readable } from './cluster-state.ts';
-import { SERVICE_FINALIZER } from './deps.ts';
 import type { WaitingServices } from './waiting-services.ts';
 
 /** A decision with the VirtualIPs that it is about. */
@@ -32,7 +32,7 @@ const BLOCKED = (by: string): Tenancy => ({ kind: 'blocked', by });
 export class AllocationBook {
   readonly #book = new AddressBook();
   readonly #state: ClusterState;
-  readonly #classes: readonly string[];
+  readonly #rules: ClassRules;
   readonly #waiting: WaitingServices;
   /** What each of our Services says about sharing, by uid: the same object as long as it says the same. */
   readonly #claims = new Map<string, SharingClaim>();
@@ -43,10 +43,10 @@ export class AllocationBook {
 
   constructor(
     state: ClusterState,
-    { classes, waiting }: { readonly classes: readonly string[]; readonly waiting: WaitingServices },
+    { rules, waiting }: { readonly rules: ClassRules; readonly waiting: WaitingServices },
   ) {
     this.#state = state;
-    this.#classes = classes;
+    this.#rules = rules;
     this.#waiting = waiting;
     state.services.onChange(({ key, before, now }) => {
       if (before !== undefined && now === undefined) this.#forget(before.value);
@@ -116,7 +116,7 @@ export class AllocationBook {
     for (const key of this.#waiting.keys()) {
       const service = this.#state.services.get(key)?.value;
       const before = this.#waiting.refusal(key);
-      if (service === undefined || !isOurs(service, { classes: this.#classes })) continue;
+      if (service === undefined || !isOurs(service, this.#rules)) continue;
       const { grants, refusal } = this.#assign(service);
       if (grants.length > 0 || refusal?.message !== before?.message) this.#served.add(key);
     }
@@ -170,9 +170,9 @@ export class AllocationBook {
 
   /** What its status says is its address even without a VirtualIP. */
   #holdForService(key: string, service: ServiceView): void {
-    const isOfUs = isOurs(service, { classes: this.#classes });
-    if (!isOfUs && !service.finalizers.includes(SERVICE_FINALIZER)) return this.#forget(service);
+    const isOfUs = isOurs(service, this.#rules);
     if (!isOfUs) this.#waiting.set(key, undefined);
+    if (!isOfUs && ourFinalizers(service, this.#rules).length === 0) return this.#forget(service);
     if (this.#book.setClaim(service.uid, this.#claimOf(service))) this.#freed();
     const addresses = ingressAddresses(service);
     this.#hold(`kept ${service.uid}`, addresses, {
@@ -221,9 +221,6 @@ const heldAddress = (service: ServiceView, one: VirtualIP): HeldAddress => ({
   isPublished: isPublished(service, one),
   isLeaving: one.isDeleting,
 });
-
-const isPublished = (service: ServiceView, { address }: VirtualIP): boolean =>
-  ingressAddresses(service).some((one) => sameAddress(one, address));
 
 /** In the order of `addresses`. */
 const among = (virtualIPs: readonly VirtualIP[], addresses: readonly Address[]): readonly VirtualIP[] =>

@@ -4,12 +4,13 @@
 import type { KubeApi, KubeObject, ObjectMeta } from '../kube/api.ts';
 import { ADDRESS_POOL, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { formatAddress } from '../net/address.ts';
+import type { Clearing } from '../plan/service-contract.ts';
 import { OUR_ANNOTATIONS, OUR_CONDITIONS, type StatusPlan } from '../plan/service-status.ts';
-import type { ServiceView } from '../plan/views.ts';
+import type { IngressView, ServiceView } from '../plan/views.ts';
 import type { AddressPoolStatus } from '../resource/address-pool.ts';
+import type { Condition } from '../resource/condition.ts';
 import type { VirtualIPSpec } from '../resource/generated.ts';
 import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
-import { SERVICE_FINALIZER } from './deps.ts';
 
 export class ClusterWrites {
   readonly #api: KubeApi;
@@ -22,21 +23,35 @@ export class ClusterWrites {
     return this.#api.get(SERVICE, { namespace: ref.namespace, name: ref.name });
   }
 
-  addServiceFinalizer(service: ServiceView): Promise<KubeObject> {
-    return this.#patchService(service, { metadata: { finalizers: [SERVICE_FINALIZER] } });
+  /** With the conditions that say whose finalizer it is, in one patch. */
+  addServiceFinalizer(
+    service: ServiceView,
+    finalizer: string,
+    conditions: readonly Condition[],
+  ): Promise<KubeObject> {
+    return this.#patchService(service, { metadata: { finalizers: [finalizer] }, status: { conditions } });
   }
 
-  /** Takes our finalizer away, and with `clearsStatus` everything that we wrote into the status, in one patch. */
-  removeServiceFinalizer(service: ServiceView, clearsStatus: boolean): Promise<KubeObject> {
-    const metadata = { '$deleteFromPrimitiveList/finalizers': [SERVICE_FINALIZER] };
-    if (!clearsStatus) return this.#patchService(service, { metadata });
-    const status = { loadBalancer: { ingress: null }, conditions: OUR_CONDITIONS.map(withoutCondition) };
+  /** Takes our finalizers away, and what is to be cleared of what we wrote, in one patch. */
+  letServiceGo(
+    service: ServiceView,
+    { finalizers, clears }: { readonly finalizers: readonly string[]; readonly clears: Clearing },
+  ): Promise<KubeObject> {
+    const metadata = { '$deleteFromPrimitiveList/finalizers': finalizers };
+    if (clears === 'nothing') return this.#patchService(service, { metadata });
+    const loadBalancer = clears === 'everything' ? { loadBalancer: { ingress: null } } : {};
+    const conditions = OUR_CONDITIONS.map(withoutCondition);
     const ours = OUR_ANNOTATIONS.filter((name) => name in service.annotations);
     const annotations = Object.fromEntries(ours.map((name) => [name, null]));
     return this.#patchService(service, {
       metadata: ours.length === 0 ? metadata : { ...metadata, annotations },
-      status,
+      status: { ...loadBalancer, conditions },
     });
+  }
+
+  /** Nothing else of the status changes. */
+  writeServiceIngress(service: ServiceView, ingress: readonly IngressView[]): Promise<KubeObject> {
+    return this.#patchService(service, { status: { loadBalancer: { ingress } } });
   }
 
   publishServiceStatus(service: ServiceView, plan: StatusPlan): Promise<KubeObject> {

@@ -4,6 +4,7 @@ import type { Clock, WallClock } from '../host/host.ts';
 import type { EventRecorder, KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
+import type { ClassRules } from '../plan/service-class.ts';
 import type { LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
 
 /** One watch for each kind that the controller reads; it starts and stops them. */
@@ -43,17 +44,22 @@ export interface ControllerDeps {
 export interface ControllerOptions {
   /** The values of spec.loadBalancerClass that are ours. */
   readonly loadBalancerClasses: readonly string[];
+  /** Whether Services without a class are ours too. */
+  readonly servesClassless: boolean;
   /** How many keys are reconciled at a time. */
   readonly workers: number;
   /** How long changes are collected before a pool's status is written, in ms. */
   readonly poolStatusDelay: number;
 }
 
+export const rulesOf = ({ loadBalancerClasses, servesClassless }: ControllerOptions): ClassRules => ({
+  classes: loadBalancerClasses,
+  servesClassless,
+});
+
 export const DEFAULT_OPTIONS: ControllerOptions = {
   loadBalancerClasses: ['fairlead.io/lb'],
+  servesClassless: false,
   workers: 8,
   poolStatusDelay: 200,
 };
-
-/** The finalizer on Services, in class mode. */
-export const SERVICE_FINALIZER = 'fairlead.io/load-balancer';

@@ -6,7 +6,6 @@ import { hasCode } from '../kube/api-error.ts';
 import { formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
 import { place } from '../plan/placement.ts';
-import { addressList } from '../plan/service-request.ts';
 import type { ServiceView } from '../plan/views.ts';
 import { type VirtualIP, virtualIPName } from '../resource/virtual-ip.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -34,11 +33,7 @@ export class ServiceAddresses {
 
   /** Afterwards everything that stood in the way is in view. */
   async realise(service: ServiceView, grants: readonly Grant[]): Promise<void> {
-    const { state, reporter, log } = this.#deps;
-    const pools = [...new Set(grants.map(({ pool }) => pool))].filter((pool) => pool !== '').join(', ');
-    const taken = addressList(grants.map(({ address }) => address));
-    const from = pools === '' ? '' : ` from pool ${pools}`;
-    reporter.normal(service, 'EnsuringLoadBalancer', `taking ${taken}${from}`);
+    const { state, log } = this.#deps;
     // As they were when it was decided: who has come to one of them meanwhile makes the write fail.
     const targets = grants.map((grant) => ({
       ...grant,

@@ -2,12 +2,12 @@
 // out from the whole state when a key's turn comes.
 
 import type { WorkQueue } from '../kube/api.ts';
-import { isOurs } from '../plan/service-contract.ts';
+import { nextStep } from '../plan/service-contract.ts';
 import type { ServiceView } from '../plan/views.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { AllocationBook } from './allocation-book.ts';
 import { type ClusterState, readable } from './cluster-state.ts';
-import { type ControllerOptions, SERVICE_FINALIZER } from './deps.ts';
+import { type ControllerOptions, rulesOf } from './deps.ts';
 import type { MirrorChange } from './mirror.ts';
 import type { NodeLiveness } from './node-liveness.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
@@ -130,11 +130,8 @@ export class Triggers {
 
   /** Ours now, or with something of ours left. */
   #concernsUs(service: ServiceView): boolean {
-    return (
-      isOurs(service, { classes: this.#parts.options.loadBalancerClasses }) ||
-      service.finalizers.includes(SERVICE_FINALIZER) ||
-      this.#parts.state.virtualIPsOf(service.uid).length > 0
-    );
+    const { state, options } = this.#parts;
+    return nextStep(service, state.virtualIPsOf(service.uid), rulesOf(options)).kind !== 'nothing';
   }
 
   #add(key: string): void {

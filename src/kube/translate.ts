@@ -87,10 +87,12 @@ function ingress(entry: Fields): IngressView {
   const ip = text(entry.ip);
   const hostname = text(entry.hostname);
   const ipMode = text(entry.ipMode);
+  const ports = items(entry.ports);
   return {
     ...(ip === undefined ? {} : { ip }),
     ...(hostname === undefined ? {} : { hostname }),
     ...(ipMode === undefined ? {} : { ipMode }),
+    ...(ports.length === 0 ? {} : { ports }),
   };
 }
 

@@ -4,7 +4,7 @@
 import { contradiction, invalidRequest, type Refusal } from '../ipam/refusal.ts';
 import type { AllocationRequest, Asked } from '../ipam/request.ts';
 import type { SharingClaim } from '../ipam/sharing.ts';
-import { type Address, type Family, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
+import { type Address, type Family, parseAddress, sameAddress } from '../net/address.ts';
 import {
   COUNT,
   RENUMBER,
@@ -135,6 +135,3 @@ const listed = (text: string): readonly string[] =>
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
-
-/** As one text, for messages and annotations. */
-export const addressList = (addresses: readonly Address[]): string => addresses.map(formatAddress).join(', ');

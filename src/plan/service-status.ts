@@ -5,7 +5,7 @@ import { type Address, formatAddress } from '../net/address.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
 import { ALLOCATED_FROM, RENUMBER } from './annotations.ts';
-import type { ServiceView } from './views.ts';
+import type { IngressView, ServiceView } from './views.ts';
 
 export const ALLOCATED = 'fairlead.io/Allocated';
 export const ANNOUNCED = 'fairlead.io/Announced';
@@ -14,6 +14,15 @@ export const OUTSIDE_POOL = 'fairlead.io/OutsidePool';
 export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED, OUTSIDE_POOL];
 /** What we write into the annotations of a Service. */
 export const OUR_ANNOTATIONS: readonly string[] = [ALLOCATED_FROM];
+
+/** Written together with an upstream finalizer, whose name alone does not say that it is ours. */
+export const claim = (timestamp: string): Condition => ({
+  type: ALLOCATED,
+  status: 'Unknown',
+  reason: 'Pending',
+  message: 'an address is being chosen',
+  lastTransitionTime: timestamp,
+});
 
 export interface Ingress {
   readonly ip: string;
@@ -69,6 +78,23 @@ export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: 
   return { ingress, conditions, goneConditions, annotations, isSame };
 }
 
+/** What stays in a status from which the addresses of these are withdrawn. */
+export function ingressWithout(
+  service: ServiceView,
+  virtualIPs: readonly VirtualIP[],
+): readonly IngressView[] {
+  const withdrawn = new Set(virtualIPs.map(({ address }) => formatAddress(address)));
+  return service.ingress.filter(({ ip }) => ip === undefined || !withdrawn.has(ip));
+}
+
+/** `10.77.0.50 from pool default` */
+export const originOf = ({ address, pool }: Pick<VirtualIP, 'address' | 'pool'>): string =>
+  `${formatAddress(address)}${pool === '' ? '' : ` from pool ${pool}`}`;
+
+/** `10.77.0.50 is announced by node2` */
+export const holderOf = ({ address, record }: Pick<VirtualIP, 'address' | 'record'>): string =>
+  `${formatAddress(address)} is announced by ${record.holder ?? 'a node'}`;
+
 type Wanted = Omit<Condition, 'lastTransitionTime'>;
 
 function ingressOf(
@@ -90,8 +116,7 @@ const isAllocatedOnly = ({ advertisements }: VirtualIP): boolean => advertisemen
 function allocated({ virtualIPs, refusal, isSatisfied }: Assigned): Wanted {
   if (refusal !== undefined && !isSatisfied)
     return { type: ALLOCATED, status: 'False', reason: refusal.code, message: refusal.message };
-  const from = ({ pool }: VirtualIP) => (pool === '' ? '' : ` from pool ${pool}`);
-  const has = virtualIPs.map((one) => `${formatAddress(one.address)}${from(one)}`).join(', ');
+  const has = virtualIPs.map(originOf).join(', ');
   const missing = refusal === undefined ? '' : `; not more, because ${refusal.code}: ${refusal.message}`;
   return { type: ALLOCATED, status: 'True', reason: 'Allocated', message: `${has}${missing}` };
 }
@@ -156,7 +181,7 @@ function changedAnnotations(
   return changed;
 }
 
-function hasIngress(service: ServiceView, wanted: readonly Ingress[]): boolean {
+export function hasIngress(service: ServiceView, wanted: readonly Ingress[]): boolean {
   return (
     service.ingress.length === wanted.length &&
     service.ingress.every((present, i) => {

@@ -12,6 +12,8 @@ export interface IngressView {
   readonly ip?: string;
   readonly hostname?: string;
   readonly ipMode?: string;
+  /** Never ours: kept as another provider wrote it. */
+  readonly ports?: readonly object[];
 }
 
 /** A v1 Service. */

@@ -36,6 +36,7 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [['agent', '--lease-renew-interval', '100ms'], /'100ms' is invalid\. Want a duration from 500ms/],
   [['agent', '--lease-renew-interval', 'soon'], /'soon' is invalid\. Want a duration from 500ms/],
   [['agent', '--lease-renew-interval', '11s'], /too long for the Lease's duration: want 10s or less/],
+  [['controller', '--default-class', 'example.com/lb'], /too many arguments/],
   [['controller', '--load-balancer-class', 'a//b'], /'a\/\/b' is invalid\. Want a class/],
   [['controller', '--load-balancer-class', ''], /'' is invalid\. Want a class such as fairlead\.io\/lb/],
 ];

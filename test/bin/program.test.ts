@@ -47,7 +47,7 @@ describe('the program', () => {
 
   for (const [command, flags] of [
     ['agent', ['--node-name', '--lease-duration', '--lease-renew-interval', ':9373']],
-    ['controller', ['--load-balancer-class', 'fairlead.io/lb', ':9374']],
+    ['controller', ['--load-balancer-class', 'fairlead.io/lb', '--default-class', ':9374']],
   ] as const) {
     test(`${command} --help names every flag`, async () => {
       const { code, stdout } = await bundle.run(command, '--help');

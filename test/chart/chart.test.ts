@@ -169,6 +169,16 @@ test('the controller is told every class, and is root of nothing', async () => {
   });
 });
 
+test('the controller is the default implementation only where that is asked for', async () => {
+  const argsOf = async (...settings: string[]) =>
+    JSON.stringify((await render(...settings)).find(({ kind }) => kind === 'Deployment')?.spec);
+  assert.doesNotMatch(await argsOf(), /--default-class/);
+  assert.match(
+    await argsOf('controller.defaultClass=true'),
+    /"--load-balancer-class=fairlead.io\/lb","--default-class"\]/,
+  );
+});
+
 test('Helm keeps the CRDs, and renders them as they are in the files', async () => {
   const rendered = (await render()).filter(({ kind }) => kind === 'CustomResourceDefinition');
   assert.equal(rendered.length, 3);

@@ -6,7 +6,6 @@ import {
   type ControllerOptions,
   type ControllerWatches,
   DEFAULT_OPTIONS,
-  SERVICE_FINALIZER,
 } from '../../src/cloudprovider/deps.ts';
 import type { KubeObject, ObjectChange, ResourceKind } from '../../src/kube/api.ts';
 import {
@@ -24,6 +23,7 @@ import {
   translateNode,
   translateService,
 } from '../../src/kube/translate.ts';
+import { OWN_FINALIZER, UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import type { ServiceView } from '../../src/plan/views.ts';
 import { formatProblems } from '../../src/resource/parsed.ts';
 import { parseVirtualIP, type VirtualIP, WITHDRAW_FINALIZER } from '../../src/resource/virtual-ip.ts';
@@ -116,13 +116,20 @@ export class Bed {
   }
 
   changeService(name: string, spec: object): void {
-    this.cluster.patch(SERVICE, { namespace: 'web', name }, { patch: { type: 'merge', body: { spec } } });
+    this.editService(name, { spec });
+  }
+
+  /** What anybody may do to a Service: a merge patch, of its status as well. */
+  editService(name: string, body: { metadata?: object; spec?: object; status?: object }): void {
+    const ref = { namespace: 'web', name };
+    const patch = { type: 'merge', body } as const;
+    this.cluster.patch(SERVICE, ref, { patch });
+    if (body.status !== undefined) this.cluster.patch(SERVICE, ref, { patch, subresource: 'status' });
   }
 
   /** null takes one away. */
   annotate(name: string, annotations: Readonly<Record<string, string | null>>): void {
-    const body = { metadata: { annotations } };
-    this.cluster.patch(SERVICE, { namespace: 'web', name }, { patch: { type: 'merge', body } });
+    this.editService(name, { metadata: { annotations } });
   }
 
   deleteService(name: string): void {
@@ -273,20 +280,15 @@ export class Bed {
     for (const { namespace, name, uid } of read(change.object).services) {
       const service = this.cluster.objects(SERVICE).get(`${namespace}/${name}`);
       if (service?.metadata.uid !== uid) continue;
-      const hasFinalizer = (service.metadata.finalizers ?? []).includes(SERVICE_FINALIZER);
-      if (!hasFinalizer)
+      if (!hasFinalizer(service))
         this.violations.push(`${change.object.metadata.name} exists before the finalizer of ${name}`);
     }
   }
 
   #watchService(change: ObjectChange<KubeObject>): void {
     const before = change.kind === 'added' ? undefined : change.before;
-    const had = before?.metadata.finalizers?.includes(SERVICE_FINALIZER) ?? false;
-    const has =
-      change.kind === 'deleted'
-        ? false
-        : (change.object.metadata.finalizers ?? []).includes(SERVICE_FINALIZER);
-    if (!had || has || before === undefined) return;
+    if (before === undefined || !hasFinalizer(before)) return;
+    if (change.kind !== 'deleted' && hasFinalizer(change.object)) return;
     const left = this.virtualIPs().filter(({ services }) =>
       services.some(({ uid }) => uid === before.metadata.uid),
     );
@@ -298,6 +300,9 @@ export class Bed {
     return `${this.time.timestamp().slice(0, -8)}.${String(this.#renewals).padStart(6, '0')}Z`;
   }
 }
+
+const hasFinalizer = ({ metadata }: KubeObject): boolean =>
+  (metadata.finalizers ?? []).some((name) => name === OWN_FINALIZER || name === UPSTREAM_FINALIZER);
 
 function read(object: KubeObject): VirtualIP {
   const parsed = parseVirtualIP(object);

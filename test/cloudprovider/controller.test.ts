@@ -58,13 +58,14 @@ test('conditions and events tell the way of a Service', async () => {
     'fairlead.io/Allocated True Allocated',
     'fairlead.io/Announced True Announced',
   ]);
+  const holder = bed.virtualIPs()[0]?.record.holder;
   bed.deleteService('shop');
   await bed.settle();
   assert.equal(bed.hasService('shop'), false);
   assert.deepEqual(bed.plan(), []);
   assert.deepEqual(events, [
-    'Normal EnsuringLoadBalancer web/shop: taking 10.77.0.50 from pool default',
-    'Normal EnsuredLoadBalancer web/shop: published 10.77.0.50',
+    'Normal EnsuredLoadBalancer web/shop: 10.77.0.50 from pool default',
+    `Normal UpdatedLoadBalancer web/shop: 10.77.0.50 is announced by ${holder}`,
     'Normal DeletingLoadBalancer web/shop: withdrawing 10.77.0.50',
     'Normal DeletedLoadBalancer web/shop: the address is free again',
   ]);
