@@ -33,6 +33,10 @@ describe('addresses', requirement('cluster'), () => {
     bed().lab.api.patch(ADDRESS_POOL, { name: 'default' }, { type: 'merge', body: { spec: body } });
   const ips = async (name: string) =>
     ((await bed().service(name)).status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+  const phaseOf = (address: string, phase: string) => {
+    const isSo = async () => (await bed().virtualIP(address)).status?.phase === phase;
+    return bed().lab.waitFor(`${address} to be ${phase}`, isSo, SOON);
+  };
   const sharersOf = async (address: string) =>
     ((await bed().virtualIP(address)).spec.services ?? []).map(({ name }) => name);
   const annotation = async (name: string, key: string) =>
@@ -99,6 +103,7 @@ describe('addresses', requirement('cluster'), () => {
     const { spec } = await bed().virtualIP(address);
     assert.deepEqual(spec.reservedFor, { namespace: WEB, name: 'kept' });
     await bed().lab.waitFor('silence', async () => (await bed().answerers(address)).length === 0, SOON);
+    await phaseOf(address, 'Withdrawn');
     await bed().create({ name: 'other', spec: { loadBalancerIP: address } });
     assert.equal(
       (await bed().condition('other', 'fairlead.io/Allocated', 'False')).reason,
@@ -108,6 +113,7 @@ describe('addresses', requirement('cluster'), () => {
     assert.equal(await bed().addressOf('kept'), address);
     await bed().answerAt(address);
     assert.equal((await bed().answerers(address)).length, 1);
+    await phaseOf(address, 'Announced');
   });
 
   test('a reservation by hand is given to the Service that it names', async () => {
