@@ -280,6 +280,30 @@ for (const [name, take] of [
   }
 }
 
+test('a retained VirtualIP is not swept, unused or used by a Service that is forced away', async () => {
+  const bed = bedOf();
+  const first = await bed.start();
+  const kept = () => bed.virtualIPs().map(({ name, services }) => `${name} ${services.length}`);
+  bed.createService('shop', {}, { annotations: { 'fairlead.io/retain': 'true' } });
+  await bed.settle();
+  bed.deleteService('shop');
+  await bed.settle();
+  assert.deepEqual([bed.hasService('shop'), kept()], [false, ['10.77.0.50 0']]);
+  await first.controller.stop();
+  const second = await bed.start();
+  await bed.settle();
+  assert.deepEqual(kept(), ['10.77.0.50 0']);
+  bed.createService('shop');
+  await bed.settle();
+  assert.deepEqual(kept(), ['10.77.0.50 1']);
+  bed.assertSound();
+  await second.controller.stop();
+  bed.cluster.erase(SERVICE, { namespace: 'web', name: 'shop' });
+  await bed.start();
+  await bed.settle();
+  assert.deepEqual(kept(), ['10.77.0.50 0']);
+});
+
 test('VirtualIPs have no owner, and every write says on what it was decided', async () => {
   const bed = bedOf();
   const { api } = await bed.start();
