@@ -38,6 +38,8 @@ export interface LabOptions {
   readonly kubeProxy?: boolean | KubeProxyOptions;
   /** Whether controllers and agents reach the API through `lab.proxy`; default false, and then there is none. */
   readonly faultProxy?: boolean;
+  /** Whether the controllers serve Services without a class too; default false. */
+  readonly defaultClass?: boolean;
   /** Added to the arguments of controllers and agents. */
   readonly programArguments?: readonly string[];
   /** Added to the environment of a program, by its target (`agent/node1`, `controller/0`). */
@@ -156,6 +158,21 @@ export class Lab {
     await Promise.all(Array.from({ length: count }, (_, i) => this.#installation.startController(i)));
   }
 
+  /** Starts the first controller anew, as the cluster's default implementation or not. */
+  async restartController(options: { readonly defaultClass: boolean }): Promise<void> {
+    await this.processes.stop('controller/0');
+    await this.#installation.startController(0, options);
+  }
+
+  /** Ends a pod as a kubelet does, in two steps: `terminate` tells the cluster, `remove` silences it. */
+  terminatePod(namespace: string, pod: LabPod): Promise<void> {
+    return this.#workloads.terminate(namespace, pod);
+  }
+
+  removePod(namespace: string, pod: LabPod): Promise<void> {
+    return this.#workloads.remove(namespace, pod);
+  }
+
   /** Ends all processes and removes the network and all files. */
   async down(): Promise<void> {
     await this.api.close();
@@ -230,6 +247,7 @@ async function assemble(
     programArguments: options.programArguments ?? [],
     ...(options.environmentOf === undefined ? {} : { environmentOf: options.environmentOf }),
     hangable: options.hangable ?? false,
+    defaultClass: options.defaultClass ?? false,
   });
   const faults = createFaults(network, processes);
   const lab = new Lab({

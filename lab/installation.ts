@@ -45,6 +45,8 @@ export interface InstallationOptions {
   readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
   /** Whether the programs can be made to hang (lab/hang.ts). */
   readonly hangable: boolean;
+  /** Whether controllers serve Services without a class too. */
+  readonly defaultClass: boolean;
 }
 
 export class Installation {
@@ -89,10 +91,14 @@ export class Installation {
   }
 
   /** Starts the controller number `index`; resolves when its process serves (only the leader of several acts). */
-  async startController(index: number): Promise<void> {
+  async startController(
+    index: number,
+    { defaultClass }: { readonly defaultClass: boolean } = this.#options,
+  ): Promise<void> {
     const port = PORTS.controller + index;
     const host = this.#options.network.controlPlane;
-    await this.#start(`controller/${index}`, host, { argv: this.#argv('controller', port), port });
+    const argv = [...this.#argv('controller', port), ...(defaultClass ? ['--default-class'] : [])];
+    await this.#start(`controller/${index}`, host, { argv, port });
   }
 
   #argv(component: Component, port: number): readonly string[] {

@@ -94,8 +94,13 @@ export class LabApi implements KubeApi {
     })) as T;
   }
 
-  async remove(kind: ResourceKind, ref: ObjectRef, preconditions?: Preconditions): Promise<void> {
-    await this.#call({ method: 'DELETE', path: pathOf(kind, ref), body: { preconditions } });
+  async remove(kind: ResourceKind, ref: ObjectRef, options: RemoveOptions = {}): Promise<void> {
+    const { gracePeriodSeconds, ...preconditions } = options;
+    await this.#call({
+      method: 'DELETE',
+      path: pathOf(kind, ref),
+      body: { preconditions, gracePeriodSeconds },
+    });
   }
 
   /** Watches from now on, the present objects first, until `signal`; ends early if the server closes the watch. */
@@ -139,6 +144,11 @@ export class LabApi implements KubeApi {
     const message = `${call.method} ${call.path}: ${answer.statusCode}: ${status.message ?? 'no message'}`;
     throw new LabApiError(message, { code: status.reason ?? 'Unknown', status: answer.statusCode });
   }
+}
+
+interface RemoveOptions extends Preconditions {
+  /** Of a Pod: 0 removes the object at once, which is the kubelet's to do. */
+  readonly gracePeriodSeconds?: number;
 }
 
 interface ListOptions {

@@ -13,6 +13,7 @@ interface Options {
   readonly nodes: number;
   readonly controllers: number;
   readonly kubeProxyMinSync: string;
+  readonly defaultClass: boolean;
   readonly json?: boolean;
 }
 
@@ -51,9 +52,10 @@ async function demo(options: Options): Promise<void> {
 
 async function up(options: Options): Promise<void> {
   await setUp();
-  const { name, nodes, controllers } = options;
+  const { name, nodes, controllers, defaultClass } = options;
   const kubeProxy = { minSyncPeriod: options.kubeProxyMinSync };
-  const description = await commands.startLab({ name, nodes, controllers, kubeProxy }, progress());
+  const wanted = { name, nodes, controllers, kubeProxy, defaultClass };
+  const description = await commands.startLab(wanted, progress());
   print(options.json === true ? JSON.stringify(description) : describeText(description));
 }
 
@@ -120,6 +122,7 @@ json(sized(program.command('up')))
     "kube-proxy's pause between changes (its own default: 1s)",
     '0s',
   )
+  .option('--default-class', 'serve Services without a class too', false)
   .action(up);
 json(named(program.command('down')))
   .description('stop a lab and remove all of it')

@@ -10,7 +10,10 @@ import { controlSocketOf, serveControl } from './control-socket.ts';
 import { DEMO_WORKLOAD } from './demo.ts';
 import { describeLab, type LabDescription } from './description.ts';
 
-export type SupervisorOptions = Pick<LabOptions, 'name' | 'nodes' | 'controllers' | 'kubeProxy'>;
+export type SupervisorOptions = Pick<
+  LabOptions,
+  'name' | 'nodes' | 'controllers' | 'kubeProxy' | 'defaultClass'
+>;
 
 export type SupervisorMessage =
   | { readonly kind: 'progress'; readonly line: string }

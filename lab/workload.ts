@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import type { KubeApi, KubeObject } from '../src/kube/api.ts';
 import { seconds } from '../src/time/duration.ts';
 import { callControl } from './control-socket.ts';
+import { mustExec } from './exec.ts';
 import { ENDPOINT_SLICE, NAMESPACE, POD } from './kinds.ts';
+import type { LabApi } from './kube-client.ts';
 import type { LabNetwork, LabNode } from './network.ts';
 import type { PodListener } from './pod-server.ts';
 import type { ProcessTable } from './process-table.ts';
@@ -23,6 +25,8 @@ export interface Workload {
   readonly name: string;
   /** Default: one per node. */
   readonly replicas?: number;
+  /** The value of the label `app`, by which Services select; default: the name. */
+  readonly app?: string;
 }
 
 export interface LabPod {
@@ -36,12 +40,12 @@ export interface LabPod {
 export class Workloads {
   readonly #network: LabNetwork;
   readonly #processes: ProcessTable;
-  readonly #api: KubeApi;
+  readonly #api: LabApi;
   readonly #socket: string;
   readonly #podsPerNode = new Map<string, number>();
   #server: Promise<void> | undefined;
 
-  constructor(network: LabNetwork, processes: ProcessTable, api: KubeApi) {
+  constructor(network: LabNetwork, processes: ProcessTable, api: LabApi) {
     this.#network = network;
     this.#processes = processes;
     this.#api = api;
@@ -54,6 +58,17 @@ export class Workloads {
     await Promise.all([this.#server, ensureNamespace(this.#api, workload.namespace)]);
     const replicas = workload.replicas ?? this.#network.nodes.length;
     return Promise.all(Array.from({ length: replicas }, (_, i) => this.#runPod(workload, i)));
+  }
+
+  /** Its endpoint is terminating from now on, and it goes on answering. */
+  async terminate(namespace: string, { name }: LabPod): Promise<void> {
+    await this.#api.remove(POD, { namespace, name }, { gracePeriodSeconds: 60 });
+  }
+
+  /** It is silent, and gone from the cluster. */
+  async remove(namespace: string, { name, netns }: LabPod): Promise<void> {
+    await mustExec(['ip', '-n', netns, 'link', 'set', 'eth0', 'down']);
+    await this.#api.remove(POD, { namespace, name }, { gracePeriodSeconds: 0 });
   }
 
   async #startServer(): Promise<void> {
@@ -141,7 +156,7 @@ export async function ensureNamespace(api: KubeApi, name: string): Promise<void>
 const podObject = (workload: Workload, pod: LabPod): unknown => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name: pod.name, namespace: workload.namespace, labels: { app: workload.name } },
+  metadata: { name: pod.name, namespace: workload.namespace, labels: { app: workload.app ?? workload.name } },
   spec: {
     nodeName: pod.node,
     automountServiceAccountToken: false,

@@ -16,6 +16,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly items?: Schema;
+  readonly additionalProperties?: Schema;
 }
 
 interface Definition {
@@ -67,7 +68,9 @@ function typeOf(schema: Schema, indent: string): string {
     case 'array':
       return listType(schema.items ?? {}, indent);
     case 'object':
-      return objectType(schema, indent);
+      return schema.additionalProperties === undefined
+        ? objectType(schema, indent)
+        : `Readonly<Record<string, ${typeOf(schema.additionalProperties, indent)}>>`;
     default:
       throw new Error(`cannot translate the schema type ${String(schema.type)}`);
   }

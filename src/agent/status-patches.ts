@@ -60,6 +60,26 @@ export function announcementPatch(
   return { type: 'json', operations };
 }
 
+/** Says that nobody answers for an address which stays without a use; undefined if the status says so. */
+export function withdrawnPatch(virtualIP: KnownVirtualIP, timestamp: string): Patch | undefined {
+  if (virtualIP.phase === 'Withdrawn') return undefined;
+  const message =
+    virtualIP.services.length === 0 ? 'no Service uses the address' : 'it is not to be announced';
+  const condition = { type: 'Announced', status: 'False', reason: 'Withdrawn', message } as const;
+  const operations = [
+    test('/metadata/uid', virtualIP.uid),
+    test('/status/epoch', virtualIP.record.epoch),
+    replace('/status/phase', 'Withdrawn'),
+    // `add` also replaces a present member (RFC 6902 section 4.1).
+    {
+      op: 'add',
+      path: '/status/conditions',
+      value: withCondition(virtualIP.conditions, condition, timestamp),
+    } as const,
+  ];
+  return { type: 'json', operations };
+}
+
 /** Says that this address is silent on our side; undefined if the finalizer is not there. */
 export function releasePatch(virtualIP: KnownVirtualIP): Patch | undefined {
   const index = virtualIP.finalizers.indexOf(WITHDRAW_FINALIZER);

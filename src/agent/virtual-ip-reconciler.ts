@@ -7,10 +7,11 @@ import type { KubeApi, ReconcileResult } from '../kube/api.ts';
 import { VIRTUAL_IP } from '../kube/kinds.ts';
 import type { ClaimResult } from '../observe/agent-metrics.ts';
 import type { Log } from '../observe/log.ts';
+import { desiredAddress } from '../plan/desired.ts';
 import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
 import { writeFailure } from './api-errors.ts';
 import { Refusals } from './refusals.ts';
-import { announcementPatch, claimPatch, releasePatch } from './status-patches.ts';
+import { announcementPatch, claimPatch, releasePatch, withdrawnPatch } from './status-patches.ts';
 import type { KnownVirtualIP, VirtualIPs } from './virtual-ips.ts';
 import type { Wanted } from './wanted.ts';
 import type { WireState } from './wire-state.ts';
@@ -82,7 +83,9 @@ export class VirtualIPReconciler {
     if (claim !== undefined) return this.#writeClaim(virtualIP, claim);
     if (this.#hasGoneBack(virtualIP)) return this.#recordAgain(virtualIP);
     if (virtualIP.record.holder !== this.#deps.node) return DONE;
-    return virtualIP.isDeleting ? this.#release(virtualIP) : this.#updateAnnouncement(virtualIP);
+    if (virtualIP.isDeleting) return this.#release(virtualIP);
+    const isWanted = desiredAddress(virtualIP, this.#deps.node, false) !== undefined;
+    return isWanted ? this.#updateAnnouncement(virtualIP) : this.#sayWithdrawn(virtualIP);
   }
 
   async #writeClaim(virtualIP: KnownVirtualIP, claim: Claim): Promise<ReconcileResult> {
@@ -186,11 +189,27 @@ export class VirtualIPReconciler {
     );
   }
 
-  /** The address is silent here: neither answered, nor among what the worker was last told to want. */
+  /** No Service uses it any more, but it stays: reserved, or retained for one of the same name. */
+  async #sayWithdrawn(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {
+    const { api, wallClock } = this.#deps;
+    const { name } = virtualIP;
+    if (!this.#isSilent(virtualIP)) return DONE;
+    const patch = withdrawnPatch(virtualIP, wallClock.timestamp());
+    if (patch === undefined) return DONE;
+    return this.#write(virtualIP, STATUS, () =>
+      api.patch(VIRTUAL_IP, { name }, patch, { subresource: 'status' }),
+    );
+  }
+
+  /** Neither answered here, nor among what the worker was last told to want. */
+  #isSilent({ uid }: KnownVirtualIP): boolean {
+    return this.#deps.wire.held(uid) === undefined && !this.#deps.wanted.isSent(uid);
+  }
+
   async #release(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {
     const { uid, name } = virtualIP;
     if (this.#released.has(name)) return DONE;
-    if (this.#deps.wire.held(uid) !== undefined || this.#deps.wanted.isSent(uid)) return DONE;
+    if (!this.#isSilent(virtualIP)) return DONE;
     const patch = releasePatch(virtualIP);
     if (patch === undefined) return DONE;
     const result = await this.#write(virtualIP, FINALIZER, () =>

@@ -12,10 +12,10 @@ import type { Connection } from '../kube/connection.ts';
 import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import { fenced } from '../kube/fence.ts';
-import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
+import { ADDRESS_POOL, ANNOUNCER, LEASE, NAMESPACE, NODE, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { LEADER_ELECTION_TIMES, leaderWriteLimit } from '../kube/leader-election.ts';
 import { processTime } from '../kube/time.ts';
-import { translateLease, translateNode, translateService } from '../kube/translate.ts';
+import { translateLease, translateNamespace, translateNode, translateService } from '../kube/translate.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
@@ -48,7 +48,11 @@ export async function runController(flags: ControllerFlags): Promise<void> {
     onOver: (error) => failure.refused(error),
   });
   const parts: Parts = { connection, failure, patience, log, metrics, outage, queue, random };
-  const options = { ...DEFAULT_OPTIONS, loadBalancerClasses: flags.loadBalancerClass };
+  const options = {
+    ...DEFAULT_OPTIONS,
+    loadBalancerClasses: flags.loadBalancerClass,
+    servesClassless: flags.defaultClass,
+  };
   const api = fenced(connection.within(leaderWriteLimit(LEADER_ELECTION_TIMES)), () => leadership.mayAct());
   const controller = new Controller(
     { ...createDeps(flags, parts), api, events: createEvents(api, parts) },
@@ -111,7 +115,12 @@ function createEvents(api: KubeApi, { log, random }: Parts): EventRecorder {
 
 function createDeps(flags: ControllerFlags, parts: Parts): Omit<ControllerDeps, 'api' | 'events'> {
   return {
-    translate: { service: translateService, node: translateNode, lease: translateLease },
+    translate: {
+      service: translateService,
+      namespace: translateNamespace,
+      node: translateNode,
+      lease: translateLease,
+    },
     watches: createWatches(flags, parts),
     queue: parts.queue,
     clock: createBootClock(),
@@ -136,6 +145,7 @@ function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches 
   });
   const watches = {
     services: watcher.watch(SERVICE),
+    namespaces: watcher.watch(NAMESPACE),
     nodes: watcher.watch(NODE),
     leases: watcher.watch(LEASE, { namespace: flags.namespace, labelSelector: AGENT_LEASES }),
     pools: watcher.watch(ADDRESS_POOL),

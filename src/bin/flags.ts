@@ -31,6 +31,7 @@ export interface AgentFlags extends CommonFlags {
 
 export interface ControllerFlags extends CommonFlags {
   readonly loadBalancerClass: readonly string[];
+  readonly defaultClass: boolean;
 }
 
 /** A parser for commander: what `read` does not understand is refused with what it wants. */
@@ -160,14 +161,21 @@ export function addAgentFlags(command: Command): Command {
 export function addControllerFlags(command: Command): Command {
   const classes = (text: string, before: readonly string[] | undefined): readonly string[] =>
     before === undefined || before === DEFAULT_CLASSES ? [className(text)] : [...before, className(text)];
-  return addCommonFlags(command, { port: 9374 }).addOption(
-    new Option(
-      '--load-balancer-class <class>',
-      'spec.loadBalancerClass of the Services to serve; may be repeated',
+  return addCommonFlags(command, { port: 9374 })
+    .addOption(
+      new Option(
+        '--load-balancer-class <class>',
+        'spec.loadBalancerClass of the Services to serve; may be repeated',
+      )
+        .argParser(classes)
+        .default(DEFAULT_CLASSES, 'fairlead.io/lb'),
     )
-      .argParser(classes)
-      .default(DEFAULT_CLASSES, 'fairlead.io/lb'),
-  );
+    .addOption(
+      new Option(
+        '--default-class',
+        "be the cluster's default implementation: serve Services without a class too",
+      ).default(false, 'no'),
+    );
 }
 
 const DEFAULT_CLASSES: readonly string[] = ['fairlead.io/lb'];

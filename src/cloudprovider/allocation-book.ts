@@ -1,33 +1,60 @@
-// Keeps the address book true to the cluster, and reserves an address from the decision until its VirtualIP is there,
-// so that reconciles that run at the same time never pick the same one.
+// Keeps the address book true to the cluster, and holds an address from the decision until its VirtualIP is there, so
+// that reconciles that run at the same time never pick the same one. Whoever waits longest is served first.
 
 import { AddressBook } from '../ipam/address-book.ts';
-import type { Allocation, AllocationRequest } from '../ipam/allocator.ts';
+import type { Tenancy } from '../ipam/address-entry.ts';
+import type { Decision } from '../ipam/allocator.ts';
 import type { Pool } from '../ipam/pool.ts';
-import { type Address, parseAddress } from '../net/address.ts';
+import type { Refusal } from '../ipam/refusal.ts';
+import type { HeldAddress, Tenant } from '../ipam/request.ts';
+import { type SharingClaim, sameClaim } from '../ipam/sharing.ts';
+import { type Address, parseAddress, sameAddress } from '../net/address.ts';
 import { parsePrefix, unassignableIn } from '../net/prefix.ts';
-import { isOurs } from '../plan/service-contract.ts';
+import { type ClassRules, isOurs, ourFinalizers } from '../plan/service-class.ts';
+import { isPublished } from '../plan/service-contract.ts';
+import { ingressAddresses, rankOf, requestOf, sharingClaimOf } from '../plan/service-request.ts';
 import type { ServiceView } from '../plan/views.ts';
 import type { Announcer } from '../resource/announcer.ts';
+import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { readable } from './cluster-state.ts';
-import { SERVICE_FINALIZER } from './deps.ts';
+import type { WaitingServices } from './waiting-services.ts';
+
+/** A decision with the VirtualIPs that it is about. */
+export interface Assignment extends Pick<Decision, 'grants' | 'refusal' | 'isSatisfied' | 'isWithdrawing'> {
+  /** In the order of the Service's families. */
+  readonly keep: readonly VirtualIP[];
+  readonly drop: readonly VirtualIP[];
+}
+
+const BLOCKED = (by: string): Tenancy => ({ kind: 'blocked', by });
 
 export class AllocationBook {
   readonly #book = new AddressBook();
   readonly #state: ClusterState;
-  readonly #classes: readonly string[];
-  readonly #reserved = new Map<string, Address>();
+  readonly #rules: ClassRules;
+  readonly #waiting: WaitingServices;
+  /** What each of our Services says about sharing, by uid: the same object as long as it says the same. */
+  readonly #claims = new Map<string, SharingClaim>();
+  readonly #served = new Set<string>();
+  /** Something became free since those who wait were last looked at. */
+  #isFreed = false;
   #onFreed: () => void = () => {};
 
-  constructor(state: ClusterState, classes: readonly string[]) {
+  constructor(
+    state: ClusterState,
+    { rules, waiting }: { readonly rules: ClassRules; readonly waiting: WaitingServices },
+  ) {
     this.#state = state;
-    this.#classes = classes;
-    state.services.onChange(({ key }) => this.#holdForService(key));
-    state.virtualIPs.onChange(({ key, now }) => {
-      const address = now === undefined ? undefined : (readable(now.value)?.address ?? addressOfName(key));
-      this.#hold(`VirtualIP ${key}`, address === undefined ? [] : [address]);
+    this.#rules = rules;
+    this.#waiting = waiting;
+    state.services.onChange(({ key, before, now }) => {
+      if (before !== undefined && now === undefined) this.#forget(before.value);
+      if (now !== undefined) this.#holdForService(key, now.value);
     });
+    state.virtualIPs.onChange(({ key, now }) =>
+      this.#holdVirtualIP(key, readable(now?.value), now !== undefined),
+    );
     state.nodes.onChange(({ key, now }) =>
       this.#hold(
         `Node ${key}`,
@@ -35,13 +62,17 @@ export class AllocationBook {
       ),
     );
     state.announcers.onChange(({ key, now }) =>
-      this.#hold(`Announcer ${key}`, takenByLinks(readable(now?.value))),
+      this.#hold(`Announcer ${key}`, takenByLinks(readable(now?.value)), BLOCKED(`a link of Node ${key}`)),
     );
+    state.namespaces.onChange(({ key, before, now }) => {
+      this.#book.setNamespace(key, now?.value.labels);
+      if (JSON.stringify(before?.value.labels) !== JSON.stringify(now?.value.labels)) this.#freed();
+    });
     state.pools.onChange(({ key, before, now }) => {
       // A status that was written leaves the pool as it is.
       if (now !== undefined && now.meta.generation === before?.meta.generation) return;
-      this.#book.setPool(key, readable(now?.value.parsed)?.addresses);
-      this.#onFreed();
+      this.#book.setPool(key, readable(now?.value.parsed));
+      this.#freed();
     });
   }
 
@@ -54,42 +85,157 @@ export class AllocationBook {
     return this.#book.pool(name);
   }
 
-  /** Decides, and reserves what it decided until `settle`. */
-  allocate(key: string, service: ServiceView): Allocation {
-    const demanded = service.loadBalancerIP;
-    const allocation = this.#book.allocate({
-      owner: ownerOf(key),
-      families: service.ipFamilies,
-      familyPolicy: familyPolicyOf(service),
-      preferred: ingressAddresses(service),
-      ...(demanded === undefined || demanded === '' ? {} : { demanded }),
-    });
-    if (allocation.kind === 'allocated') {
-      this.#reserved.set(key, allocation.address);
-      this.#holdForService(key);
+  /** The valid pools, in the order in which they are asked. */
+  get pools(): readonly Pool[] {
+    return this.#book.pools;
+  }
+
+  /** The pools that have addresses in common with this one, by name. */
+  overlapping(name: string): readonly string[] {
+    return this.#book.overlapping(name);
+  }
+
+  /** Decides, and holds what it decided until `settle`. Those who wait have their turn before anybody new. */
+  assign(service: ServiceView): Assignment {
+    this.#serveWaiting();
+    return this.#assign(service);
+  }
+
+  /** The keys of those that waited and get something now, which is held for them, or are refused for another reason. */
+  takeServed(): readonly string[] {
+    this.#serveWaiting();
+    const served = [...this.#served];
+    this.#served.clear();
+    return served;
+  }
+
+  /** Looks at all who wait again if something became free, the oldest first. */
+  #serveWaiting(): void {
+    if (!this.#isFreed) return;
+    this.#isFreed = false;
+    for (const key of this.#waiting.keys()) {
+      const service = this.#state.services.get(key)?.value;
+      const before = this.#waiting.refusal(key);
+      if (service === undefined || !isOurs(service, this.#rules)) continue;
+      const { grants, refusal } = this.#assign(service);
+      if (grants.length > 0 || refusal?.message !== before?.message) this.#served.add(key);
     }
-    return allocation;
   }
 
-  /** Ends the reservation: the VirtualIP is there, or will not be. */
-  settle(key: string): void {
-    if (this.#reserved.delete(key)) this.#holdForService(key);
+  /** What was decided is there, or will not be. */
+  settle({ uid }: ServiceView): void {
+    this.#release(grantsOf(uid));
   }
 
-  /** What it reserved, and what its status still says: the latter is its address even without a VirtualIP. */
-  #holdForService(key: string): void {
-    const service = this.#state.services.get(key)?.value;
-    const reserved = this.#reserved.get(key);
-    const isKept =
-      service !== undefined &&
-      (isOurs(service, { classes: this.#classes }) || service.finalizers.includes(SERVICE_FINALIZER));
-    const kept = isKept ? ingressAddresses(service) : [];
-    this.#hold(ownerOf(key), reserved === undefined ? kept : [...kept, reserved]);
+  /** Whether the address, which no VirtualIP of the Service has, may not be its own any more. */
+  isForfeited(service: ServiceView, address: Address): boolean {
+    const request = requestOf(service, this.#claimOf(service));
+    return !('code' in request) && this.#book.conflictAt(address, request) !== undefined;
   }
 
-  #hold(holder: string, addresses: readonly Address[]): void {
-    if (this.#book.hold(holder, addresses)) this.#onFreed();
+  #assign(service: ServiceView): Assignment {
+    const virtualIPs = this.#state.virtualIPsOf(service.uid);
+    const living = inOrderOfPreference(
+      service,
+      virtualIPs.filter((one) => !one.isDeleting),
+    );
+    const request = requestOf(service, this.#claimOf(service));
+    if ('code' in request) return this.#refuse(service, living, request);
+    const leaving = virtualIPs.filter((one) => one.isDeleting);
+    const granted = this.#book.heldBy(grantsOf(service.uid));
+    const decision = this.#book.decide(
+      { ...request, preferred: [...granted, ...request.preferred] },
+      [...living, ...leaving].map((one) => heldAddress(service, one)),
+    );
+    if (decision.letsIn) this.#freed();
+    const addresses = decision.grants.map(({ address }) => address);
+    if (granted.length + addresses.length > 0)
+      this.#hold(grantsOf(service.uid), addresses, { kind: 'granted', service: tenantOf(service) });
+    this.#waiting.set(keyOf(service), decision.refusal);
+    return { ...decision, keep: among(living, decision.keep), drop: among(living, decision.drop) };
   }
+
+  /** A request that can not be read changes nothing of what the Service has. */
+  #refuse(service: ServiceView, keep: readonly VirtualIP[], refusal: Refusal): Assignment {
+    this.settle(service);
+    this.#waiting.set(keyOf(service), refusal);
+    return { keep, drop: [], grants: [], refusal, isSatisfied: false, isWithdrawing: false };
+  }
+
+  #holdVirtualIP(name: string, virtualIP: VirtualIP | undefined, isThere: boolean): void {
+    const address = virtualIP?.address ?? addressOfName(name);
+    const addresses = isThere && address !== undefined ? [address] : [];
+    this.#hold(`VirtualIP ${name}`, addresses, virtualIPTenancy(name, virtualIP));
+  }
+
+  /** What its status says is its address even without a VirtualIP. */
+  #holdForService(key: string, service: ServiceView): void {
+    const isOfUs = isOurs(service, this.#rules);
+    if (!isOfUs) this.#waiting.set(key, undefined);
+    if (!isOfUs && ourFinalizers(service, this.#rules).length === 0) return this.#forget(service);
+    if (this.#book.setClaim(service.uid, this.#claimOf(service))) this.#freed();
+    const addresses = ingressAddresses(service);
+    this.#hold(`kept ${service.uid}`, addresses, {
+      ...{ kind: 'kept', service: tenantOf(service), rank: rankOf(service) },
+    });
+  }
+
+  #forget(service: ServiceView): void {
+    this.#claims.delete(service.uid);
+    this.#book.setClaim(service.uid, undefined);
+    this.#release(`kept ${service.uid}`);
+    this.settle(service);
+  }
+
+  #claimOf(service: ServiceView): SharingClaim {
+    const known = this.#claims.get(service.uid);
+    const now = sharingClaimOf(service);
+    if (known !== undefined && sameClaim(known, now)) return known;
+    this.#claims.set(service.uid, now);
+    return now;
+  }
+
+  #release(holder: string): void {
+    if (this.#book.heldBy(holder).length > 0) this.#hold(holder, []);
+  }
+
+  #hold(holder: string, addresses: readonly Address[], tenancy: Tenancy = BLOCKED(holder)): void {
+    if (this.#book.hold(holder, addresses, tenancy)) this.#freed();
+  }
+
+  #freed(): void {
+    this.#isFreed = true;
+    this.#onFreed();
+  }
+}
+
+/** What is published first, then the oldest. */
+function inOrderOfPreference(service: ServiceView, living: readonly VirtualIP[]): readonly VirtualIP[] {
+  const rank = (one: VirtualIP) => `${isPublished(service, one) ? 0 : 1} ${one.createdAt} ${one.name}`;
+  return [...living].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+}
+
+const heldAddress = (service: ServiceView, one: VirtualIP): HeldAddress => ({
+  address: one.address,
+  pool: one.pool,
+  isPublished: isPublished(service, one),
+  isLeaving: one.isDeleting,
+});
+
+/** In the order of `addresses`. */
+const among = (virtualIPs: readonly VirtualIP[], addresses: readonly Address[]): readonly VirtualIP[] =>
+  addresses.flatMap((address) => virtualIPs.find((one) => sameAddress(one.address, address)) ?? []);
+
+function virtualIPTenancy(name: string, virtualIP: VirtualIP | undefined): Tenancy {
+  if (virtualIP === undefined) return BLOCKED(`VirtualIP ${name}, which can not be read`);
+  if (virtualIP.isDeleting) return BLOCKED(`VirtualIP ${name}, which is being withdrawn`);
+  const services = virtualIP.services.map((ref) => ({
+    uid: ref.uid,
+    namespace: ref.namespace,
+    key: keyOf(ref),
+  }));
+  const { reservedFor } = virtualIP;
+  return { kind: 'virtual-ip', services, reservedFor: reservedFor && keyOf(reservedFor) };
 }
 
 /** A Node names one address of its own; the others, and the edges of its subnets, a client can not reach anything at. */
@@ -99,15 +245,16 @@ const takenByLinks = (announcer: Announcer | undefined): readonly Address[] =>
     .flatMap((text) => parsePrefix(text) ?? [])
     .flatMap(unassignableIn);
 
-const familyPolicyOf = ({ ipFamilyPolicy }: ServiceView): AllocationRequest['familyPolicy'] =>
-  ipFamilyPolicy === 'PreferDualStack' || ipFamilyPolicy === 'RequireDualStack'
-    ? ipFamilyPolicy
-    : 'SingleStack';
+const grantsOf = (uid: string): string => `granted ${uid}`;
 
-const ownerOf = (key: string): string => `Service ${key}`;
+const keyOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
+  `${namespace}/${name}`;
 
-const ingressAddresses = (service: ServiceView): readonly Address[] =>
-  service.ingress.flatMap(({ ip }) => (ip === undefined ? [] : (parseAddress(ip) ?? [])));
+const tenantOf = (service: ServiceView): Tenant => ({
+  uid: service.uid,
+  namespace: service.namespace,
+  key: keyOf(service),
+});
 
 /** The address of a VirtualIP whose spec can not be read: its name says it. */
 const addressOfName = (name: string): Address | undefined =>

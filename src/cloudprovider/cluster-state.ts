@@ -1,7 +1,7 @@
 // The cluster as the controller knows it: a mirror of each kind, and which VirtualIPs belong to which Service.
 
 import type { KubeObject } from '../kube/api.ts';
-import type { LeaseView, NodeView, ServiceView } from '../plan/views.ts';
+import type { LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
 import { type AddressPool, parseAddressPool } from '../resource/address-pool.ts';
 import { type Announcer, parseAnnouncer } from '../resource/announcer.ts';
 import type { Parsed } from '../resource/parsed.ts';
@@ -17,6 +17,7 @@ export interface PoolEntry {
 
 export class ClusterState {
   readonly services: Mirror<ServiceView>;
+  readonly namespaces: Mirror<NamespaceView>;
   readonly nodes: Mirror<NodeView>;
   readonly leases: Mirror<LeaseView>;
   readonly pools: Mirror<PoolEntry>;
@@ -27,6 +28,7 @@ export class ClusterState {
 
   constructor(watches: ControllerWatches, translate: Translate) {
     this.services = new Mirror(watches.services, (object) => translate.service(object));
+    this.namespaces = new Mirror(watches.namespaces, (object) => translate.namespace(object));
     this.nodes = new Mirror(watches.nodes, (object) => translate.node(object));
     this.leases = new Mirror(watches.leases, (object) => translate.lease(object));
     this.pools = new Mirror(watches.pools, (object) => ({ object, parsed: parseAddressPool(object) }));
@@ -40,6 +42,11 @@ export class ClusterState {
     const names = this.#byService.get(serviceUid);
     if (names === undefined) return [];
     return [...names].flatMap((name) => readable(this.virtualIPs.get(name)?.value) ?? []);
+  }
+
+  /** Whether Fairlead answers for the addresses of the pool; also of one that is gone. */
+  isAnnounced(pool: string): boolean {
+    return readable(this.pools.get(pool)?.value.parsed)?.announce ?? true;
   }
 
   virtualIP(name: string): VirtualIP | undefined {

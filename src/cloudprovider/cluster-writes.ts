@@ -4,12 +4,13 @@
 import type { KubeApi, KubeObject, ObjectMeta } from '../kube/api.ts';
 import { ADDRESS_POOL, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { formatAddress } from '../net/address.ts';
-import { OUR_CONDITIONS, type StatusPlan } from '../plan/service-status.ts';
-import type { ServiceView } from '../plan/views.ts';
+import type { Clearing } from '../plan/service-contract.ts';
+import { OUR_ANNOTATIONS, OUR_CONDITIONS, type StatusPlan } from '../plan/service-status.ts';
+import type { IngressView, ServiceView } from '../plan/views.ts';
 import type { AddressPoolStatus } from '../resource/address-pool.ts';
+import type { Condition } from '../resource/condition.ts';
 import type { VirtualIPSpec } from '../resource/generated.ts';
-import { type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
-import { SERVICE_FINALIZER } from './deps.ts';
+import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
 
 export class ClusterWrites {
   readonly #api: KubeApi;
@@ -22,21 +23,43 @@ export class ClusterWrites {
     return this.#api.get(SERVICE, { namespace: ref.namespace, name: ref.name });
   }
 
-  addServiceFinalizer(service: ServiceView): Promise<KubeObject> {
-    return this.#patchService(service, { metadata: { finalizers: [SERVICE_FINALIZER] } });
+  /** With the conditions that say whose finalizer it is, in one patch. */
+  addServiceFinalizer(
+    service: ServiceView,
+    finalizer: string,
+    conditions: readonly Condition[],
+  ): Promise<KubeObject> {
+    return this.#patchService(service, { metadata: { finalizers: [finalizer] }, status: { conditions } });
   }
 
-  /** Takes our finalizer away, and with `clearsStatus` everything that we wrote into the status, in one patch. */
-  removeServiceFinalizer(service: ServiceView, clearsStatus: boolean): Promise<KubeObject> {
-    const metadata = { '$deleteFromPrimitiveList/finalizers': [SERVICE_FINALIZER] };
-    const conditions = OUR_CONDITIONS.map((type) => ({ $patch: 'delete', type }));
-    const status = { loadBalancer: { ingress: null }, conditions };
-    return this.#patchService(service, clearsStatus ? { metadata, status } : { metadata });
+  /** Takes our finalizers away, and what is to be cleared of what we wrote, in one patch. */
+  letServiceGo(
+    service: ServiceView,
+    { finalizers, clears }: { readonly finalizers: readonly string[]; readonly clears: Clearing },
+  ): Promise<KubeObject> {
+    const metadata = { '$deleteFromPrimitiveList/finalizers': finalizers };
+    if (clears === 'nothing') return this.#patchService(service, { metadata });
+    const loadBalancer = clears === 'everything' ? { loadBalancer: { ingress: null } } : {};
+    const conditions = OUR_CONDITIONS.map(withoutCondition);
+    const ours = OUR_ANNOTATIONS.filter((name) => name in service.annotations);
+    const annotations = Object.fromEntries(ours.map((name) => [name, null]));
+    return this.#patchService(service, {
+      metadata: ours.length === 0 ? metadata : { ...metadata, annotations },
+      status: { ...loadBalancer, conditions },
+    });
   }
 
-  publishServiceStatus(service: ServiceView, { ingress, conditions }: StatusPlan): Promise<KubeObject> {
+  /** Nothing else of the status changes. */
+  writeServiceIngress(service: ServiceView, ingress: readonly IngressView[]): Promise<KubeObject> {
+    return this.#patchService(service, { status: { loadBalancer: { ingress } } });
+  }
+
+  publishServiceStatus(service: ServiceView, plan: StatusPlan): Promise<KubeObject> {
+    const { ingress, annotations } = plan;
     const loadBalancer = ingress === undefined ? {} : { loadBalancer: { ingress } };
-    return this.#patchService(service, { status: { ...loadBalancer, conditions } });
+    const conditions = [...plan.conditions, ...plan.goneConditions.map(withoutCondition)];
+    const metadata = Object.keys(annotations).length === 0 ? {} : { annotations };
+    return this.#patchService(service, { metadata, status: { ...loadBalancer, conditions } });
   }
 
   readVirtualIP(name: string): Promise<KubeObject> {
@@ -53,11 +76,20 @@ export class ClusterWrites {
     });
   }
 
+  /** The fields that are given take the place of what is there. */
   replanVirtualIP(
     { name, resourceVersion }: VirtualIP,
-    spec: Pick<VirtualIPSpec, 'candidates' | 'services'>,
+    spec: Partial<Pick<VirtualIPSpec, 'candidates' | 'services' | 'advertisements' | 'reservedFor'>>,
   ): Promise<KubeObject> {
     const body = { metadata: { resourceVersion }, spec };
+    return this.#api.patch(VIRTUAL_IP, { name }, { type: 'merge', body });
+  }
+
+  /** Takes a reserved VirtualIP, which a user may have made without our finalizer, into use. */
+  useVirtualIP(virtualIP: VirtualIP, spec: Partial<VirtualIPSpec>): Promise<KubeObject> {
+    const { name, resourceVersion } = virtualIP;
+    const finalizers = [...new Set([...virtualIP.finalizers, WITHDRAW_FINALIZER])];
+    const body = { metadata: { resourceVersion, finalizers }, spec };
     return this.#api.patch(VIRTUAL_IP, { name }, { type: 'merge', body });
   }
 
@@ -94,22 +126,37 @@ export class ClusterWrites {
   }
 }
 
+const withoutCondition = (type: string): object => ({ $patch: 'delete', type });
+
+export interface NewVirtualIP extends Pick<VirtualIP, 'address' | 'pool' | 'candidates'> {
+  /** Whether anybody answers for it. */
+  readonly isAnnounced: boolean;
+}
+
 /** The spec of a new VirtualIP for one Service. */
 export function newVirtualIPSpec(
   service: ServiceView,
-  { address, pool, candidates }: Pick<VirtualIP, 'address' | 'pool' | 'candidates'>,
+  { address, pool, candidates, isAnnounced }: NewVirtualIP,
 ): VirtualIPSpec {
   return {
     address: formatAddress(address),
     family: address.family,
-    pool,
-    services: [
-      { namespace: service.namespace, name: service.name, uid: service.uid, ports: portsOf(service) },
-    ],
+    ...(pool === '' ? {} : { pool }),
+    services: [refOf(service)],
     candidates,
-    advertisements: [{ name: 'default', l2: { interfaces: [], ping: true, bind: false } }],
+    advertisements: advertisementsOf(isAnnounced),
   };
 }
 
-export const portsOf = (service: ServiceView): VirtualIP['services'][number]['ports'] =>
+export const refOf = (service: ServiceView): ServiceRef => ({
+  namespace: service.namespace,
+  name: service.name,
+  uid: service.uid,
+  ports: portsOf(service),
+});
+
+export const advertisementsOf = (isAnnounced: boolean): VirtualIP['advertisements'] =>
+  isAnnounced ? [{ name: 'default', l2: { interfaces: [], ping: true, bind: false } }] : [];
+
+export const portsOf = (service: ServiceView): ServiceRef['ports'] =>
   service.ports.map(({ protocol, port }) => ({ protocol, port }));

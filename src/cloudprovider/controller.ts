@@ -6,13 +6,16 @@ import { between } from '../time/instant.ts';
 import { AllocationBook } from './allocation-book.ts';
 import { ClusterState } from './cluster-state.ts';
 import { ClusterWrites } from './cluster-writes.ts';
-import type { ControllerDeps, ControllerOptions } from './deps.ts';
+import { type ControllerDeps, type ControllerOptions, rulesOf } from './deps.ts';
 import { LIVENESS_KEY, NodeLiveness } from './node-liveness.ts';
 import { PlacementNodes } from './placement-nodes.ts';
 import { PoolStatusReconciler } from './pool-status.ts';
 import { Reporter } from './reporter.ts';
+import { RetryingKeys } from './retrying-keys.ts';
+import { ServiceAddresses } from './service-addresses.ts';
 import { ServiceReconciler } from './service-reconciler.ts';
-import { Triggers } from './triggers.ts';
+import { StatusRepairs } from './status-repairs.ts';
+import { serviceKey, Triggers, WAITING_KEY } from './triggers.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { WaitingServices } from './waiting-services.ts';
 
@@ -24,6 +27,7 @@ export class Controller {
   readonly #triggers: Triggers;
   /** By what comes before the first slash of a key. */
   readonly #reconcilers: Readonly<Record<string, Reconcile>>;
+  readonly #retrying: RetryingKeys;
   #isSynced = false;
   #isStopped = false;
 
@@ -32,23 +36,30 @@ export class Controller {
     this.#deps = deps;
     this.#options = options;
     const { queue, clock, wallClock, log, metrics } = deps;
-    const classes = options.loadBalancerClasses;
+    const rules = rulesOf(options);
     const state = new ClusterState(deps.watches, deps.translate);
-    const book = new AllocationBook(state, classes);
-    const waiting = new WaitingServices(state);
+    const book = new AllocationBook(state, { rules, waiting: new WaitingServices(state) });
     const placement = new PlacementNodes();
     const liveness = new NodeLiveness(state.leases, { clock, queue });
     const writes = new ClusterWrites(deps.api);
     const timestamp = () => wallClock.timestamp();
-    const shared = { state, book, waiting, placement, writes, log, timestamp, metrics, classes };
-    const services = new ServiceReconciler({ ...shared, reporter: new Reporter(deps.events) });
+    const reporter = new Reporter(deps.events);
+    const shared = { state, book, placement, writes, reporter, log, timestamp, metrics, rules };
+    const addresses = new ServiceAddresses(shared);
+    const repairs = new StatusRepairs({ clock, queue, reporter });
+    const services = new ServiceReconciler({ ...shared, addresses, repairs });
     const virtualIPs = new VirtualIPReconciler(shared);
     const pools = new PoolStatusReconciler(shared);
-    this.#triggers = new Triggers({ state, book, waiting, placement, liveness, queue, options });
+    this.#retrying = new RetryingKeys(this.#watches(), queue);
+    this.#triggers = new Triggers({ state, book, placement, liveness, queue, options });
     this.#reconcilers = {
       service: (key) => services.reconcile(key),
       vip: (name) => virtualIPs.reconcile(name),
       pool: (name) => pools.reconcile(name),
+      [WAITING_KEY]: async () => {
+        for (const key of book.takeServed()) queue.add(serviceKey(key));
+        return { kind: 'done' };
+      },
       [LIVENESS_KEY]: async () => {
         liveness.wake();
         return { kind: 'done' };
@@ -70,7 +81,7 @@ export class Controller {
     this.#isSynced = true;
     this.#triggers.open();
     this.#deps.queue.start(this.#options.workers, (key) => this.#reconcile(key));
-    this.#deps.log.info('controller started', { classes: this.#options.loadBalancerClasses });
+    this.#deps.log.info('controller started', { ...rulesOf(this.#options) });
   }
 
   /** Resolves when what was being reconciled has ended and its events are sent. */
@@ -102,6 +113,7 @@ export class Controller {
       metrics.reconciled(result, between(started, clock.now()) / 1000);
     try {
       const result = await reconcile(key.slice(slash + 1));
+      this.#retrying.note(key, result);
       report(result.kind);
       return result;
     } catch (error) {

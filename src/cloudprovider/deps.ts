@@ -4,11 +4,14 @@ import type { Clock, WallClock } from '../host/host.ts';
 import type { EventRecorder, KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
-import type { LeaseView, NodeView, ServiceView } from '../plan/views.ts';
+import type { ClassRules } from '../plan/service-class.ts';
+import type { LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
 
 /** One watch for each kind that the controller reads; it starts and stops them. */
 export interface ControllerWatches {
   readonly services: ListWatch<KubeObject>;
+  /** Their labels decide which pools are for them. */
+  readonly namespaces: ListWatch<KubeObject>;
   readonly nodes: ListWatch<KubeObject>;
   /** The agents' Leases only: in our namespace, with the label app.kubernetes.io/component=agent. */
   readonly leases: ListWatch<KubeObject>;
@@ -20,6 +23,7 @@ export interface ControllerWatches {
 /** Kubernetes' own kinds as small values (kube/translate.ts). */
 export interface Translate {
   service(object: KubeObject): ServiceView;
+  namespace(object: KubeObject): NamespaceView;
   node(object: KubeObject): NodeView;
   lease(object: KubeObject): LeaseView;
 }
@@ -34,23 +38,28 @@ export interface ControllerDeps {
   readonly clock: Clock;
   readonly wallClock: WallClock;
   readonly log: Log;
-  readonly metrics: Pick<ControllerMetrics, 'reconciled' | 'allocations'>;
+  readonly metrics: Pick<ControllerMetrics, 'reconciled' | 'allocations' | 'refused'>;
 }
 
 export interface ControllerOptions {
   /** The values of spec.loadBalancerClass that are ours. */
   readonly loadBalancerClasses: readonly string[];
+  /** Whether Services without a class are ours too. */
+  readonly servesClassless: boolean;
   /** How many keys are reconciled at a time. */
   readonly workers: number;
   /** How long changes are collected before a pool's status is written, in ms. */
   readonly poolStatusDelay: number;
 }
 
+export const rulesOf = ({ loadBalancerClasses, servesClassless }: ControllerOptions): ClassRules => ({
+  classes: loadBalancerClasses,
+  servesClassless,
+});
+
 export const DEFAULT_OPTIONS: ControllerOptions = {
   loadBalancerClasses: ['fairlead.io/lb'],
+  servesClassless: false,
   workers: 8,
   poolStatusDelay: 200,
 };
-
-/** The finalizer on Services, in class mode. */
-export const SERVICE_FINALIZER = 'fairlead.io/load-balancer';

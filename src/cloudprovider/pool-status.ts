@@ -2,7 +2,7 @@
 // Off the path of a Service: changes are collected for a moment first.
 
 import type { Pool } from '../ipam/pool.ts';
-import type { ReconcileResult } from '../kube/api.ts';
+import type { ObjectMeta, ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
 import type { Family } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
@@ -12,7 +12,7 @@ import {
   type FamilyCounts,
   readAddressPoolStatus,
 } from '../resource/address-pool.ts';
-import { withCondition } from '../resource/condition.ts';
+import { type Condition, withCondition } from '../resource/condition.ts';
 import { formatProblems } from '../resource/parsed.ts';
 import type { AllocationBook } from './allocation-book.ts';
 import { type ClusterState, type PoolEntry, readable } from './cluster-state.ts';
@@ -67,10 +67,33 @@ export class PoolStatusReconciler {
     const ready = isValid
       ? ({ type: 'Ready', status: 'True', reason: 'Valid', message, observedGeneration } as const)
       : ({ type: 'Ready', status: 'False', reason: 'Invalid', message, observedGeneration } as const);
-    const conditions = withCondition(present.conditions, ready, this.#deps.timestamp());
+    const timestamp = this.#deps.timestamp();
+    const conditions = this.#withOverlap(
+      meta,
+      withCondition(present.conditions, ready, timestamp),
+      timestamp,
+    );
     const pool = this.#deps.book.pool(meta.name);
     const counts = (family: Family) => (pool === undefined ? undefined : this.#countsOf(pool, family));
     return { observedGeneration, ipv4: counts('IPv4'), ipv6: counts('IPv6'), conditions };
+  }
+
+  /** Overlapping pools both work, and an address is given once all the same; but it is seldom meant. */
+  #withOverlap(
+    { name, generation }: ObjectMeta,
+    conditions: readonly Condition[],
+    timestamp: string,
+  ): readonly Condition[] {
+    const others = this.#deps.book.overlapping(name);
+    const type = 'Overlapping';
+    if (others.length === 0) {
+      const isThere = conditions.some((condition) => condition.type === type);
+      return isThere ? conditions.filter((condition) => condition.type !== type) : conditions;
+    }
+    const message = `some addresses are also in ${others.join(', ')}`.slice(0, MAX_MESSAGE);
+    const observedGeneration = generation ?? 0;
+    const overlap = { type, status: 'True', reason: 'SharedAddresses', message, observedGeneration } as const;
+    return withCondition(conditions, overlap, timestamp);
   }
 
   /** Undefined for a family that the pool does not hold. */

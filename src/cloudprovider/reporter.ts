@@ -1,16 +1,26 @@
 // What users see of a Service's way besides its status: events under the names that the upstream service controller
-// uses, which people and dashboards already know.
+// uses, which people and dashboards already know. `EnsuringLoadBalancer` is not among them: an address is there within
+// milliseconds, and two events for each Service that comes are enough for the API server.
 
 import type { EventRecorder, EventTarget } from '../kube/api.ts';
 import type { ServiceView } from '../plan/views.ts';
 
 const NORMAL = [
-  'EnsuringLoadBalancer',
+  /** It has an address, and which. */
   'EnsuredLoadBalancer',
+  /** There is a host behind the address, and which. */
+  'UpdatedLoadBalancer',
   'DeletingLoadBalancer',
   'DeletedLoadBalancer',
 ] as const;
-const WARNING = ['SyncLoadBalancerFailed', 'UnAvailableLoadBalancer'] as const;
+const WARNING = [
+  'SyncLoadBalancerFailed',
+  'DeleteLoadBalancerFailed',
+  /** No node can announce it. */
+  'UnAvailableLoadBalancer',
+  /** Ours: no other implementation keeps an address whose pool is gone. */
+  'OutsidePool',
+] as const;
 
 export type NormalReason = (typeof NORMAL)[number];
 export type WarningReason = (typeof WARNING)[number];

@@ -1,37 +1,48 @@
 // Takes one Service from what it is to what the LoadBalancer contract asks, step by step. Each step starts from the
 // latest state and is safe to repeat, so it does not matter where a former run ended.
 
+import { whyOutsidePool } from '../ipam/outside-pool.ts';
 import type { ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
-import { formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
-import { place, whyNoCandidates } from '../plan/placement.ts';
-import { type NextStep, nextStep } from '../plan/service-contract.ts';
+import type { ControllerMetrics } from '../observe/metrics.ts';
+import { whyNoCandidates } from '../plan/placement.ts';
+import { type ClassRules, hasTrace, UPSTREAM_FINALIZER } from '../plan/service-class.ts';
+import { isPublished, type NextStep, nextStep } from '../plan/service-contract.ts';
+import { ingressAddresses, isToBeRetained } from '../plan/service-request.ts';
 import {
   ALLOCATED,
   ANNOUNCED,
-  publishedStatus,
-  refusedStatus,
+  type Assigned,
+  claim,
+  holderOf,
+  ingressWithout,
+  OUTSIDE_POOL,
+  originOf,
   type StatusPlan,
+  statusPlan,
 } from '../plan/service-status.ts';
 import type { ServiceView } from '../plan/views.ts';
-import { type VirtualIP, virtualIPName } from '../resource/virtual-ip.ts';
-import type { AllocationBook } from './allocation-book.ts';
+import type { VirtualIP } from '../resource/virtual-ip.ts';
+import type { AllocationBook, Assignment } from './allocation-book.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { type ClusterWrites, newVirtualIPSpec } from './cluster-writes.ts';
-import { SERVICE_FINALIZER } from './deps.ts';
+import type { ClusterWrites } from './cluster-writes.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 import type { Reporter } from './reporter.ts';
-import type { WaitingServices } from './waiting-services.ts';
+import type { Outcome, ServiceAddresses } from './service-addresses.ts';
+import type { StatusRepairs } from './status-repairs.ts';
+import { serviceKey } from './triggers.ts';
 
 export interface ServiceReconcilerDeps {
   readonly state: ClusterState;
   readonly book: AllocationBook;
-  readonly waiting: WaitingServices;
+  readonly addresses: ServiceAddresses;
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
-  readonly classes: readonly string[];
+  readonly metrics: Pick<ControllerMetrics, 'refused'>;
+  readonly repairs: StatusRepairs;
+  readonly rules: ClassRules;
   /** RFC 3339. */
   readonly timestamp: () => string;
   readonly log: Log;
@@ -43,8 +54,11 @@ const MAX_STEPS = 100;
 /** Refused writes in a row after which it is left to the back-off. */
 const MAX_FAILURES = 5;
 
-/** `again`: decide anew on what is known now; `done`: nothing to do until something changes. */
-type Outcome = 'again' | 'done';
+/** The steps that take something from a Service, where a refusal is one of its deletion. */
+const TAKING_AWAY: ReadonlySet<NextStep['kind']> = new Set(['unpublish', 'release', 'let-go']);
+
+/** `contested`: somebody else rewrites the status, and it is left alone for a while. */
+type Publication = 'same' | 'written' | 'contested';
 
 export class ServiceReconciler {
   readonly #deps: ServiceReconcilerDeps;
@@ -55,138 +69,135 @@ export class ServiceReconciler {
 
   /** `key` is namespace/name. Rejects for a bug of ours only: what the API answers is reported, and retried with back-off. */
   async reconcile(key: string): Promise<ReconcileResult> {
-    const { state, classes, waiting } = this.#deps;
+    const { state, rules } = this.#deps;
     let failures = 0;
     for (let steps = 0; steps < MAX_STEPS && failures < MAX_FAILURES; steps++) {
       const service = state.services.get(key)?.value;
       if (service === undefined) return { kind: 'done' };
       const virtualIPs = state.virtualIPsOf(service.uid);
-      const step = nextStep(service, virtualIPs, { classes, finalizer: SERVICE_FINALIZER });
-      if (step.kind !== 'allocate') waiting.remove(key);
+      const step = nextStep(service, virtualIPs, rules);
       try {
-        if ((await this.#perform(step, key, service)) === 'done') return { kind: 'done' };
+        if ((await this.#perform(step, service)) === 'done') return { kind: 'done' };
       } catch (error) {
         failures++;
-        if (!(await this.#recover(error, service))) return { kind: 'retry' };
+        if (!(await this.#recover(error, step, service))) return { kind: 'retry' };
       }
     }
     return { kind: 'retry' };
   }
 
-  async #perform(step: NextStep, key: string, service: ServiceView): Promise<Outcome> {
-    const { state, writes } = this.#deps;
+  async #perform(step: NextStep, service: ServiceView): Promise<Outcome> {
+    const { addresses } = this.#deps;
     switch (step.kind) {
       case 'add-finalizer':
-        state.services.note(await writes.addServiceFinalizer(service));
-        return 'again';
-      case 'allocate':
-        return this.#allocate(key, service);
-      case 'publish':
-        return this.#publish(service, step.virtualIP);
+        return this.#addFinalizer(service, step.finalizer);
+      case 'assign':
+        return this.#assign(service);
       case 'release':
-        return this.#release(service, step.virtualIPs);
-      case 'remove-finalizer':
-        return this.#removeFinalizer(service, step.clearsStatus);
+        return addresses.leave(service, step.virtualIPs, isToBeRetained(service));
+      case 'unpublish':
+        return this.#unpublish(service, step.virtualIPs);
+      case 'let-go':
+        return this.#letGo(service, step);
       case 'wait':
       case 'nothing':
         return 'done';
     }
   }
 
-  async #allocate(key: string, service: ServiceView): Promise<Outcome> {
-    const { book, waiting, reporter, placement, state, writes, log, timestamp } = this.#deps;
-    const allocation = book.allocate(key, service);
-    if (allocation.kind === 'refused') {
-      waiting.add(key);
-      const { refusal } = allocation;
-      const isWritten = await this.#writeStatus(service, refusedStatus(service, refusal, timestamp()));
-      if (isWritten)
-        reporter.warning(service, 'SyncLoadBalancerFailed', `${refusal.code}: ${refusal.message}`);
-      return 'done';
-    }
-    waiting.remove(key);
-    const { address, pool } = allocation;
-    const name = virtualIPName(address);
-    const candidates = place({ name, address, candidates: [], holder: undefined }, placement.nodes);
-    reporter.normal(service, 'EnsuringLoadBalancer', `taking ${formatAddress(address)} from pool ${pool}`);
-    try {
-      state.virtualIPs.note(
-        await writes.createVirtualIP(name, newVirtualIPSpec(service, { address, pool, candidates })),
-      );
-      log.info('address allocated', { service: key, address: formatAddress(address), pool });
-    } catch (error) {
-      if (!hasCode(error, 'AlreadyExists')) throw error;
-      // Somebody else has it, or we made it just before a crash: with it in view, decide again.
-      await this.#readVirtualIP(name);
-    } finally {
-      book.settle(key);
-    }
+  async #addFinalizer(service: ServiceView, finalizer: string): Promise<Outcome> {
+    const { state, writes, timestamp } = this.#deps;
+    const claims = finalizer === UPSTREAM_FINALIZER && !hasTrace(service) ? [claim(timestamp())] : [];
+    state.services.note(await writes.addServiceFinalizer(service, finalizer, claims));
     return 'again';
   }
 
-  async #publish(service: ServiceView, virtualIP: VirtualIP): Promise<Outcome> {
-    const { placement, reporter, timestamp } = this.#deps;
-    const whyNobody = whyNoCandidates(virtualIP.address, placement.nodes);
-    const plan = publishedStatus(service, { virtualIP, whyNobody }, timestamp());
-    const isNew = plan.ingress?.some(({ ip }) => service.ingress.every((one) => one.ip !== ip)) ?? false;
-    if (!(await this.#writeStatus(service, plan))) return 'done';
-    const announced = plan.conditions.find((condition) => condition.type === ANNOUNCED);
-    if (isNew)
-      reporter.normal(service, 'EnsuredLoadBalancer', `published ${formatAddress(virtualIP.address)}`);
-    else if (announced?.reason === 'NoCandidates')
-      reporter.warning(service, 'UnAvailableLoadBalancer', whyNobody);
-    return 'done';
-  }
-
-  /** Returns whether there was anything to write. */
-  async #writeStatus(service: ServiceView, plan: StatusPlan): Promise<boolean> {
-    if (plan.isSame) return false;
-    this.#deps.state.services.note(await this.#deps.writes.publishServiceStatus(service, plan));
-    return true;
-  }
-
-  async #release(service: ServiceView, virtualIPs: readonly VirtualIP[]): Promise<Outcome> {
-    const { reporter, writes, state, log } = this.#deps;
-    for (const virtualIP of virtualIPs) {
-      reporter.normal(service, 'DeletingLoadBalancer', `withdrawing ${formatAddress(virtualIP.address)}`);
+  async #assign(service: ServiceView): Promise<Outcome> {
+    const { book, addresses } = this.#deps;
+    const assignment = book.assign(service);
+    if (assignment.grants.length > 0) {
       try {
-        await writes.deleteVirtualIP(virtualIP);
-        log.info('address released', {
-          service: `${service.namespace}/${service.name}`,
-          virtualIP: virtualIP.name,
-        });
-      } catch (error) {
-        if (hasCode(error, 'NotFound')) state.virtualIPs.gone({ metadata: virtualIP });
-        else if (hasCode(error, 'Conflict')) await this.#readVirtualIP(virtualIP.name);
-        else throw error;
-        return 'again';
+        await addresses.realise(service, assignment.grants);
+      } finally {
+        book.settle(service);
       }
+      return 'again';
     }
-    // The watch tells when it is gone.
-    return 'done';
+    const hasNothingToSay = assignment.keep.length === 0 && assignment.refusal === undefined;
+    // What it is to leave goes only when its status says nothing of it any more.
+    if (!hasNothingToSay && (await this.#publish(service, assignment)) === 'contested') return 'done';
+    return assignment.drop.length === 0 ? 'done' : addresses.leave(service, assignment.drop, false);
   }
 
-  async #removeFinalizer(service: ServiceView, clearsStatus: boolean): Promise<Outcome> {
+  async #publish(service: ServiceView, assignment: Assignment): Promise<Publication> {
+    const { timestamp } = this.#deps;
+    const plan = statusPlan(service, this.#assigned(service, assignment), timestamp());
+    const publication = await this.#writeStatus(service, plan);
+    if (publication === 'written') this.#report(service, assignment, plan);
+    return publication;
+  }
+
+  #report(service: ServiceView, { keep, refusal, isSatisfied }: Assignment, plan: StatusPlan): void {
+    const { reporter, metrics } = this.#deps;
+    const changed = (type: string) => plan.conditions.find((condition) => condition.type === type);
+    if (refusal !== undefined && !isSatisfied && changed(ALLOCATED) !== undefined) {
+      metrics.refused(refusal.code);
+      reporter.warning(service, 'SyncLoadBalancerFailed', `${refusal.code}: ${refusal.message}`);
+    }
+    const outside = changed(OUTSIDE_POOL);
+    if (outside !== undefined) reporter.warning(service, 'OutsidePool', outside.message);
+    const published = { ...service, ingress: plan.ingress ?? service.ingress };
+    const added = keep.filter((one) => isPublished(published, one) && !isPublished(service, one));
+    if (added.length > 0) reporter.normal(service, 'EnsuredLoadBalancer', added.map(originOf).join(', '));
+    // Once, when it is first answered for: a take-over costs neither a write of the Service nor an event.
+    const announced = changed(ANNOUNCED);
+    const wasAnnounced = service.conditions.some(
+      ({ type, status }) => type === ANNOUNCED && status === 'True',
+    );
+    if (announced?.status === 'True' && !wasAnnounced)
+      reporter.normal(service, 'UpdatedLoadBalancer', keep.map(holderOf).join(', '));
+    else if (announced?.reason === 'NoCandidates' && added.length === 0)
+      reporter.warning(service, 'UnAvailableLoadBalancer', announced.message);
+  }
+
+  #assigned(service: ServiceView, { keep, refusal, isSatisfied }: Assignment): Assigned {
+    const { book, placement } = this.#deps;
+    return {
+      virtualIPs: keep,
+      refusal,
+      isSatisfied,
+      isForfeited: ingressAddresses(service).some((address) => book.isForfeited(service, address)),
+      whyOutside: ({ address, pool }) => whyOutsidePool(address, pool, book.pools),
+      whyNobody: (address) => whyNoCandidates(address, placement.nodes),
+    };
+  }
+
+  async #writeStatus(service: ServiceView, plan: StatusPlan): Promise<Publication> {
+    const { state, writes, repairs } = this.#deps;
+    if (plan.isSame) return 'same';
+    const key = serviceKey(`${service.namespace}/${service.name}`);
+    if (repairs.isToWait(key, service, plan)) return 'contested';
+    state.services.note(await writes.publishServiceStatus(service, plan));
+    return 'written';
+  }
+
+  async #unpublish(service: ServiceView, virtualIPs: readonly VirtualIP[]): Promise<Outcome> {
+    const { state, writes } = this.#deps;
+    const rest = ingressWithout(service, virtualIPs);
+    state.services.note(await writes.writeServiceIngress(service, rest));
+    return 'again';
+  }
+
+  async #letGo(service: ServiceView, step: Extract<NextStep, { kind: 'let-go' }>): Promise<Outcome> {
     const { state, writes, reporter } = this.#deps;
     const hadAddress = service.conditions.some(({ type, status }) => type === ALLOCATED && status === 'True');
-    state.services.note(await writes.removeServiceFinalizer(service, clearsStatus));
+    state.services.note(await writes.letServiceGo(service, step));
     if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', 'the address is free again');
     return 'done';
   }
 
-  async #readVirtualIP(name: string): Promise<void> {
-    const { state, writes } = this.#deps;
-    try {
-      state.virtualIPs.note(await writes.readVirtualIP(name));
-    } catch (error) {
-      if (!hasCode(error, 'NotFound')) throw error;
-      const known = state.virtualIPs.get(name);
-      if (known !== undefined) state.virtualIPs.gone({ metadata: known.meta });
-    }
-  }
-
   /** Returns whether to go on at once: a decision on old data is made again on new data. */
-  async #recover(error: unknown, service: ServiceView): Promise<boolean> {
+  async #recover(error: unknown, step: NextStep, service: ServiceView): Promise<boolean> {
     const { reporter, log } = this.#deps;
     const key = `${service.namespace}/${service.name}`;
     try {
@@ -197,8 +208,10 @@ export class ServiceReconciler {
     }
     if (!(error instanceof ApiError)) throw error;
     log.warn('reconcile will be retried', { service: key, error });
-    if (error instanceof Error && hasCode(error, 'Forbidden', 'Invalid', 'BadRequest')) {
-      reporter.warning(service, 'SyncLoadBalancerFailed', error.message);
+    if (hasCode(error, 'Forbidden', 'Invalid', 'BadRequest')) {
+      const isTaken = TAKING_AWAY.has(step.kind);
+      const reason = isTaken ? 'DeleteLoadBalancerFailed' : 'SyncLoadBalancerFailed';
+      reporter.warning(service, reason, error.message);
     }
     return false;
   }

@@ -2,25 +2,26 @@
 // out from the whole state when a key's turn comes.
 
 import type { WorkQueue } from '../kube/api.ts';
-import { isOurs } from '../plan/service-contract.ts';
+import { nextStep } from '../plan/service-contract.ts';
 import type { ServiceView } from '../plan/views.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { AllocationBook } from './allocation-book.ts';
 import { type ClusterState, readable } from './cluster-state.ts';
-import { type ControllerOptions, SERVICE_FINALIZER } from './deps.ts';
+import { type ControllerOptions, rulesOf } from './deps.ts';
 import type { MirrorChange } from './mirror.ts';
 import type { NodeLiveness } from './node-liveness.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
-import { inOrderOfCreation, type WaitingServices } from './waiting-services.ts';
+import { inOrderOfCreation } from './waiting-services.ts';
 
 export const serviceKey = (key: string): string => `service/${key}`;
 export const virtualIPKey = (name: string): string => `vip/${name}`;
 export const poolKey = (name: string): string => `pool/${name}`;
+/** Looks at all Services that wait, because something became free. */
+export const WAITING_KEY = 'waiting';
 
 export interface TriggerParts {
   readonly state: ClusterState;
   readonly book: AllocationBook;
-  readonly waiting: WaitingServices;
   readonly placement: PlacementNodes;
   readonly liveness: NodeLiveness;
   readonly queue: WorkQueue;
@@ -39,8 +40,9 @@ export class Triggers {
     state.virtualIPs.onChange(({ key, before, now }) =>
       this.#onVirtualIP(key, readable(before?.value), readable(now?.value)),
     );
-    state.pools.onChange(({ key, now }) => {
+    state.pools.onChange(({ key, before, now }) => {
       if (now !== undefined) this.#add(poolKey(key));
+      if (now?.meta.generation !== before?.meta.generation) this.#onPoolEdited(key);
     });
     state.nodes.onChange(({ key, now }) => {
       if (placement.setNode(key, now?.value)) this.#addAllVirtualIPs();
@@ -55,9 +57,7 @@ export class Triggers {
     });
     state.leases.onChange(() => this.#scheduleLiveness());
     state.leases.watch.onState(() => this.#scheduleLiveness());
-    book.onFreed(() => {
-      if (this.#isOpen) for (const key of parts.waiting.keys()) this.#add(serviceKey(key));
-    });
+    book.onFreed(() => this.#add(WAITING_KEY));
   }
 
   /** Queues everything that may need something, Services in order of creation, and from then on every change. */
@@ -95,6 +95,17 @@ export class Triggers {
     if (before === undefined || now === undefined) this.#addPoolsLater();
   }
 
+  /** What was given out may be outside of the pool now, and other pools may overlap it. */
+  #onPoolEdited(pool: string): void {
+    if (!this.#isOpen) return;
+    this.#addPoolsLater();
+    for (const [name, { value }] of this.#parts.state.virtualIPs.entries()) {
+      const virtualIP = readable(value);
+      if (virtualIP?.pool === pool) this.#add(virtualIPKey(name));
+      for (const ref of virtualIP?.services ?? []) this.#add(serviceKey(`${ref.namespace}/${ref.name}`));
+    }
+  }
+
   #addAllVirtualIPs(): void {
     if (!this.#isOpen) return;
     const { state } = this.#parts;
@@ -119,11 +130,8 @@ export class Triggers {
 
   /** Ours now, or with something of ours left. */
   #concernsUs(service: ServiceView): boolean {
-    return (
-      isOurs(service, { classes: this.#parts.options.loadBalancerClasses }) ||
-      service.finalizers.includes(SERVICE_FINALIZER) ||
-      this.#parts.state.virtualIPsOf(service.uid).length > 0
-    );
+    const { state, options } = this.#parts;
+    return nextStep(service, state.virtualIPsOf(service.uid), rulesOf(options)).kind !== 'nothing';
   }
 
   #add(key: string): void {

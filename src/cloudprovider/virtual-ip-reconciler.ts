@@ -7,7 +7,7 @@ import type { Log } from '../observe/log.ts';
 import { isSamePlan, place } from '../plan/placement.ts';
 import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { type ClusterWrites, portsOf } from './cluster-writes.ts';
+import { advertisementsOf, type ClusterWrites, portsOf } from './cluster-writes.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 
 export interface VirtualIPReconcilerDeps {
@@ -52,26 +52,33 @@ export class VirtualIPReconciler {
   }
 
   async #realise(virtualIP: VirtualIP): Promise<void> {
-    const { writes, log } = this.#deps;
+    const { writes, state, log } = this.#deps;
     if (virtualIP.isDeleting) return this.#letGo(virtualIP);
-    // A user's reservation.
+    // Reserved.
     if (virtualIP.services.length === 0) return;
-    const wanting = virtualIP.services.filter((ref) => this.#isKnown(ref));
+    const wanting = await this.#wanting(virtualIP);
     if (wanting.length > 0) return this.#replan(virtualIP, wanting);
-    if (await this.#isWantedAfterAll(virtualIP)) return;
     log.info('VirtualIP of a Service that is gone', { virtualIP: virtualIP.name });
-    await writes.deleteVirtualIP(virtualIP);
+    if (virtualIP.reservedFor === undefined) await writes.deleteVirtualIP(virtualIP);
+    else state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, { services: [], candidates: [] }));
   }
 
   async #replan(virtualIP: VirtualIP, wanting: readonly ServiceRef[]): Promise<void> {
     const { state, placement, writes } = this.#deps;
-    const { name, address, candidates, record } = virtualIP;
-    const planned = place({ name, address, candidates, holder: record.holder }, placement.nodes);
+    const { name, address, candidates, record, pool } = virtualIP;
+    const isAnnounced = state.isAnnounced(pool);
+    const planned = isAnnounced
+      ? place({ name, address, candidates, holder: record.holder }, placement.nodes)
+      : [];
     const services = wanting.map((ref) => this.#withPorts(ref));
-    const isSame =
-      isSamePlan(candidates, planned) && JSON.stringify(services) === JSON.stringify(virtualIP.services);
-    if (isSame) return;
-    const spec = { candidates: isSamePlan(candidates, planned) ? candidates : planned, services };
+    const isSamePlaces = isSamePlan(candidates, planned);
+    const isSameWay = isAnnounced === virtualIP.advertisements.length > 0;
+    if (isSamePlaces && isSameWay && JSON.stringify(services) === JSON.stringify(virtualIP.services)) return;
+    const spec = {
+      candidates: isSamePlaces ? candidates : planned,
+      services,
+      ...(isSameWay ? {} : { advertisements: advertisementsOf(isAnnounced) }),
+    };
     state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, spec));
   }
 
@@ -97,18 +104,21 @@ export class VirtualIPReconciler {
   }
 
   /**
-   * Our copy of the Services may be older than the VirtualIP, if another controller made it, so the API is asked
-   * before anything is deleted.
+   * The Services that are there. Our copy of them may be older than the VirtualIP, if another controller wrote it, so the
+   * API is asked before anything is taken away from one.
    */
-  async #isWantedAfterAll({ services }: VirtualIP): Promise<boolean> {
-    for (const ref of services) {
-      const service = await this.#readService(ref);
-      if (service?.metadata.uid === ref.uid) {
-        this.#deps.state.services.note(service);
-        return true;
-      }
-    }
-    return false;
+  async #wanting({ services }: VirtualIP): Promise<readonly ServiceRef[]> {
+    const wanting: ServiceRef[] = [];
+    for (const ref of services)
+      if (this.#isKnown(ref) || (await this.#isThereAfterAll(ref))) wanting.push(ref);
+    return wanting;
+  }
+
+  async #isThereAfterAll(ref: ServiceRef): Promise<boolean> {
+    const service = await this.#readService(ref);
+    if (service?.metadata.uid !== ref.uid) return false;
+    this.#deps.state.services.note(service);
+    return true;
   }
 
   async #readService(ref: ServiceRef): Promise<KubeObject | undefined> {

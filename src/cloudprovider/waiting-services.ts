@@ -1,30 +1,33 @@
-// The Services that were refused an address. When something is freed they are tried again at once, the oldest first,
-// instead of when their back-off is over.
+// The Services that were refused an address, and why. When something is freed they are tried again at once, the oldest
+// first, instead of when their back-off is over.
 
+import type { Refusal } from '../ipam/refusal.ts';
 import type { ClusterState } from './cluster-state.ts';
 
 export class WaitingServices {
-  readonly #keys = new Set<string>();
+  readonly #refusals = new Map<string, Refusal>();
   readonly #state: ClusterState;
 
   constructor(state: ClusterState) {
     this.#state = state;
     state.services.onChange(({ key, now }) => {
-      if (now === undefined) this.#keys.delete(key);
+      if (now === undefined) this.#refusals.delete(key);
     });
   }
 
-  add(key: string): void {
-    this.#keys.add(key);
+  /** Undefined for one that waits for nothing (any more). */
+  set(key: string, refusal: Refusal | undefined): void {
+    if (refusal === undefined) this.#refusals.delete(key);
+    else this.#refusals.set(key, refusal);
   }
 
-  remove(key: string): void {
-    this.#keys.delete(key);
+  refusal(key: string): Refusal | undefined {
+    return this.#refusals.get(key);
   }
 
   /** In order of creation. */
   keys(): readonly string[] {
-    return inOrderOfCreation(this.#keys, this.#state);
+    return inOrderOfCreation(this.#refusals.keys(), this.#state);
   }
 }
 

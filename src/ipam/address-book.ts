@@ -1,43 +1,69 @@
-// Which addresses can not be given out, and because of whom: VirtualIPs, Services that kept an address from before or
-// are about to get one, nodes. Each holder states its whole list each time, so a lost or doubled event does no harm.
+// Which addresses are not free, and because of whom: VirtualIPs, Services that kept an address from before or are about
+// to get one, nodes. Each holder states its whole list each time, so a lost or doubled event does no harm.
 
-import { type Address, type Family, sameAddress } from '../net/address.ts';
-import type { AddressRange } from '../net/address-range.ts';
-import { type Allocation, type AllocationRequest, type AllocationView, allocate } from './allocator.ts';
-import { type Counts, Pool } from './pool.ts';
+import { type Address, compareAddresses, type Family, sameAddress } from '../net/address.ts';
+import { AddressEntry, NO_TERMS, type Tenancy, type Terms } from './address-entry.ts';
+import { type AllocationView, type Conflict, type Decision, decide } from './allocator.ts';
+import type { Labels } from './label-selector.ts';
+import { type Counts, Pool, type PoolSpec } from './pool.ts';
+import { comparePools, type PoolUser } from './pool-choice.ts';
+import type { AllocationRequest, HeldAddress } from './request.ts';
+import { type SharingClaim, sameClaim } from './sharing.ts';
+import { TermIndex } from './term-index.ts';
 
-interface Held {
-  readonly address: Address;
-  readonly by: Set<string>;
-}
-
-const keyOf = ({ family, value }: Address): string => `${family}/${value.toString(16)}`;
+const NOTHING: readonly Address[] = [];
+const NOBODY: ReadonlySet<string> = new Set();
 
 export class AddressBook implements AllocationView {
-  /** Sorted by name: the order in which they are asked. */
+  /** In the order in which they are asked. */
   #pools: readonly Pool[] = [];
-  readonly #held = new Map<string, Held>();
+  /** Those with a quota. */
+  #limited: readonly Pool[] = [];
+  readonly #entries: Readonly<Record<Family, Map<bigint, AddressEntry>>> = {
+    IPv4: new Map(),
+    IPv6: new Map(),
+  };
   readonly #byHolder = new Map<string, readonly Address[]>();
+  readonly #claims = new Map<string, SharingClaim>();
+  readonly #namespaces = new Map<string, Labels>();
+  readonly #byUid = new TermIndex<AddressEntry>();
+  readonly #bySharingKey = new TermIndex<AddressEntry>();
+  readonly #byReservation = new TermIndex<AddressEntry>();
 
-  /** Sets what a pool holds, undefined for a pool that is gone or not valid. What is held stays held. */
-  setPool(name: string, ranges: readonly AddressRange[] | undefined): void {
-    const others = this.#pools.filter((pool) => pool.name !== name);
-    if (ranges === undefined) {
-      this.#pools = others;
-      return;
-    }
-    const pool = new Pool(name, ranges);
-    for (const { address } of this.#held.values()) pool.take(address);
-    this.#pools = [...others, pool].sort((a, b) => (a.name < b.name ? -1 : 1));
+  get pools(): readonly Pool[] {
+    return this.#pools;
   }
 
-  /** From now on `holder` holds exactly these addresses. Returns whether an address of a pool became free. */
-  hold(holder: string, addresses: readonly Address[]): boolean {
-    const before = this.#byHolder.get(holder) ?? [];
+  /** Sets what a pool is, undefined for one that is gone or not valid. What is held stays held. */
+  setPool(name: string, spec: PoolSpec | undefined): void {
+    const others = this.#pools.filter((pool) => pool.name !== name);
+    this.#pools = spec === undefined ? others : [...others, this.#newPool(name, spec)].sort(comparePools);
+    this.#limited = this.#pools.filter((pool) => pool.spec.quotaPerNamespace !== undefined);
+  }
+
+  /** Undefined for a namespace that is gone. */
+  setNamespace(name: string, labels: Labels | undefined): void {
+    if (labels === undefined) this.#namespaces.delete(name);
+    else this.#namespaces.set(name, labels);
+  }
+
+  /** What a Service says about sharing now. Returns whether others may be let in because of it. */
+  setClaim(uid: string, claim: SharingClaim | undefined): boolean {
+    if (sameClaim(this.#claims.get(uid), claim)) return false;
+    if (claim === undefined) this.#claims.delete(uid);
+    else this.#claims.set(uid, claim);
+    const entries = [...this.#byUid.of(uid)];
+    for (const entry of entries) this.#reindex(entry);
+    return entries.length > 0;
+  }
+
+  /** From now on `holder` holds exactly these addresses. Returns whether others may get something because of it. */
+  hold(holder: string, addresses: readonly Address[], tenancy: Tenancy): boolean {
+    const before = this.#byHolder.get(holder) ?? NOTHING;
     if (addresses.length === 0) this.#byHolder.delete(holder);
     else this.#byHolder.set(holder, addresses);
-    for (const address of addresses) this.#add(holder, address);
     let isFreed = false;
+    for (const address of addresses) isFreed = this.#put(holder, address, tenancy) || isFreed;
     for (const address of before) {
       if (!addresses.some((one) => sameAddress(one, address)))
         isFreed = this.#drop(holder, address) || isFreed;
@@ -45,19 +71,27 @@ export class AddressBook implements AllocationView {
     return isFreed;
   }
 
-  holders(address: Address): readonly string[] {
-    return [...(this.#held.get(keyOf(address))?.by ?? [])];
-  }
-
   heldBy(holder: string): readonly Address[] {
-    return this.#byHolder.get(holder) ?? [];
+    return this.#byHolder.get(holder) ?? NOTHING;
   }
 
-  allocate(request: AllocationRequest): Allocation {
-    return allocate(request, this.#pools, this);
+  /**
+   * `held` in the order of preference in which they are kept. What the Service says about sharing counts as agreed to;
+   * `letsIn`: others may share with it now that could not before.
+   */
+  decide(
+    request: AllocationRequest,
+    held: readonly HeldAddress[] = [],
+  ): Decision & { readonly letsIn: boolean } {
+    const decision = decide(request, held, this);
+    let letsIn = false;
+    for (const address of decision.keep) letsIn = this.#accept(address, request) || letsIn;
+    // Who comes to others is judged by what it says now; who comes to a free address has nobody to agree with.
+    if (request.sharing.key !== '') for (const { address } of decision.grants) this.#accept(address, request);
+    return { ...decision, letsIn };
   }
 
-  /** Undefined if there is no such pool. */
+  /** Undefined if there is no such pool, or not a valid one. */
   pool(name: string): Pool | undefined {
     return this.#pools.find((pool) => pool.name === name);
   }
@@ -66,21 +100,114 @@ export class AddressBook implements AllocationView {
     return this.pool(pool)?.counts(family) ?? { total: 0n, available: 0n };
   }
 
-  #add(holder: string, address: Address): void {
-    const held = this.#held.get(keyOf(address));
-    if (held !== undefined) {
-      held.by.add(holder);
-      return;
+  /** The pools that have addresses in common with this one, by name. */
+  overlapping(name: string): readonly string[] {
+    const pool = this.pool(name);
+    if (pool === undefined) return [];
+    const others = this.#pools.filter((other) => other !== pool && pool.overlaps(other));
+    return others.map((other) => other.name).sort();
+  }
+
+  userOf({ namespace, labels }: AllocationRequest): PoolUser {
+    return { namespace, labels, namespaceLabels: this.#namespaces.get(namespace) ?? {} };
+  }
+
+  conflictAt(address: Address, request: AllocationRequest): Conflict | undefined {
+    return this.#entryAt(address)?.conflictWith(request, this);
+  }
+
+  claimOf(uid: string): SharingClaim | undefined {
+    return this.#claims.get(uid);
+  }
+
+  isAcrossNamespaces(address: Address): boolean {
+    return this.#pools.some((pool) => pool.spec.sharing === 'Cluster' && pool.contains(address));
+  }
+
+  reservedFor(key: string): readonly Address[] {
+    return sorted(this.#byReservation.of(key));
+  }
+
+  sharedBy(sharingKey: string): readonly Address[] {
+    return sorted(this.#bySharingKey.of(sharingKey));
+  }
+
+  isHeldIn(namespace: string, address: Address): boolean {
+    return this.#entryAt(address)?.namespaces().has(namespace) ?? false;
+  }
+
+  #newPool(name: string, spec: PoolSpec): Pool {
+    const pool = new Pool(name, spec);
+    for (const entries of Object.values(this.#entries)) {
+      for (const entry of entries.values()) {
+        pool.take(entry.address);
+        pool.countUses(entry.address, NOBODY, entry.namespaces());
+      }
     }
-    this.#held.set(keyOf(address), { address, by: new Set([holder]) });
+    return pool;
+  }
+
+  #entryAt({ family, value }: Address): AddressEntry | undefined {
+    return this.#entries[family].get(value);
+  }
+
+  #accept(address: Address, { uid, sharing }: AllocationRequest): boolean {
+    const entry = this.#entryAt(address);
+    const result = entry?.accept(uid, sharing) ?? 'same';
+    if (entry !== undefined && result !== 'same') this.#reindex(entry);
+    return result === 'changed';
+  }
+
+  #put(holder: string, address: Address, tenancy: Tenancy): boolean {
+    const present = this.#entryAt(address);
+    if (present !== undefined) return this.#change(present, () => present.set(holder, tenancy));
+    const entry = new AddressEntry(address);
+    this.#entries[address.family].set(address.value, entry);
+    entry.set(holder, tenancy);
+    this.#reindex(entry);
     for (const pool of this.#pools) pool.take(address);
+    return false;
   }
 
   #drop(holder: string, address: Address): boolean {
-    const held = this.#held.get(keyOf(address));
-    if (held === undefined || !held.by.delete(holder) || held.by.size > 0) return false;
-    this.#held.delete(keyOf(address));
+    const entry = this.#entryAt(address);
+    if (entry === undefined) return false;
+    const isFreed = this.#change(entry, () => entry.delete(holder));
+    if (!entry.isEmpty) return isFreed;
+    this.#entries[address.family].delete(address.value);
     // Every pool, not only the first that has it: pools may overlap.
     return this.#pools.filter((pool) => pool.release(address)).length > 0;
   }
+
+  /** Returns whether something is gone that stood in the way of others. */
+  #change(entry: AddressEntry, change: () => void): boolean {
+    const before = entry.obstacles();
+    change();
+    this.#reindex(entry);
+    const after = entry.obstacles();
+    return [...before].some((one) => !after.has(one));
+  }
+
+  #reindex(entry: AddressEntry): void {
+    const before = entry.terms;
+    const now = entry.isEmpty ? NO_TERMS : entry.termsNow(this);
+    const namespaces = this.#limited.length > 0 ? entry.namespaces() : NOBODY;
+    entry.terms = now;
+    for (const pool of this.#limited) pool.countUses(entry.address, namespaces, entry.namespaces());
+    for (const { uid } of before.tenants) if (!has(now, uid)) this.#byUid.remove(uid, entry);
+    for (const { uid } of now.tenants) if (!has(before, uid)) this.#byUid.add(uid, entry);
+    for (const key of before.sharingKeys)
+      if (!now.sharingKeys.includes(key)) this.#bySharingKey.remove(key, entry);
+    for (const key of now.sharingKeys) this.#bySharingKey.add(key, entry);
+    if (before.reservedFor !== undefined && before.reservedFor !== now.reservedFor)
+      this.#byReservation.remove(before.reservedFor, entry);
+    if (now.reservedFor !== undefined) this.#byReservation.add(now.reservedFor, entry);
+  }
+}
+
+const has = ({ tenants }: Terms, uid: string): boolean => tenants.some((tenant) => tenant.uid === uid);
+
+function sorted(entries: readonly AddressEntry[] | ReadonlySet<AddressEntry>): readonly Address[] {
+  const addresses = Array.from(entries, ({ address }) => address);
+  return addresses.length > 1 ? addresses.sort(compareAddresses) : addresses;
 }

@@ -1,88 +1,298 @@
-// The decision which address a Service gets. Pure: the pools and who holds what come in, an address or a refusal
-// comes out; the controller realises it by creating the VirtualIP of that name.
+// The decision which addresses a Service keeps, gives up and gets. Pure: the pools and who holds what come in, values
+// come out; the controller realises them by creating, changing and deleting VirtualIPs.
 
-import { type Address, type Family, formatAddress, parseAddress } from '../net/address.ts';
+import { type Address, type Family, formatAddress, sameAddress } from '../net/address.ts';
+import { exhaustion, refusalOf } from './explanation.ts';
 import type { Pool } from './pool.ts';
+import { exclusionFrom, obstacleIn, type PoolUser } from './pool-choice.ts';
 import type { Refusal } from './refusal.ts';
 import * as refusals from './refusal.ts';
+import type { AllocationRequest, Asked, Grant, HeldAddress } from './request.ts';
 
-export interface AllocationRequest {
-  /** Who asks, in the view's words: an address that only it holds is free for it. */
-  readonly owner: string;
-  /** spec.ipFamilies; the API server fills it in for every Service that can be of type LoadBalancer. */
-  readonly families: readonly Family[];
-  readonly familyPolicy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack';
-  /** spec.loadBalancerIP: this address or none. */
-  readonly demanded?: string;
-  /** Addresses that the Service had before, best first: kept if they are free. */
-  readonly preferred: readonly Address[];
-}
+/** Why an address can not be given to a Service now. */
+export type Conflict =
+  | { readonly kind: 'in-use'; readonly by: string }
+  | { readonly kind: 'reserved'; readonly by: string | undefined }
+  | { readonly kind: 'not-shared'; readonly by: string; readonly rule: string };
 
 export interface AllocationView {
-  /** Who holds the address, for whatever reason; empty if nobody does. */
-  holders(address: Address): readonly string[];
+  /** In the order in which they are asked. */
+  readonly pools: readonly Pool[];
+  /** What the rules of pools look at. */
+  userOf(request: AllocationRequest): PoolUser;
+  /** Undefined if the Service may have the address, alone or as a sharer. */
+  conflictAt(address: Address, request: AllocationRequest): Conflict | undefined;
+  /** Addresses that are reserved for the Service by its name, in order. */
+  reservedFor(key: string): readonly Address[];
+  /** Addresses that others hold with this sharing key, in order. */
+  sharedBy(sharingKey: string): readonly Address[];
+  /** Whether the address is held for a Service of the namespace already. */
+  isHeldIn(namespace: string, address: Address): boolean;
 }
 
-export type Allocation =
-  | { readonly kind: 'allocated'; readonly address: Address; readonly pool: string }
-  | { readonly kind: 'refused'; readonly refusal: Refusal };
+export interface Decision {
+  readonly keep: readonly Address[];
+  /** Held, and not to be kept. */
+  readonly drop: readonly Address[];
+  readonly grants: readonly Grant[];
+  /** Why something that it asks for can not be had; it waits for it. */
+  readonly refusal: Refusal | undefined;
+  /** With a refusal: what it has or gets is enough all the same (PreferDualStack). */
+  readonly isSatisfied: boolean;
+  /** Something of its own has to be withdrawn before it gets more. */
+  readonly isWithdrawing: boolean;
+}
 
-const refused = (refusal: Refusal): Allocation => ({ kind: 'refused', refusal });
+interface Part {
+  readonly keep: readonly Address[];
+  readonly drop: readonly Address[];
+  readonly grants: readonly Grant[];
+  readonly refusal: Refusal | undefined;
+  readonly isWithdrawing: boolean;
+}
 
-/** `pools` are asked in the order given. */
-export function allocate(
+/** What is known while one family is decided. */
+interface Search {
+  readonly request: AllocationRequest;
+  readonly view: AllocationView;
+  readonly user: PoolUser;
+  readonly family: Family;
+  readonly held: readonly HeldAddress[];
+}
+
+const NOTHING: Part = { keep: [], drop: [], grants: [], refusal: undefined, isWithdrawing: false };
+
+/** `held` in the order of preference in which they are kept. */
+export function decide(
   request: AllocationRequest,
-  pools: readonly Pool[],
+  held: readonly HeldAddress[],
   view: AllocationView,
-): Allocation {
-  const family = chooseFamily(request);
-  if (typeof family !== 'string') return refused(family);
-  if (pools.length === 0) return refused(refusals.noPool());
-  if (request.demanded !== undefined)
-    return demand({ ...request, demanded: request.demanded }, family, { pools, view });
-  for (const address of request.preferred) {
-    const pool = address.family === family ? pools.find((one) => one.contains(address)) : undefined;
-    if (pool !== undefined && isFreeFor(request.owner, address, view)) return allocated(address, pool);
-  }
-  for (const pool of pools) {
-    const address = pool.first(family);
-    if (address !== undefined) return allocated(address, pool);
-  }
-  const ofFamily = pools.filter((pool) => pool.counts(family).total > 0n);
-  return refused(
-    ofFamily.length === 0
-      ? refusals.noPoolOfFamily(family, names(pools))
-      : refusals.exhausted(family, names(ofFamily)),
+): Decision {
+  const user = view.userOf(request);
+  const ofFamily = (family: Family) => held.filter((one) => one.address.family === family);
+  const parts = request.families.map((family) =>
+    decideFamily({ request, view, user, family, held: held.length === 0 ? held : ofFamily(family) }),
+  );
+  const unwanted = held.filter((one) => !one.isLeaving && !request.families.includes(one.address.family));
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1 && unwanted.length === 0)
+    return { ...only, isSatisfied: only.refusal === undefined };
+  const failed = parts.filter((part) => part.refusal !== undefined);
+  const isSatisfied = failed.length === 0 || isEnough(request, parts);
+  return {
+    keep: parts.flatMap((part) => part.keep),
+    drop: [...parts.flatMap((part) => part.drop), ...unwanted.map((one) => one.address)],
+    grants: isSatisfied ? parts.flatMap((part) => part.grants) : [],
+    refusal: failed[0]?.refusal,
+    isSatisfied,
+    isWithdrawing: parts.some((part) => part.isWithdrawing),
+  };
+}
+
+/** One family is enough for PreferDualStack, unless the other one is asked for by its address. */
+function isEnough(
+  { isOneFamilyEnough, families, addresses }: AllocationRequest,
+  parts: readonly Part[],
+): boolean {
+  const isAsked = (family: Family | undefined) => addresses.some(({ value }) => value.family === family);
+  return (
+    isOneFamilyEnough &&
+    parts.some((part) => part.refusal === undefined) &&
+    parts.every((part, i) => part.refusal === undefined || !isAsked(families[i]))
   );
 }
 
-/** IPv4 while NDP is missing; PreferDualStack is content with it. */
-function chooseFamily({ families, familyPolicy }: AllocationRequest): Family | Refusal {
-  if (familyPolicy === 'RequireDualStack') return refusals.dualStackUnavailable();
-  return families.length === 0 || families.includes('IPv4') ? 'IPv4' : refusals.noIPv4();
+function decideFamily(search: Search): Part {
+  const { request, view, held, family } = search;
+  const asked = request.addresses.find(({ value }) => value.family === family);
+  if (held.length === 0) return foundPart(NOTHING, new Finder(search, asked).find([], request.count));
+  const living = held.filter((one) => !one.isLeaving);
+  const lawful = living.filter((one) => view.conflictAt(one.address, request) === undefined);
+  const unlawful = living.filter((one) => !lawful.includes(one)).map((one) => one.address);
+  const kept = chooseKept(search, lawful);
+  const missing = request.count - kept.length;
+  const spare = lawful.map((one) => one.address).filter((address) => !isAmong(address, kept));
+  if (missing <= 0) return { ...NOTHING, keep: kept, drop: [...unlawful, ...spare] };
+  // What it leaves because of its own wishes is kept until it has the other.
+  const part: Part = { ...NOTHING, keep: [...kept, ...spare], drop: unlawful };
+  if (held.some((one) => one.isLeaving)) return { ...part, isWithdrawing: true };
+  return foundPart(part, new Finder(search, asked).find(kept, missing));
 }
 
-function demand(
-  { owner, demanded }: AllocationRequest & { readonly demanded: string },
-  family: Family,
-  { pools, view }: { readonly pools: readonly Pool[]; readonly view: AllocationView },
-): Allocation {
-  const address = parseAddress(demanded);
-  if (address?.family !== family) return refused(refusals.invalidAddress(demanded, family));
-  const pool = pools.find((one) => one.contains(address));
-  if (pool === undefined) return refused(refusals.outsidePools(formatAddress(address), names(pools)));
-  if (isFreeFor(owner, address, view)) return allocated(address, pool);
-  const others = view.holders(address).filter((holder) => holder !== owner);
-  return refused(refusals.taken(formatAddress(address), others));
+const foundPart = (part: Part, found: Found): Part =>
+  'code' in found ? { ...part, refusal: found } : { ...part, grants: found };
+
+/** The asked address first, then the others in their order, as far as they still are what the Service asks for. */
+function chooseKept({ request, view, family }: Search, lawful: readonly HeldAddress[]): readonly Address[] {
+  const asked = request.addresses.find(({ value }) => value.family === family)?.value;
+  const named = view.pools.find((pool) => pool.name === request.pool?.value);
+  const isAsked = ({ address }: HeldAddress) => asked !== undefined && sameAddress(address, asked);
+  const fits = (one: HeldAddress) =>
+    (request.pool === undefined ||
+      one.pool === request.pool.value ||
+      named?.contains(one.address) === true) &&
+    !(request.isRenumbering && one.isPublished);
+  const others = lawful.filter((one) => !isAsked(one) && fits(one));
+  const places = request.count - (asked === undefined ? 0 : 1);
+  return [...lawful.filter(isAsked), ...others.slice(0, places)].map((one) => one.address);
 }
 
-const allocated = (address: Address, pool: Pool): Allocation => ({
-  kind: 'allocated',
-  address,
-  pool: pool.name,
-});
+type Found = readonly Grant[] | Refusal;
 
-const isFreeFor = (owner: string, address: Address, view: AllocationView): boolean =>
-  view.holders(address).every((holder) => holder === owner);
+/** Finds addresses of one family that the Service does not have yet. */
+class Finder {
+  readonly #search: Search;
+  readonly #asked: Asked<Address> | undefined;
 
-const names = (pools: readonly Pool[]): readonly string[] => pools.map((pool) => pool.name);
+  constructor(search: Search, asked: Asked<Address> | undefined) {
+    this.#search = search;
+    this.#asked = asked;
+  }
+
+  /** `missing` of them, or none and the reason. Several of one Service are of one pool. */
+  find(kept: readonly Address[], missing: number): Found {
+    const asked = this.#asked;
+    const first = asked === undefined || isAmong(asked.value, kept) ? [] : this.#findAsked(asked);
+    if ('code' in first) return first;
+    const had = [...first, ...this.#had(missing - first.length, first)];
+    const found = this.#completed(had, missing, kept[0]);
+    // What it had may be of a pool that has no more of them, where another one has them all.
+    return 'code' in found && had.length > first.length ? this.#completed(first, missing, kept[0]) : found;
+  }
+
+  /** With new ones of the same pool. */
+  #completed(had: readonly Grant[], missing: number, kept: Address | undefined): Found {
+    const rest = missing - had.length;
+    if (rest === 0) return had;
+    const more = this.#findNew(rest, { anchor: kept ?? had[0]?.address, except: had });
+    return 'code' in more ? more : [...had, ...more];
+  }
+
+  #findAsked({ value, source }: Asked<Address>): Found {
+    const { request, view } = this.#search;
+    const text = { source, value: formatAddress(value) };
+    const conflict = view.conflictAt(value, request);
+    const isReserved = isAmong(value, view.reservedFor(request.key));
+    if (isReserved && conflict === undefined) return [this.#grantOf(value)];
+    const containing = view.pools.filter((pool) => pool.contains(value));
+    if (containing.length === 0)
+      return refusals.outsidePools(
+        text,
+        view.pools.map((pool) => pool.name),
+      );
+    const named = request.pool;
+    const usable = containing.filter((pool) => named === undefined || pool.name === named.value);
+    if (named !== undefined && usable.length === 0) return refusals.outsideNamedPool(text, named);
+    const pool = usable.find((one) => obstacleIn(one, this.#search.user, true) === undefined);
+    if (pool === undefined) return refusalOf(usable, this.#search.user, true);
+    if (conflict !== undefined) return conflictRefusal(conflict, text);
+    if (this.#overQuota(pool, [value])) return refusals.quotaExceeded(request.namespace, [pool.name]);
+    return [{ address: value, pool: pool.name }];
+  }
+
+  /** Reserved for it by an administrator, whatever the pools say; then what it had before and is still free. */
+  #had(wanted: number, except: readonly Grant[]): readonly Grant[] {
+    const { request, view } = this.#search;
+    const named = view.pools.find((pool) => pool.name === request.pool?.value);
+    const isAllowed = (address: Address) => request.pool === undefined || named?.contains(address) === true;
+    const reserved = view
+      .reservedFor(request.key)
+      .filter((address) => isAllowed(address) && this.#isFree(address));
+    const had = request.preferred.filter((address) => this.#isFree(address) && this.#mayKeep(address));
+    const all = reserved.map((address) => this.#grantOf(address));
+    for (const address of had) {
+      if (!all.some((one) => sameAddress(one.address, address))) all.push(this.#grantOf(address));
+    }
+    return all.filter((one) => !isAmong(one.address, addressesOf(except))).slice(0, wanted);
+  }
+
+  #mayKeep(address: Address): boolean {
+    const { request, view, user } = this.#search;
+    return view.pools.some(
+      (pool) =>
+        pool.contains(address) &&
+        exclusionFrom(pool, user) === undefined &&
+        (request.pool === undefined || request.pool.value === pool.name),
+    );
+  }
+
+  #findNew(
+    wanted: number,
+    bounds: { readonly anchor: Address | undefined; readonly except: readonly Grant[] },
+  ): Found {
+    const { request, view, user, family } = this.#search;
+    if (view.pools.length === 0) return refusals.noPool();
+    const { pool: named } = request;
+    const offered = named === undefined ? view.pools : view.pools.filter((pool) => pool.name === named.value);
+    if (named !== undefined && offered.length === 0)
+      return refusals.noSuchPool(
+        named,
+        view.pools.map((pool) => pool.name),
+      );
+    const usable = offered.filter((pool) => obstacleIn(pool, user, named !== undefined) === undefined);
+    if (usable.length === 0) return refusalOf(offered, user, named !== undefined);
+    const { anchor } = bounds;
+    const ofFamily = usable.filter((pool) => pool.counts(family).total > 0n);
+    const anchored = anchor === undefined ? ofFamily : ofFamily.filter((pool) => pool.contains(anchor));
+    const overQuota: string[] = [];
+    for (const pool of anchored) {
+      const picked = this.#pick(pool, wanted, addressesOf(bounds.except));
+      if (picked.length < wanted) continue;
+      if (!this.#overQuota(pool, picked)) return picked.map((address) => ({ address, pool: pool.name }));
+      overQuota.push(pool.name);
+    }
+    if (overQuota.length > 0) return refusals.quotaExceeded(request.namespace, overQuota);
+    return exhaustion({ family, usable, tried: anchored.length > 0 ? anchored : ofFamily, wanted });
+  }
+
+  /** Lowest first, and before them those that others with its sharing key have already. */
+  #pick(pool: Pool, wanted: number, except: readonly Address[]): readonly Address[] {
+    const { request, view, family } = this.#search;
+    const { key } = request.sharing;
+    const shared = key === '' ? [] : view.sharedBy(key);
+    const picked = shared
+      .filter((one) => pool.contains(one) && this.#isFree(one) && !isAmong(one, except))
+      .slice(0, wanted);
+    let address = pool.first(family);
+    while (picked.length < wanted && address !== undefined) {
+      picked.push(address);
+      address = pool.first(family, address.value + 1n);
+    }
+    return picked;
+  }
+
+  /** Free or lawfully shared, of the family, and not one that it has already. */
+  #isFree(address: Address): boolean {
+    const { request, view, family, held } = this.#search;
+    return (
+      address.family === family &&
+      !held.some((one) => sameAddress(one.address, address)) &&
+      view.conflictAt(address, request) === undefined
+    );
+  }
+
+  /** Addresses that the namespace has already, being shared, count once. */
+  #overQuota(pool: Pool, picked: readonly Address[]): boolean {
+    const { quotaPerNamespace: quota } = pool.spec;
+    if (quota === undefined) return false;
+    const { view, request } = this.#search;
+    const more = picked.filter((address) => !view.isHeldIn(request.namespace, address));
+    return pool.usesOf(request.namespace) + more.length > quota;
+  }
+
+  #grantOf(address: Address): Grant {
+    const pool = this.#search.view.pools.find((one) => one.contains(address));
+    return { address, pool: pool?.name ?? '' };
+  }
+}
+
+function conflictRefusal(conflict: Conflict, asked: Asked<string>): Refusal {
+  if (conflict.kind === 'reserved') return refusals.reserved(asked, conflict.by);
+  if (conflict.kind === 'in-use') return refusals.inUse(asked, conflict.by);
+  return refusals.notShared(asked, conflict.by, conflict.rule);
+}
+
+const addressesOf = (grants: readonly Grant[]): readonly Address[] => grants.map(({ address }) => address);
+
+const isAmong = (address: Address, among: readonly Address[]): boolean =>
+  among.some((one) => sameAddress(one, address));

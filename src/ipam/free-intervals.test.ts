@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FreeIntervals, mergeIntervals } from './free-intervals.ts';
+import { FreeIntervals, mergeIntervals, subtractIntervals } from './free-intervals.ts';
 
 test('first is the lowest free value, over gaps', () => {
   const free = new FreeIntervals([
@@ -54,6 +54,8 @@ test('taking and releasing in any order agrees with a plain set of values', () =
           }
           assert.equal(free.first(), [...model].sort((a, b) => Number(a - b))[0]);
           assert.equal(free.count, BigInt(model.size));
+          const above = [...model].filter((one) => one >= value).sort((a, b) => Number(a - b));
+          assert.equal(free.firstFrom(value), above[0]);
         }
         for (const value of all) assert.equal(free.has(value), model.has(value));
       },
@@ -71,5 +73,22 @@ test('intervals merge where they overlap or touch', () => {
   assert.deepEqual(merged, [
     { first: 1n, last: 4n },
     { first: 8n, last: 9n },
+  ]);
+});
+
+test('what is subtracted leaves the rest in order', () => {
+  const from = [
+    { first: 1n, last: 9n },
+    { first: 20n, last: 22n },
+  ];
+  const holes = [
+    { first: 0n, last: 1n },
+    { first: 3n, last: 4n },
+    { first: 9n, last: 20n },
+  ];
+  assert.deepEqual(subtractIntervals(from, holes), [
+    { first: 2n, last: 2n },
+    { first: 5n, last: 8n },
+    { first: 21n, last: 22n },
   ]);
 });

@@ -41,6 +41,12 @@ export class FreeIntervals {
     return node?.first;
   }
 
+  /** The lowest free value that is not below `from`. */
+  firstFrom(from: bigint): bigint | undefined {
+    const node = this.#atOrBefore(from);
+    return node !== undefined && from <= node.last ? from : this.#after(from)?.first;
+  }
+
   has(value: bigint): boolean {
     const node = this.#atOrBefore(value);
     return node !== undefined && value <= node.last;
@@ -153,4 +159,20 @@ export function mergeIntervals(intervals: readonly Interval[]): readonly Interva
     else if (last > previous.last) previous.last = last;
   }
   return merged;
+}
+
+/** What of the one is not in the other; both sorted and disjoint, and so is the result. */
+export function subtractIntervals(from: readonly Interval[], what: readonly Interval[]): readonly Interval[] {
+  return from.flatMap((interval) => {
+    const left: Interval[] = [];
+    let { first } = interval;
+    for (const hole of what) {
+      if (hole.last < first) continue;
+      if (hole.first > interval.last) break;
+      if (hole.first > first) left.push({ first, last: hole.first - 1n });
+      first = hole.last + 1n;
+    }
+    if (first <= interval.last) left.push({ first, last: interval.last });
+    return left;
+  });
 }

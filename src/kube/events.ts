@@ -1,10 +1,10 @@
 // Events for users (core/v1): the same event about the same object raises a count instead of making a new one, and
 // each object has a budget. Recording never blocks and never throws; what could not be written is reported.
 
-import type { Duration } from '../time/duration.ts';
+import { type Duration, minutes } from '../time/duration.ts';
+import { TokenBuckets } from '../time/token-buckets.ts';
 import type { EventRecorder, EventTarget, KubeApi, KubeObject } from './api.ts';
 import { hasCode, isNamespaceEnding } from './api-error.ts';
-import { EventBudget } from './event-budget.ts';
 import { EVENT } from './kinds.ts';
 import { processTime, type Time, type Timer } from './time.ts';
 
@@ -30,6 +30,8 @@ const REMEMBERED = 4096;
 /** Events waiting to be written; while the API is away further ones are dropped. */
 const MOST_WAITING = 1000;
 const LONGEST_MESSAGE = 1024;
+/** Of each object, as client-go's spam filter has it: one that flaps costs etcd 25 Events and one in five minutes. */
+const BUDGET = { burst: 25, refill: minutes(5), remembered: 4096 };
 
 /** One event about one object, however often it was seen. */
 interface Sighting {
@@ -52,7 +54,7 @@ class AggregatingRecorder implements EventRecorder {
   readonly #api: KubeApi;
   readonly #options: EventRecorderOptions;
   readonly #time: Time;
-  readonly #budget = new EventBudget();
+  readonly #budget = new TokenBuckets(BUDGET);
   readonly #sightings = new Map<string, Sighting>();
   /** What was seen and not written since; a count that rises meanwhile goes out with the same write. */
   readonly #waiting = new Set<Sighting>();

@@ -18,9 +18,9 @@ const fairlead = (kind: string, plural: string): ResourceKind => ({
 });
 
 export const SERVICE = core('Service', 'services', true);
+export const NAMESPACE = core('Namespace', 'namespaces', false);
 export const NODE = core('Node', 'nodes', false);
 export const EVENT = core('Event', 'events', true);
-export const NAMESPACE = core('Namespace', 'namespaces', false);
 export const SECRET = core('Secret', 'secrets', true);
 export const LEASE: ResourceKind = {
   group: 'coordination.k8s.io',

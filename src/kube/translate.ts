@@ -1,7 +1,15 @@
 // Kubernetes' own kinds, as they come from the API, into the small readonly values of plan/views.ts. Defensive: a
 // field that is absent or of another type becomes its empty value, because old servers leave fields out.
 
-import type { IngressView, LeaseView, NodeView, ServicePort, ServiceView, TaintView } from '../plan/views.ts';
+import type {
+  IngressView,
+  LeaseView,
+  NamespaceView,
+  NodeView,
+  ServicePort,
+  ServiceView,
+  TaintView,
+} from '../plan/views.ts';
 import type { Condition } from '../resource/condition.ts';
 import type { KubeObject } from './api.ts';
 
@@ -20,12 +28,14 @@ export function translateService(object: KubeObject): ServiceView {
     generation: metadata.generation,
     type: text(spec.type) ?? 'ClusterIP',
     loadBalancerClass: text(spec.loadBalancerClass),
+    labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     finalizers: metadata.finalizers ?? [],
     isDeleting: metadata.deletionTimestamp !== undefined,
     ipFamilies: texts(spec.ipFamilies).filter((family) => family === 'IPv4' || family === 'IPv6'),
     ipFamilyPolicy: text(spec.ipFamilyPolicy),
     clusterIPs: texts(spec.clusterIPs),
+    selector: textsByKey(fieldsOf(spec, 'selector')),
     ports: items(spec.ports).map(servicePort),
     externalTrafficPolicy: text(spec.externalTrafficPolicy),
     loadBalancerIP: text(spec.loadBalancerIP),
@@ -51,6 +61,11 @@ export function translateNode(object: KubeObject): NodeView {
   };
 }
 
+export const translateNamespace = ({ metadata: { name, labels = {} } }: KubeObject): NamespaceView => ({
+  name,
+  labels,
+});
+
 export function translateLease(object: KubeObject): LeaseView {
   const spec = fieldsOf(object, 'spec');
   return {
@@ -72,10 +87,12 @@ function ingress(entry: Fields): IngressView {
   const ip = text(entry.ip);
   const hostname = text(entry.hostname);
   const ipMode = text(entry.ipMode);
+  const ports = items(entry.ports);
   return {
     ...(ip === undefined ? {} : { ip }),
     ...(hostname === undefined ? {} : { hostname }),
     ...(ipMode === undefined ? {} : { ipMode }),
+    ...(ports.length === 0 ? {} : { ports }),
   };
 }
 
@@ -104,6 +121,11 @@ const text = (value: unknown): string | undefined =>
 
 const texts = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+
+const textsByKey = (fields: Fields): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(fields).flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])),
+  );
 
 const items = (value: unknown): readonly Fields[] =>
   Array.isArray(value)

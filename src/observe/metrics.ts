@@ -1,7 +1,7 @@
 // Prometheus metrics of both programs, with the prefix fairlead_ and a registry of their own (never prom-client's
 // global one). Series stay few: labels are links, pools, kinds and reasons, never addresses or Services.
 
-import { Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 export type WatchStateName = 'Syncing' | 'Synced' | 'Lost';
 const WATCH_STATES: readonly WatchStateName[] = ['Syncing', 'Synced', 'Lost'];
@@ -53,6 +53,7 @@ export type ReconcileOutcome = 'done' | 'retry' | 'after' | 'failed';
 export class ControllerMetrics extends ProgramMetrics {
   readonly #reconciles: Histogram<'result'>;
   readonly #allocations: Gauge<'pool' | 'family'>;
+  readonly #refusals: Counter<'reason'>;
   readonly #leader: Gauge;
 
   constructor(options: ProgramOptions & { readonly queueLength: () => number }) {
@@ -75,12 +76,23 @@ export class ControllerMetrics extends ProgramMetrics {
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
       registers,
     });
+    this.#refusals = new Counter({
+      name: 'fairlead_allocation_refusals_total',
+      help: 'How often a Service was told that it gets no address, by reason (docs/guide/refusals.md).',
+      labelNames: ['reason'],
+      registers,
+    });
     this.#allocations = new Gauge({
       name: 'fairlead_allocations',
       help: 'Addresses in use by pool and family.',
       labelNames: ['pool', 'family'],
       registers,
     });
+  }
+
+  /** A Service was told that it gets no address, for this reason. */
+  refused(reason: string): void {
+    this.#refusals.inc({ reason });
   }
 
   leading(isLeader: boolean): void {

@@ -25,6 +25,7 @@ function virtualIP(changes: Partial<VirtualIP> = {}): VirtualIP {
     address,
     family: 'IPv4',
     pool: 'default',
+    reservedFor: undefined,
     services: [{ namespace: 'web', name: 'shop', uid: 'uid-s', ports: [{ protocol: 'TCP', port: 80 }] }],
     candidates: ['node2', 'node1'],
     advertisements: [advertisement()],

@@ -62,13 +62,18 @@ export function isSamePlan(present: readonly string[], planned: readonly string[
   return present.length === planned.length && planned.every((name) => present.includes(name));
 }
 
+/** IPv6 needs Neighbor Discovery (RFC 4861), which agents do not answer yet. */
+const canBeAnnounced = ({ family }: Address): boolean => family === 'IPv4';
+
 export function isAble(node: PlacementNode, address: Address): boolean {
+  if (!canBeAnnounced(address)) return false;
   return node.isAlive && !node.isExcluded && node.subnets.some((subnet) => containsAddress(subnet, address));
 }
 
 /** Why nobody can announce the address, for the condition of a Service that waits. */
 export function whyNoCandidates(address: Address, nodes: ReadonlyMap<string, PlacementNode>): string {
   const start = `no node can announce ${formatAddress(address)}: `;
+  if (!canBeAnnounced(address)) return `${start}IPv6 addresses are allocated, but not announced yet`;
   if (nodes.size === 0) return `${start}there are no nodes`;
   const excluded: string[] = [];
   const dead: string[] = [];

@@ -3,67 +3,61 @@
 
 import { formatAddress } from '../net/address.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
+import {
+  type ClassRules,
+  finalizerFor,
+  hasTrace,
+  isOurs,
+  mayBeAnothers,
+  ourFinalizers,
+} from './service-class.ts';
 import type { ServiceView } from './views.ts';
 
-export interface ContractRules {
-  /** The values of spec.loadBalancerClass that are ours. */
-  readonly classes: readonly string[];
-  /** Our finalizer on Services. */
-  readonly finalizer: string;
-}
+/** What is taken from the status: that of a Service that goes stays, and in another provider's no address is ours. */
+export type Clearing = 'nothing' | 'conditions' | 'everything';
 
 export type NextStep =
   /** Before anything of it exists elsewhere, so that no deletion can be missed. */
-  | { readonly kind: 'add-finalizer' }
-  /** It has no VirtualIP. */
-  | { readonly kind: 'allocate' }
-  /** Its status has to say what this VirtualIP says. */
-  | { readonly kind: 'publish'; readonly virtualIP: VirtualIP }
-  /** These have to be deleted. */
+  | { readonly kind: 'add-finalizer'; readonly finalizer: string }
+  /** It is to have the addresses that it asks for, and its status to say them. */
+  | { readonly kind: 'assign' }
+  /** It has to leave these. */
   | { readonly kind: 'release'; readonly virtualIPs: readonly VirtualIP[] }
   /** A VirtualIP is being withdrawn; it comes again when that is done. */
   | { readonly kind: 'wait' }
-  /** Nothing of it is left: its address may go from the status (unless it is being deleted), and our finalizer. */
-  | { readonly kind: 'remove-finalizer'; readonly clearsStatus: boolean }
+  /** Another provider may have it: what these say has to leave its status, before they go themselves. */
+  | { readonly kind: 'unpublish'; readonly virtualIPs: readonly VirtualIP[] }
+  /** Nothing of it is left elsewhere: our finalizers may go, and what we wrote into the status. */
+  | { readonly kind: 'let-go'; readonly finalizers: readonly string[]; readonly clears: Clearing }
   | { readonly kind: 'nothing' };
-
-/** Whether the Service wants an address from us now. */
-export function isOurs(service: ServiceView, { classes }: Pick<ContractRules, 'classes'>): boolean {
-  const { type, loadBalancerClass } = service;
-  return (
-    type === 'LoadBalancer' &&
-    loadBalancerClass !== undefined &&
-    classes.includes(loadBalancerClass) &&
-    !service.isDeleting
-  );
-}
 
 /** `virtualIPs` are those that name this Service's uid. */
 export function nextStep(
   service: ServiceView,
   virtualIPs: readonly VirtualIP[],
-  rules: ContractRules,
+  rules: ClassRules,
 ): NextStep {
-  const hasFinalizer = service.finalizers.includes(rules.finalizer);
-  const living = virtualIPs.filter((virtualIP) => !virtualIP.isDeleting);
-  if (!isOurs(service, rules)) {
-    if (living.length > 0) return { kind: 'release', virtualIPs: living };
-    if (virtualIPs.length > 0) return { kind: 'wait' };
-    if (!hasFinalizer) return { kind: 'nothing' };
-    return { kind: 'remove-finalizer', clearsStatus: !service.isDeleting };
-  }
-  if (!hasFinalizer) return { kind: 'add-finalizer' };
-  const kept = chooseKept(service, living);
-  if (kept === undefined) return { kind: virtualIPs.length > 0 ? 'wait' : 'allocate' };
-  const surplus = living.filter((virtualIP) => virtualIP !== kept);
-  if (surplus.length > 0) return { kind: 'release', virtualIPs: surplus };
-  return { kind: 'publish', virtualIP: kept };
+  if (!isOurs(service, rules)) return stepOut(service, virtualIPs, rules);
+  const finalizer = finalizerFor(service);
+  if (!service.finalizers.includes(finalizer)) return { kind: 'add-finalizer', finalizer };
+  return { kind: 'assign' };
 }
 
-/** Two can exist only after two controllers ran at once: the published one stays, else the older. */
-function chooseKept(service: ServiceView, living: readonly VirtualIP[]): VirtualIP | undefined {
-  const isPublished = (virtualIP: VirtualIP) =>
-    service.ingress.some((ingress) => ingress.ip === formatAddress(virtualIP.address));
-  const age = (virtualIP: VirtualIP) => `${virtualIP.createdAt} ${virtualIP.name}`;
-  return living.find(isPublished) ?? [...living].sort((a, b) => (age(a) < age(b) ? -1 : 1))[0];
+/** For a Service that is not ours (any more): undo what we did to it, the finalizer last. */
+function stepOut(service: ServiceView, virtualIPs: readonly VirtualIP[], rules: ClassRules): NextStep {
+  const isAnothers = mayBeAnothers(service, rules);
+  const published = virtualIPs.filter((virtualIP) => isPublished(service, virtualIP));
+  if (isAnothers && published.length > 0) return { kind: 'unpublish', virtualIPs: published };
+  const living = virtualIPs.filter((virtualIP) => !virtualIP.isDeleting);
+  if (living.length > 0) return { kind: 'release', virtualIPs: living };
+  if (virtualIPs.length > 0) return { kind: 'wait' };
+  const finalizers = ourFinalizers(service, rules);
+  if (service.isDeleting)
+    return finalizers.length > 0 ? { kind: 'let-go', finalizers, clears: 'nothing' } : { kind: 'nothing' };
+  if (finalizers.length === 0 && !hasTrace(service)) return { kind: 'nothing' };
+  return { kind: 'let-go', finalizers, clears: isAnothers ? 'conditions' : 'everything' };
 }
+
+/** Whether the Service's status says the VirtualIP's address. */
+export const isPublished = (service: ServiceView, virtualIP: VirtualIP): boolean =>
+  service.ingress.some((ingress) => ingress.ip === formatAddress(virtualIP.address));

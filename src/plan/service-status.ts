@@ -1,14 +1,28 @@
-// What a Service's status has to say: the published address and our two conditions.
+// What a Service's status has to say: the published addresses, our conditions, and the annotations that tell the result.
 
 import type { Refusal } from '../ipam/refusal.ts';
-import { formatAddress } from '../net/address.ts';
+import { type Address, formatAddress } from '../net/address.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
-import type { ServiceView } from './views.ts';
+import { ALLOCATED_FROM, RENUMBER } from './annotations.ts';
+import type { IngressView, ServiceView } from './views.ts';
 
 export const ALLOCATED = 'fairlead.io/Allocated';
 export const ANNOUNCED = 'fairlead.io/Announced';
-export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED];
+/** Only there while it is true. */
+export const OUTSIDE_POOL = 'fairlead.io/OutsidePool';
+export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED, OUTSIDE_POOL];
+/** What we write into the annotations of a Service. */
+export const OUR_ANNOTATIONS: readonly string[] = [ALLOCATED_FROM];
+
+/** Written together with an upstream finalizer, whose name alone does not say that it is ours. */
+export const claim = (timestamp: string): Condition => ({
+  type: ALLOCATED,
+  status: 'Unknown',
+  reason: 'Pending',
+  message: 'an address is being chosen',
+  lastTransitionTime: timestamp,
+});
 
 export interface Ingress {
   readonly ip: string;
@@ -21,88 +35,153 @@ export interface StatusPlan {
   readonly ingress: readonly Ingress[] | undefined;
   /** Those of our conditions that change. */
   readonly conditions: readonly Condition[];
+  /** The types of those that are there and do not apply any more. */
+  readonly goneConditions: readonly string[];
+  /** Annotations that change; null for one that goes. */
+  readonly annotations: Readonly<Record<string, string | null>>;
   /** Nothing differs from what is there. */
   readonly isSame: boolean;
 }
 
-/**
- * An address is published as soon as somebody can announce it, and not taken back for reachability later.
- * `whyNobody` explains a VirtualIP without candidates.
- */
-export function publishedStatus(
-  service: ServiceView,
-  { virtualIP, whyNobody }: { readonly virtualIP: VirtualIP; readonly whyNobody: string },
-  timestamp: string,
-): StatusPlan {
-  const ip = formatAddress(virtualIP.address);
-  const isPublished = service.ingress.some((ingress) => ingress.ip === ip);
-  const ingress: readonly Ingress[] =
-    virtualIP.candidates.length > 0 || isPublished ? [{ ip, ipMode: 'VIP' }] : [];
-  const from = virtualIP.pool === '' ? '' : ` from pool ${virtualIP.pool}`;
-  const wanted = [
-    { type: ALLOCATED, status: 'True', reason: 'Allocated', message: `${ip}${from}` } as const,
-    { type: ANNOUNCED, ...announced(virtualIP, ip, whyNobody) } as const,
-  ];
-  return plan(service, { ingress, wanted }, timestamp);
+/** What a Service has, and what it waits for. */
+export interface Assigned {
+  /** In the order in which they are published. */
+  readonly virtualIPs: readonly VirtualIP[];
+  readonly refusal: Refusal | undefined;
+  /** With a refusal: what it has is enough all the same. */
+  readonly isSatisfied: boolean;
+  /** Whether its status names an address that is somebody else's now. */
+  readonly isForfeited: boolean;
+  /** Why one of them is not in a pool any more, in words; undefined if it is. */
+  readonly whyOutside: (virtualIP: VirtualIP) => string | undefined;
+  /** Explains a VirtualIP without candidates. */
+  readonly whyNobody: (address: Address) => string;
 }
 
-/** An address from before stays in the status: it is what the Service gets back when it can. */
-export function refusedStatus(service: ServiceView, refusal: Refusal, timestamp: string): StatusPlan {
-  const wanted = [
-    { type: ALLOCATED, status: 'False', reason: refusal.code, message: refusal.message } as const,
-    {
+/**
+ * An address is published as soon as somebody can announce it, and not taken back for reachability later. One that is
+ * refused keeps what its status says, because that is what it gets back when it can.
+ */
+export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: string): StatusPlan {
+  const wanted = [allocated(assigned), announced(assigned), ...outsidePool(assigned)];
+  let all: readonly Condition[] = service.conditions;
+  for (const condition of wanted) all = withCondition(all, condition, timestamp);
+  const conditions = all.filter((condition) => !service.conditions.includes(condition));
+  const goneConditions = service.conditions
+    .map(({ type }) => type)
+    .filter((type) => OUR_CONDITIONS.includes(type) && !wanted.some((one) => one.type === type));
+  const ingress = ingressOf(service, assigned);
+  const annotations = changedAnnotations(service, assigned);
+  const isSameIngress = ingress === undefined || hasIngress(service, ingress);
+  const isSame =
+    isSameIngress && conditions.length + goneConditions.length + Object.keys(annotations).length === 0;
+  return { ingress, conditions, goneConditions, annotations, isSame };
+}
+
+/** What stays in a status from which the addresses of these are withdrawn. */
+export function ingressWithout(
+  service: ServiceView,
+  virtualIPs: readonly VirtualIP[],
+): readonly IngressView[] {
+  const withdrawn = new Set(virtualIPs.map(({ address }) => formatAddress(address)));
+  return service.ingress.filter(({ ip }) => ip === undefined || !withdrawn.has(ip));
+}
+
+/** `10.77.0.50 from pool default` */
+export const originOf = ({ address, pool }: Pick<VirtualIP, 'address' | 'pool'>): string =>
+  `${formatAddress(address)}${pool === '' ? '' : ` from pool ${pool}`}`;
+
+/** `10.77.0.50 is announced by node2` */
+export const holderOf = ({ address, record }: Pick<VirtualIP, 'address' | 'record'>): string =>
+  `${formatAddress(address)} is announced by ${record.holder ?? 'a node'}`;
+
+type Wanted = Omit<Condition, 'lastTransitionTime'>;
+
+function ingressOf(
+  service: ServiceView,
+  { virtualIPs, isForfeited }: Assigned,
+): readonly Ingress[] | undefined {
+  if (virtualIPs.length === 0) return isForfeited ? [] : undefined;
+  const isPublished = (ip: string) => service.ingress.some((one) => one.ip === ip);
+  return virtualIPs.flatMap((virtualIP) => {
+    const ip = formatAddress(virtualIP.address);
+    const canBe = virtualIP.candidates.length > 0 || isAllocatedOnly(virtualIP) || isPublished(ip);
+    return canBe ? [{ ip, ipMode: 'VIP' as const }] : [];
+  });
+}
+
+/** Somebody else announces it (spec.announce of the pool). */
+const isAllocatedOnly = ({ advertisements }: VirtualIP): boolean => advertisements.length === 0;
+
+function allocated({ virtualIPs, refusal, isSatisfied }: Assigned): Wanted {
+  if (refusal !== undefined && !isSatisfied)
+    return { type: ALLOCATED, status: 'False', reason: refusal.code, message: refusal.message };
+  const has = virtualIPs.map(originOf).join(', ');
+  const missing = refusal === undefined ? '' : `; not more, because ${refusal.code}: ${refusal.message}`;
+  return { type: ALLOCATED, status: 'True', reason: 'Allocated', message: `${has}${missing}` };
+}
+
+function outsidePool({ virtualIPs, whyOutside }: Assigned): readonly Wanted[] {
+  const reasons = virtualIPs.flatMap((one) => whyOutside(one) ?? []);
+  if (reasons.length === 0) return [];
+  const message = `${reasons.join('; ')}. The Service keeps it; the annotation fairlead.io/renumber: now gives it another one`;
+  return [{ type: OUTSIDE_POOL, status: 'True', reason: 'OutsidePool', message }];
+}
+
+type Announced = Pick<Wanted, 'status' | 'reason' | 'message'>;
+
+/** The holder is not named, so that a take-over costs no write of the Service. */
+function announced({ virtualIPs, whyNobody }: Assigned): Wanted {
+  const each = virtualIPs.map((one) => announcedOne(one, whyNobody));
+  const [first] = each;
+  if (first === undefined)
+    return {
       type: ANNOUNCED,
       status: 'False',
       reason: 'NotAllocated',
       message: 'there is no address to announce',
-    } as const,
-  ];
-  return plan(service, { ingress: undefined, wanted }, timestamp);
+    };
+  const missing = each.filter(({ status }) => status === 'False');
+  const message = each.map((one) => one.message).join('; ');
+  const reason = missing.length === 0 || missing.length === each.length ? first.reason : 'PartlyAnnounced';
+  return { type: ANNOUNCED, status: missing.length === 0 ? 'True' : 'False', reason, message };
 }
 
-type Wanted = Omit<Condition, 'lastTransitionTime'>;
-
-/** The holder is not named, so that a take-over costs no write of the Service. */
-function announced(virtualIP: VirtualIP, ip: string, whyNobody: string): Omit<Wanted, 'type'> {
+function announcedOne(virtualIP: VirtualIP, whyNobody: Assigned['whyNobody']): Announced {
+  const ip = formatAddress(virtualIP.address);
   const reported = virtualIP.conditions.find((condition) => condition.type === 'Announced');
-  if (virtualIP.phase === 'Announced' || virtualIP.phase === 'Moving') {
-    if (reported?.status !== 'False') {
-      return {
-        status: 'True',
-        reason: 'Announced',
-        message: `${ip} is answered for; VirtualIP ${virtualIP.name} says by whom`,
-      };
-    }
-    return { status: 'False', reason: reported.reason || 'NotAnnounced', message: reported.message };
+  const { phase } = virtualIP;
+  if (isAllocatedOnly(virtualIP))
+    return { status: 'False', reason: 'AllocatedOnly', message: `${ip} is of a pool with announce: false` };
+  if (phase === 'Announced' || phase === 'Moving') {
+    if (reported?.status === 'False')
+      return { status: 'False', reason: reported.reason || 'NotAnnounced', message: reported.message };
+    const message = `${ip} is answered for; VirtualIP ${virtualIP.name} says by whom`;
+    return { status: 'True', reason: 'Announced', message };
   }
   if (virtualIP.candidates.length === 0)
-    return { status: 'False', reason: 'NoCandidates', message: whyNobody };
-  if (virtualIP.phase === 'Pending') {
+    return { status: 'False', reason: 'NoCandidates', message: whyNobody(virtualIP.address) };
+  if (phase === 'Pending')
     return { status: 'False', reason: 'Pending', message: `no node answers for ${ip} yet` };
-  }
-  return {
-    status: 'False',
-    reason: virtualIP.phase,
-    message: reported?.message ?? `no node answers for ${ip}`,
-  };
+  return { status: 'False', reason: phase, message: reported?.message ?? `no node answers for ${ip}` };
 }
 
-function plan(
-  service: ServiceView,
-  {
-    ingress,
-    wanted,
-  }: { readonly ingress: readonly Ingress[] | undefined; readonly wanted: readonly Wanted[] },
-  timestamp: string,
-): StatusPlan {
-  let all: readonly Condition[] = service.conditions;
-  for (const condition of wanted) all = withCondition(all, condition, timestamp);
-  const conditions = all.filter((condition) => !service.conditions.includes(condition));
-  const isSameIngress = ingress === undefined || hasIngress(service, ingress);
-  return { ingress, conditions, isSame: isSameIngress && conditions.length === 0 };
+/** The pools, each once; and a wish to be renumbered that is met, because nothing that it left is held any more. */
+function changedAnnotations(
+  { annotations }: ServiceView,
+  { virtualIPs, refusal, isForfeited }: Assigned,
+): Readonly<Record<string, string | null>> {
+  const changed: Record<string, string | null> = {};
+  const from = [...new Set(virtualIPs.map(({ pool }) => pool).filter((pool) => pool !== ''))].join();
+  const isDecided = virtualIPs.length > 0 || isForfeited;
+  if (isDecided && from !== (annotations[ALLOCATED_FROM] ?? ''))
+    changed[ALLOCATED_FROM] = from === '' ? null : from;
+  if (virtualIPs.length > 0 && refusal === undefined && annotations[RENUMBER] !== undefined)
+    changed[RENUMBER] = null;
+  return changed;
 }
 
-function hasIngress(service: ServiceView, wanted: readonly Ingress[]): boolean {
+export function hasIngress(service: ServiceView, wanted: readonly Ingress[]): boolean {
   return (
     service.ingress.length === wanted.length &&
     service.ingress.every((present, i) => {

@@ -12,6 +12,8 @@ export interface IngressView {
   readonly ip?: string;
   readonly hostname?: string;
   readonly ipMode?: string;
+  /** Never ours: kept as another provider wrote it. */
+  readonly ports?: readonly object[];
 }
 
 /** A v1 Service. */
@@ -25,6 +27,7 @@ export interface ServiceView {
   /** ClusterIP | NodePort | LoadBalancer | ExternalName. */
   readonly type: string;
   readonly loadBalancerClass: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly finalizers: readonly string[];
   readonly isDeleting: boolean;
@@ -32,6 +35,8 @@ export interface ServiceView {
   /** SingleStack | PreferDualStack | RequireDualStack. */
   readonly ipFamilyPolicy: string | undefined;
   readonly clusterIPs: readonly string[];
+  /** Labels of the pods behind it. */
+  readonly selector: Readonly<Record<string, string>>;
   readonly ports: readonly ServicePort[];
   readonly externalTrafficPolicy: string | undefined;
   readonly loadBalancerIP: string | undefined;
@@ -55,6 +60,12 @@ export interface NodeView {
   readonly addresses: readonly string[];
   readonly isDeleting: boolean;
   readonly ready: boolean;
+}
+
+/** A v1 Namespace. */
+export interface NamespaceView {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** A coordination.k8s.io/v1 Lease. */

@@ -5,14 +5,17 @@ import { unreachableIn } from '../net/unreachable-range.ts';
 import { type Condition, readCondition } from './condition.ts';
 import { readMetadata } from './metadata.ts';
 import type { Parsed } from './parsed.ts';
+import { type PoolRules, poolRuleFields } from './pool-rules.ts';
 import { integer, listOf, objectOf, optional, type Reader, text, withDefault } from './reader.ts';
 
-export interface AddressPool {
+export interface AddressPool extends PoolRules {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
   readonly isDeleting: boolean;
   readonly addresses: readonly AddressRange[];
+  /** Addresses that do not belong to it after all. */
+  readonly exclude: readonly AddressRange[];
 }
 
 /** What the controller reports about a pool; read back so that it is written only when it changed. */
@@ -48,7 +51,14 @@ const readRanges: Reader<readonly AddressRange[]> = (value, field) => {
   return { kind: 'problems', problems: [{ field, value, wanted: 'at least one address' }] };
 };
 
-const readPool = objectOf({ metadata: readMetadata, spec: objectOf({ addresses: readRanges }) });
+const readPool = objectOf({
+  metadata: readMetadata,
+  spec: objectOf({
+    addresses: readRanges,
+    exclude: withDefault(listOf(readRange), []),
+    ...poolRuleFields,
+  }),
+});
 
 export function parseAddressPool(object: unknown): Parsed<AddressPool> {
   const parsed = readPool(object, '');
@@ -56,7 +66,9 @@ export function parseAddressPool(object: unknown): Parsed<AddressPool> {
   const { metadata, spec } = parsed.value;
   const { name, uid, generation } = metadata;
   const isDeleting = metadata.deletionTimestamp !== undefined;
-  return { kind: 'value', value: { name, uid, generation, isDeleting, addresses: spec.addresses } };
+  const { quota, ...rest } = spec;
+  const quotaPerNamespace = quota?.perNamespace;
+  return { kind: 'value', value: { name, uid, generation, isDeleting, ...rest, quotaPerNamespace } };
 }
 
 const readCounts = objectOf({ total: text, allocated: text, available: text });

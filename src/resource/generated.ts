@@ -8,6 +8,64 @@ export interface AddressPoolSpec {
    * addresses (10.77.2.5), of either family. They may overlap; an address counts once.
    */
   readonly addresses: readonly string[];
+  /** CIDRs, ranges and single addresses that do not belong to the pool after all. */
+  readonly exclude?: readonly string[];
+  /**
+   * The namespaces whose Services may have the addresses, together with those of namespaceSelector. Without
+   * both, every namespace may.
+   */
+  readonly namespaces?: readonly string[];
+  /** Namespaces by their labels, besides those in namespaces. */
+  readonly namespaceSelector?: {
+    /** Labels that have to be there with these values. */
+    readonly matchLabels?: Readonly<Record<string, string>>;
+    /** Further requirements; all of them have to be met. */
+    readonly matchExpressions?: readonly {
+      /** The label. */
+      readonly key: string;
+      /** How the label is compared with the values. */
+      readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+      /** For In and NotIn; none for the others. */
+      readonly values?: readonly string[];
+    }[];
+  };
+  /** The Services, by their labels, that may have the addresses; besides, their namespace has to be right. */
+  readonly serviceSelector?: {
+    /** Labels that have to be there with these values. */
+    readonly matchLabels?: Readonly<Record<string, string>>;
+    /** Further requirements; all of them have to be met. */
+    readonly matchExpressions?: readonly {
+      /** The label. */
+      readonly key: string;
+      /** How the label is compared with the values. */
+      readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+      /** For In and NotIn; none for the others. */
+      readonly values?: readonly string[];
+    }[];
+  };
+  /**
+   * Pools of a lower number are asked first; of the same number those of namespaces before those of all, then
+   * the most specific, then by name.
+   */
+  readonly priority?: number;
+  /** Whether Services get addresses without asking for this pool or one of its addresses. */
+  readonly autoAssign?: boolean;
+  /** False gives addresses that nobody of Fairlead answers for, because something else does. */
+  readonly announce?: boolean;
+  /** Whether IPv4 addresses that end in .0 or .255 are never given. */
+  readonly avoidEdges?: boolean;
+  /** Whether the pool is being drained. Nothing new is given, and what was given stays. */
+  readonly disabled?: boolean;
+  /** Upper limits; none where absent. */
+  readonly quota?: {
+    /** How many addresses of the pool the Services of one namespace may have, a shared one counted once. */
+    readonly perNamespace?: number;
+  };
+  /**
+   * Whether Services that share an address by fairlead.io/sharing-key must be of one Namespace, or only of one
+   * Cluster.
+   */
+  readonly sharing?: 'Namespace' | 'Cluster';
 }
 
 /** What the controller found and counted; written by the controller only. */
@@ -40,7 +98,8 @@ export interface AddressPoolStatus {
   };
   /**
    * Ready says whether the pool can be used; when it is False, the reason is Invalid and the message lists
-   * every problem.
+   * every problem. Overlapping, where it is there, names the pools that have addresses in common with this
+   * one.
    */
   readonly conditions?: readonly {
     /** The aspect. */
@@ -106,6 +165,16 @@ export interface VirtualIPSpec {
   readonly family: 'IPv4' | 'IPv6';
   /** The name of the AddressPool that the address was taken from. */
   readonly pool?: string;
+  /**
+   * The Service that the address is kept for while no other uses it. Without it, and without services, it is
+   * kept from everybody.
+   */
+  readonly reservedFor?: {
+    /** The Service's namespace. */
+    readonly namespace: string;
+    /** The Service's name. */
+    readonly name: string;
+  };
   /** The Services that the address is for; none for a reservation. */
   readonly services?: readonly {
     /** The Service's namespace. */

@@ -68,6 +68,19 @@ export function listOf<T>(item: Reader<T>): Reader<readonly T[]> {
   };
 }
 
+/** Reads an object whose keys are anybody's. */
+export function mapOf<T>(item: Reader<T>): Reader<Readonly<Record<string, T>>> {
+  return (value, field) => {
+    if (!isRecord(value)) return refused(field, value, 'an object');
+    const read = Object.entries(value).map(([key, each]) => [key, item(each, `${field}.${key}`)] as const);
+    const problems = read.flatMap(([, parsed]) => (parsed.kind === 'problems' ? parsed.problems : []));
+    if (problems.length > 0) return { kind: 'problems', problems };
+    return found(
+      Object.fromEntries(read.flatMap(([key, one]) => (one.kind === 'value' ? [[key, one.value]] : []))),
+    );
+  };
+}
+
 type Shape = Readonly<Record<string, Reader<unknown>>>;
 type Read<S extends Shape> = { readonly [K in keyof S]: ReadBy<S[K]> };
 

@@ -30,10 +30,13 @@ export interface ServicePort {
   readonly port: number;
 }
 
-/** A Service that the address is for; the uid tells a re-created Service of the same name apart. */
-export interface ServiceRef {
+export interface ServiceName {
   readonly namespace: string;
   readonly name: string;
+}
+
+/** A Service that the address is for; the uid tells a re-created Service of the same name apart. */
+export interface ServiceRef extends ServiceName {
   readonly uid: string;
   readonly ports: readonly ServicePort[];
 }
@@ -60,7 +63,9 @@ export interface VirtualIP {
   readonly address: Address;
   readonly family: Family;
   readonly pool: string;
-  /** Empty for an address that a user has reserved. */
+  /** The Service that it is kept for while nobody uses it; a user made it so, or an annotation of that Service. */
+  readonly reservedFor: ServiceName | undefined;
+  /** Empty for an address that is reserved. */
   readonly services: readonly ServiceRef[];
   /** Node names in election order. */
   readonly candidates: readonly string[];
@@ -105,6 +110,7 @@ const readSpec = objectOf({
   address: converted('an IP address', parseAddress),
   family: oneOf('IPv4', 'IPv6'),
   pool: withDefault(text, ''),
+  reservedFor: optional(objectOf({ namespace: name, name })),
   services: withDefault(listOf(readServiceRef), []),
   candidates: withDefault(listOf(name), []),
   advertisements: withDefault(listOf(readAdvertisement), []),

@@ -1,8 +1,10 @@
-// VirtualIPs that are being deleted: the withdraw finalizer goes when the address is silent, not before.
+// VirtualIPs that are being deleted, or stay without a Service: the withdraw finalizer goes, or the status says Withdrawn,
+// when the address is silent, not before.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import type { Condition } from '../../src/resource/condition.ts';
 import { fail } from '../fake/fake-kube-api.ts';
 import { AgentBed, NAME, UID, virtualIP } from './agent-bed.ts';
 
@@ -56,6 +58,64 @@ test('what was wanted but never held is released once the worker was told', asyn
   await bed.pass(10);
   assert.deepEqual(bed.worker.last('want')?.addresses, []);
   assert.deepEqual(finalizers(bed), ['example.com/other']);
+});
+
+const SILENT = [
+  { kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' },
+  { kind: 'held', held: [] },
+] as const;
+
+function use(bed: AgentBed, spec: object): void {
+  bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
+    object.spec = { ...(object.spec as object), ...spec };
+  });
+}
+
+/** `Withdrawn False no Service uses the address` */
+function said(bed: AgentBed): string {
+  const { status } = bed.cluster.stored(VIRTUAL_IP, { name: NAME }) as unknown as {
+    readonly status: { readonly phase: string; readonly conditions?: readonly Condition[] };
+  };
+  const announced = (status.conditions ?? []).map((condition) => `${condition.status} ${condition.message}`);
+  return [status.phase, ...announced].join(' ');
+}
+
+test('what stays without a Service says Withdrawn once it is silent, and Announced when it is used again', async () => {
+  const bed = new AgentBed();
+  const object = virtualIP({ status: MINE }) as { readonly spec: { readonly services: readonly object[] } };
+  bed.cluster.put(VIRTUAL_IP, object);
+  await bed.start();
+  bed.worker.held({ uid: UID, name: NAME, epoch: 3, link: 'eth0' });
+  await bed.pass(10);
+  assert.equal(said(bed), 'Announced True eth0 on node1');
+  use(bed, { services: [], candidates: [] });
+  await bed.pass(1000);
+  assert.equal(said(bed), 'Announced True eth0 on node1');
+  bed.worker.say(...SILENT);
+  await bed.pass(10);
+  assert.equal(said(bed), 'Withdrawn False no Service uses the address');
+  const writes = bed.writes();
+  await bed.pass(60_000);
+  assert.equal(bed.writes(), writes);
+  use(bed, { services: object.spec.services, candidates: ['node1'] });
+  await bed.pass(10);
+  bed.worker.held({ uid: UID, name: NAME, epoch: 3, link: 'eth0' });
+  await bed.pass(10);
+  assert.equal(said(bed), 'Announced True eth0 on node1');
+});
+
+test('what nobody is to announce any more says Withdrawn, and what another holds is left alone', async () => {
+  for (const [holder, want] of [
+    ['node1', 'Withdrawn False it is not to be announced'],
+    ['node2', 'Announced'],
+  ] as const) {
+    const bed = new AgentBed();
+    bed.cluster.put(VIRTUAL_IP, virtualIP({ status: { ...MINE, holder } }));
+    use(bed, { advertisements: [], candidates: [] });
+    await bed.start();
+    await bed.pass(10);
+    assert.equal(said(bed), want);
+  }
 });
 
 test("another holder's finalizer is left alone", async () => {

@@ -104,6 +104,7 @@ test('the rights are these and no others', async () => {
     rights(manifests.find((one) => one.kind === kind && one.metadata.name === name));
   assert.deepEqual(of('ClusterRole', 'fairlead-controller'), [
     '/events: create patch',
+    '/namespaces: list watch',
     '/nodes: list watch',
     '/services/status: patch',
     '/services: get list watch',
@@ -166,6 +167,16 @@ test('the controller is told every class, and is root of nothing', async () => {
       spec: { securityContext: { runAsNonRoot: true }, containers: [{ args: [...args, ...classes] }] },
     },
   });
+});
+
+test('the controller is the default implementation only where that is asked for', async () => {
+  const argsOf = async (...settings: string[]) =>
+    JSON.stringify((await render(...settings)).find(({ kind }) => kind === 'Deployment')?.spec);
+  assert.doesNotMatch(await argsOf(), /--default-class/);
+  assert.match(
+    await argsOf('controller.defaultClass=true'),
+    /"--load-balancer-class=fairlead.io\/lb","--default-class"\]/,
+  );
 });
 
 test('Helm keeps the CRDs, and renders them as they are in the files', async () => {

@@ -6,11 +6,24 @@ import {
   type ControllerOptions,
   type ControllerWatches,
   DEFAULT_OPTIONS,
-  SERVICE_FINALIZER,
 } from '../../src/cloudprovider/deps.ts';
 import type { KubeObject, ObjectChange, ResourceKind } from '../../src/kube/api.ts';
-import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
-import { translateLease, translateNode, translateService } from '../../src/kube/translate.ts';
+import {
+  ADDRESS_POOL,
+  ANNOUNCER,
+  LEASE,
+  NAMESPACE as NAMESPACE_KIND,
+  NODE,
+  SERVICE,
+  VIRTUAL_IP,
+} from '../../src/kube/kinds.ts';
+import {
+  translateLease,
+  translateNamespace,
+  translateNode,
+  translateService,
+} from '../../src/kube/translate.ts';
+import { OWN_FINALIZER, UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import type { ServiceView } from '../../src/plan/views.ts';
 import { formatProblems } from '../../src/resource/parsed.ts';
 import { parseVirtualIP, type VirtualIP, WITHDRAW_FINALIZER } from '../../src/resource/virtual-ip.ts';
@@ -79,24 +92,44 @@ export class Bed {
   }
 
   pool(name: string, ...addresses: string[]): void {
-    const spec = { addresses };
+    this.poolWith(name, { addresses });
+  }
+
+  poolWith(name: string, spec: object): void {
     if (!this.cluster.objects(ADDRESS_POOL).has(name)) {
       this.cluster.create(ADDRESS_POOL, undefined, { metadata: { name }, spec });
     } else this.cluster.patch(ADDRESS_POOL, { name }, { patch: { type: 'merge', body: { spec } } });
   }
 
-  createService(name: string, spec: object = {}): void {
+  namespace(name: string, labels: Record<string, string> = {}): void {
+    this.cluster.create(NAMESPACE_KIND, undefined, { metadata: { name, labels } });
+  }
+
+  createService(name: string, spec: object = {}, metadata: object = {}): void {
     const common = { type: 'LoadBalancer', loadBalancerClass: 'fairlead.io/lb', ipFamilies: ['IPv4'] };
     const ports = [{ protocol: 'TCP', port: 80 }];
     const policy = { ipFamilyPolicy: 'SingleStack' };
     this.cluster.create(SERVICE, 'web', {
-      metadata: { name },
+      metadata: { name, ...metadata },
       spec: { ...common, ...policy, ports, ...spec },
     });
   }
 
   changeService(name: string, spec: object): void {
-    this.cluster.patch(SERVICE, { namespace: 'web', name }, { patch: { type: 'merge', body: { spec } } });
+    this.editService(name, { spec });
+  }
+
+  /** What anybody may do to a Service: a merge patch, of its status as well. */
+  editService(name: string, body: { metadata?: object; spec?: object; status?: object }): void {
+    const ref = { namespace: 'web', name };
+    const patch = { type: 'merge', body } as const;
+    this.cluster.patch(SERVICE, ref, { patch });
+    if (body.status !== undefined) this.cluster.patch(SERVICE, ref, { patch, subresource: 'status' });
+  }
+
+  /** null takes one away. */
+  annotate(name: string, annotations: Readonly<Record<string, string | null>>): void {
+    this.editService(name, { metadata: { annotations } });
   }
 
   deleteService(name: string): void {
@@ -140,6 +173,7 @@ export class Bed {
     const nodes = { nodes: watch(NODE), leases: watch(LEASE), announcers: watch(ANNOUNCER) };
     const watches = {
       services: watch(SERVICE),
+      namespaces: watch(NAMESPACE_KIND),
       ...nodes,
       pools: watch(ADDRESS_POOL),
       virtualIPs: watch(VIRTUAL_IP),
@@ -148,8 +182,11 @@ export class Bed {
     const queue = new WatchedQueue(this.time);
     const events = new FakeEvents();
     const log = new FakeLog();
-    const translate = { service: translateService, node: translateNode, lease: translateLease };
-    const metrics = { reconciled: () => {}, allocations: () => {} };
+    const translate = {
+      ...{ service: translateService, namespace: translateNamespace },
+      ...{ node: translateNode, lease: translateLease },
+    };
+    const metrics = { reconciled: () => {}, allocations: () => {}, refused: () => {} };
     const clocks = { clock: this.time, wallClock: this.time };
     const controller = new Controller(
       { api, translate, watches, queue, events, log, metrics, ...clocks },
@@ -196,8 +233,18 @@ export class Bed {
         log.lines.filter(({ level }) => level === 'error'),
         [],
       );
-    const names = this.virtualIPs().flatMap(({ services }) => services.map(({ uid }) => uid));
-    assert.equal(new Set(names).size, names.length, 'two VirtualIPs for one Service');
+    const shares = this.virtualIPs().flatMap(({ services, family }) =>
+      services.map(({ namespace, name, uid }) => ({
+        key: `${namespace}/${name}`,
+        share: `${uid} ${family}`,
+      })),
+    );
+    const single = shares.filter(({ key }) => !this.#wantsMany(key)).map(({ share }) => share);
+    assert.equal(new Set(single).size, single.length, 'two VirtualIPs of a family for one Service');
+  }
+
+  #wantsMany(key: string): boolean {
+    return this.cluster.objects(SERVICE).get(key)?.metadata.annotations?.['fairlead.io/count'] !== undefined;
   }
 
   /** Claims what nobody holds, and lets go of what is being deleted, as living agents do. */
@@ -233,20 +280,15 @@ export class Bed {
     for (const { namespace, name, uid } of read(change.object).services) {
       const service = this.cluster.objects(SERVICE).get(`${namespace}/${name}`);
       if (service?.metadata.uid !== uid) continue;
-      const hasFinalizer = (service.metadata.finalizers ?? []).includes(SERVICE_FINALIZER);
-      if (!hasFinalizer)
+      if (!hasFinalizer(service))
         this.violations.push(`${change.object.metadata.name} exists before the finalizer of ${name}`);
     }
   }
 
   #watchService(change: ObjectChange<KubeObject>): void {
     const before = change.kind === 'added' ? undefined : change.before;
-    const had = before?.metadata.finalizers?.includes(SERVICE_FINALIZER) ?? false;
-    const has =
-      change.kind === 'deleted'
-        ? false
-        : (change.object.metadata.finalizers ?? []).includes(SERVICE_FINALIZER);
-    if (!had || has || before === undefined) return;
+    if (before === undefined || !hasFinalizer(before)) return;
+    if (change.kind !== 'deleted' && hasFinalizer(change.object)) return;
     const left = this.virtualIPs().filter(({ services }) =>
       services.some(({ uid }) => uid === before.metadata.uid),
     );
@@ -258,6 +300,9 @@ export class Bed {
     return `${this.time.timestamp().slice(0, -8)}.${String(this.#renewals).padStart(6, '0')}Z`;
   }
 }
+
+const hasFinalizer = ({ metadata }: KubeObject): boolean =>
+  (metadata.finalizers ?? []).some((name) => name === OWN_FINALIZER || name === UPSTREAM_FINALIZER);
 
 function read(object: KubeObject): VirtualIP {
   const parsed = parseVirtualIP(object);

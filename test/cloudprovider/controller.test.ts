@@ -58,13 +58,14 @@ test('conditions and events tell the way of a Service', async () => {
     'fairlead.io/Allocated True Allocated',
     'fairlead.io/Announced True Announced',
   ]);
+  const holder = bed.virtualIPs()[0]?.record.holder;
   bed.deleteService('shop');
   await bed.settle();
   assert.equal(bed.hasService('shop'), false);
   assert.deepEqual(bed.plan(), []);
   assert.deepEqual(events, [
-    'Normal EnsuringLoadBalancer web/shop: taking 10.77.0.50 from pool default',
-    'Normal EnsuredLoadBalancer web/shop: published 10.77.0.50',
+    'Normal EnsuredLoadBalancer web/shop: 10.77.0.50 from pool default',
+    `Normal UpdatedLoadBalancer web/shop: 10.77.0.50 is announced by ${holder}`,
     'Normal DeletingLoadBalancer web/shop: withdrawing 10.77.0.50',
     'Normal DeletedLoadBalancer web/shop: the address is free again',
   ]);
@@ -177,7 +178,7 @@ test('a pool that comes later, or grows, serves those that wait at once, the old
   await bed.settle();
   assert.deepEqual(bed.plan(), ['10.77.0.9 web/c n1,n2,n3', '10.77.0.10 web/a n1,n2,n3']);
   assert.deepEqual(conditionsOf(bed, 'b'), [
-    'fairlead.io/Allocated False PoolExhausted',
+    'fairlead.io/Allocated False PoolsExhausted',
     'fairlead.io/Announced False NotAllocated',
   ]);
   bed.deleteService('c');
@@ -380,17 +381,22 @@ test('ports of a Service are passed on, and a demanded address is given or refus
   await bed.settle();
   assert.deepEqual(bed.virtualIPs()[0]?.services[0]?.ports, [{ protocol: 'TCP', port: 443 }]);
   assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.57');
-  assert.equal(bed.service('rival').conditions[0]?.reason, 'AddressTaken');
+  assert.equal(bed.service('rival').conditions[0]?.reason, 'AddressInUse');
   bed.assertSound();
 });
 
-test('an IPv6 Service is refused and says so', async () => {
+test('an IPv6 address is allocated and, as nobody can announce it, not published', async () => {
   const bed = bedOf('10.77.0.50', 'fd77::/64');
+  bed.announcer('n1', ['10.77.0.11/24', 'fd77::b/64']);
   await bed.start();
   bed.createService('shop', { ipFamilies: ['IPv6'] });
   await bed.settle();
-  assert.deepEqual(conditionsOf(bed, 'shop')[0], 'fairlead.io/Allocated False FamilyUnavailable');
-  assert.deepEqual(bed.virtualIPs(), []);
+  assert.deepEqual(conditionsOf(bed, 'shop'), [
+    'fairlead.io/Allocated True Allocated',
+    'fairlead.io/Announced False NoCandidates',
+  ]);
+  assert.deepEqual(bed.plan(), ['fd77-0-0-0-0-0-0-0 web/shop ']);
+  assert.deepEqual(bed.service('shop').ingress, []);
 });
 
 test('an invalid pool says what is wrong with it and gives nothing out', async () => {

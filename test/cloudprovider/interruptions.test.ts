@@ -3,38 +3,49 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ControllerOptions } from '../../src/cloudprovider/deps.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
+import { OUR_ANNOTATIONS } from '../../src/plan/service-status.ts';
 import { Bed, type Running } from './bed.ts';
 
 type Moment = 'before' | 'after';
 interface Journey {
   readonly name: string;
+  /** Of every controller. */
+  readonly options: Partial<ControllerOptions>;
   /** What the user did before the part that is interrupted. */
   readonly prepare: (bed: Bed) => Promise<void>;
   readonly act: (bed: Bed) => void;
   readonly check: (bed: Bed) => void;
 }
 
-const JOURNEYS: readonly Journey[] = [
+const creates = async (bed: Bed, spec: object): Promise<void> => {
+  bed.createService('shop', spec);
+  await bed.settle();
+};
+
+/** The same with a class and as the cluster's default implementation, which have finalizers of different names. */
+const journeysOf = (
+  suffix: string,
+  spec: object,
+  options: Partial<ControllerOptions>,
+): readonly Journey[] => [
   {
-    name: 'creation',
+    name: `creation${suffix}`,
+    options,
     prepare: async () => {},
-    act: (bed) => bed.createService('shop'),
+    act: (bed) => bed.createService('shop', spec),
     check: (bed) => {
       assert.deepEqual(bed.service('shop').ingress, [{ ip: '10.77.0.50', ipMode: 'VIP' }]);
       assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2']);
-      assert.equal(
-        bed.service('shop').conditions.every(({ status }) => status === 'True'),
-        true,
-      );
+      const statuses = bed.service('shop').conditions.map(({ status }) => status);
+      assert.deepEqual(statuses, ['True', 'True']);
     },
   },
   {
-    name: 'deletion',
-    prepare: async (bed) => {
-      bed.createService('shop');
-      await bed.settle();
-    },
+    name: `deletion${suffix}`,
+    options,
+    prepare: (bed) => creates(bed, spec),
     act: (bed) => bed.deleteService('shop'),
     check: (bed) => {
       assert.equal(bed.hasService('shop'), false);
@@ -42,18 +53,31 @@ const JOURNEYS: readonly Journey[] = [
     },
   },
   {
-    name: 'change of type',
-    prepare: async (bed) => {
-      bed.createService('shop');
-      await bed.settle();
-    },
+    name: `change of type${suffix}`,
+    options,
+    prepare: (bed) => creates(bed, spec),
     act: (bed) => bed.changeService('shop', { type: 'ClusterIP', loadBalancerClass: null }),
-    check: (bed) => {
-      assert.deepEqual(bed.service('shop').ingress, []);
-      assert.deepEqual(bed.service('shop').finalizers, []);
-      assert.deepEqual(bed.plan(), []);
-    },
+    check: assertUntouched,
   },
+  {
+    name: `being told to ignore it${suffix}`,
+    options,
+    prepare: (bed) => creates(bed, spec),
+    act: (bed) => bed.editService('shop', { metadata: { annotations: { 'fairlead.io/ignore': 'true' } } }),
+    check: assertUntouched,
+  },
+];
+
+function assertUntouched(bed: Bed): void {
+  const { ingress, conditions, finalizers, annotations } = bed.service('shop');
+  assert.ok(!OUR_ANNOTATIONS.some((name) => name in annotations));
+  assert.deepEqual({ ingress, conditions, finalizers }, { ingress: [], conditions: [], finalizers: [] });
+  assert.deepEqual(bed.plan(), []);
+}
+
+const JOURNEYS = [
+  ...journeysOf('', {}, {}),
+  ...journeysOf(' without class', { loadBalancerClass: undefined }, { servesClassless: true }),
 ];
 
 async function prepared(journey: Journey): Promise<{ bed: Bed; running: Running }> {
@@ -61,7 +85,7 @@ async function prepared(journey: Journey): Promise<{ bed: Bed; running: Running 
   bed.node('n1');
   bed.node('n2');
   bed.pool('default', '10.77.0.50-10.77.0.52');
-  const running = await bed.start();
+  const running = await bed.start(journey.options);
   await bed.pass(1000);
   await journey.prepare(bed);
   await bed.pass(1000);
@@ -114,7 +138,7 @@ function testKilled(journey: Journey, point: Point): void {
     journey.act(bed);
     await bed.settle();
     assert.ok(wasReached());
-    await bed.start();
+    await bed.start(journey.options);
     await bed.pass(1000);
     journey.check(bed);
     bed.assertSound();

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SERVICE_FINALIZER } from '../../src/cloudprovider/deps.ts';
 import { SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { OWN_FINALIZER } from '../../src/plan/service-class.ts';
 import { Bed } from './bed.ts';
 
 function bedOf(): Bed {
@@ -14,7 +14,15 @@ function bedOf(): Bed {
   return bed;
 }
 
-for (const slow of ['services', 'nodes', 'leases', 'pools', 'virtualIPs', 'announcers'] as const) {
+for (const slow of [
+  'services',
+  'namespaces',
+  'nodes',
+  'leases',
+  'pools',
+  'virtualIPs',
+  'announcers',
+] as const) {
   test(`nothing is decided before all ${slow} have been seen`, async () => {
     const bed = bedOf();
     bed.createService('shop');
@@ -53,7 +61,7 @@ test('a VirtualIP of a Service that we do not see yet is not swept', async () =>
   watches.services.hold();
   // Another controller made both.
   bed.createService('shop', { type: 'LoadBalancer' });
-  const finalizers = { metadata: { finalizers: [SERVICE_FINALIZER] } };
+  const finalizers = { metadata: { finalizers: [OWN_FINALIZER] } };
   bed.cluster.patch(
     SERVICE,
     { namespace: 'web', name: 'shop' },

@@ -38,7 +38,12 @@ export interface ServiceObject extends KubeObject {
 }
 
 export interface VirtualIPObject extends KubeObject {
-  readonly spec: { readonly address: string; readonly candidates?: readonly string[] };
+  readonly spec: {
+    readonly address: string;
+    readonly candidates?: readonly string[];
+    readonly services?: readonly { readonly name: string }[];
+    readonly reservedFor?: { readonly namespace: string; readonly name: string };
+  };
   readonly status?: {
     readonly holder?: string;
     readonly epoch?: number;
@@ -75,6 +80,7 @@ export function useBed(options: LabOptions): () => Bed {
 export interface NewService {
   readonly name: string;
   readonly spec?: Readonly<Record<string, unknown>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A held address, as its VirtualIP records it. */
@@ -116,13 +122,19 @@ export class Bed {
     return this.lab.api.create<ServiceObject>(SERVICE, WEB, {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: { name: service.name, namespace: WEB },
+      metadata: { name: service.name, namespace: WEB, annotations: service.annotations ?? {} },
       spec: { ...serviceSpec, ...service.spec },
     });
   }
 
   service(name: string): Promise<ServiceObject> {
     return this.lab.api.get<ServiceObject>(SERVICE, { namespace: WEB, name });
+  }
+
+  /** A merge patch of the Service. */
+  change(name: string, body: object): Promise<ServiceObject> {
+    const ref = { namespace: WEB, name };
+    return this.lab.api.patch<ServiceObject>(SERVICE, ref, { type: 'merge', body });
   }
 
   remove(name: string): Promise<void> {
@@ -224,11 +236,11 @@ const serviceSpec = {
   ],
 };
 
-export const poolManifest = (name: string, addresses: readonly string[]) => ({
+export const poolManifest = (name: string, addresses: readonly string[], rules: object = {}) => ({
   apiVersion: 'fairlead.io/v1alpha1',
   kind: 'AddressPool',
   metadata: { name },
-  spec: { addresses },
+  spec: { ...rules, addresses },
 });
 
 /** True once reading the object is answered with NotFound; any other refusal is an error. */

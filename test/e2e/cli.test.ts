@@ -35,7 +35,9 @@ describe('the command line of the lab', requirement('cluster'), () => {
   after(() => lab('down', '--name', NAME));
 
   test('up --json prints where everything is, and nothing else', async () => {
-    description = JSON.parse(await succeed('up', '--name', NAME, '--nodes', '2', '--json')) as LabDescription;
+    description = JSON.parse(
+      await succeed('up', '--name', NAME, '--nodes', '2', '--default-class', '--json'),
+    ) as LabDescription;
     assert.deepEqual(Object.keys(description).sort(), [
       'agents',
       'client',
@@ -77,6 +79,14 @@ describe('the command line of the lab', requirement('cluster'), () => {
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`^lab: .*"${NAME}": it is running`, 'm'));
     assert.doesNotMatch(stderr, /^ {4}at /m);
+  });
+
+  test('up --default-class serves a Service without a class', async () => {
+    const plain = ['service', 'loadbalancer', 'plain', '--tcp=80:8080'];
+    await succeed('kubectl', '--name', NAME, 'create', ...plain);
+    await succeed('kubectl', '--name', NAME, 'apply', '-f', 'lab/examples/shop.yaml');
+    const condition = '--for=jsonpath={.status.loadBalancer.ingress[0].ipMode}=VIP';
+    await succeed('kubectl', '--name', NAME, 'wait', 'service/plain', condition, '--timeout=60s');
   });
 
   test('kubectl applies the example and the client gets its answer with curl', async () => {

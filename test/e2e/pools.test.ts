@@ -193,7 +193,11 @@ describe('pools', requirement('cluster'), () => {
 
     test('a pool that is corrected works at once', async () => {
       await bed().create({ name: 'exact', spec: { loadBalancerIP: '10.77.0.150' } });
-      await waits('exact', 'AddressOutsidePools', /10\.77\.0\.150 is in no pool.*add it to one/);
+      await waits(
+        'exact',
+        'AddressOutsidePools',
+        /10\.77\.0\.150.: the address is in no AddressPool, want one of/,
+      );
       await setPool('bad-0', ['10.77.0.150']);
       assert.equal(await bed().addressOf('exact'), '10.77.0.150');
       assert.equal((await ready('bad-0', 'True')).message, '');
@@ -218,7 +222,11 @@ describe('pools', requirement('cluster'), () => {
 
     test('with a full pool it says so, and has its address when the pool grows', async () => {
       await bed().create({ name: 's2' });
-      await waits('s2', 'PoolExhausted', /every IPv4 address of small is in use: add addresses to a pool/);
+      await waits(
+        's2',
+        'PoolsExhausted',
+        /every IPv4 address of small \(1\) is in use: add addresses to a pool/,
+      );
       await setPool('small', ['10.77.0.60-10.77.0.61']);
       assert.equal(await bed().addressOf('s2'), '10.77.0.61');
     });
@@ -227,7 +235,7 @@ describe('pools', requirement('cluster'), () => {
       // Times of creation have seconds only; within one the names decide.
       for (const name of ['s3', 's4']) {
         await bed().create({ name });
-        await waits(name, 'PoolExhausted', /in use/);
+        await waits(name, 'PoolsExhausted', /in use/);
       }
       await bed().remove('s1');
       assert.equal(await bed().addressOf('s3'), '10.77.0.60');
@@ -239,8 +247,8 @@ describe('pools', requirement('cluster'), () => {
     test('when a second pool comes, and when a reservation is deleted', async () => {
       await bed().create({ name: 's5' });
       await bed().create({ name: 's6' });
-      await waits('s5', 'PoolExhausted', /in use/);
-      await waits('s6', 'PoolExhausted', /in use/);
+      await waits('s5', 'PoolsExhausted', /in use/);
+      await waits('s6', 'PoolsExhausted', /in use/);
       await bed().lab.apply(reservation('10.77.0.71'));
       await setPool('other', ['10.77.0.70-10.77.0.71']);
       assert.equal(await bed().addressOf('s5'), '10.77.0.70');
@@ -250,7 +258,7 @@ describe('pools', requirement('cluster'), () => {
 
     test('what changes nothing for a Service that waits is not told again', async () => {
       await bed().create({ name: 's7' });
-      await waits('s7', 'PoolExhausted', /of other, small is in use/);
+      await waits('s7', 'PoolsExhausted', /of other \(2\), small \(2\) is in use/);
       const { metadata } = await bed().service('s7');
       for (const address of ['10.77.0.60-10.77.0.61', '10.77.0.60/31']) await setPool('small', [address]);
       await bed().remove('s6');
@@ -262,11 +270,11 @@ describe('pools', requirement('cluster'), () => {
 
     test('a Service that does not want one any more frees nothing and asks for nothing', async () => {
       await bed().create({ name: 's8' });
-      await waits('s8', 'PoolExhausted', /in use/);
+      await waits('s8', 'PoolsExhausted', /in use/);
       const body = { spec: { type: 'ClusterIP', loadBalancerClass: null } };
       await bed().lab.api.patch(SERVICE, { namespace: WEB, name: 's8' }, { type: 'merge', body });
       await bed().create({ name: 's9' });
-      await waits('s9', 'PoolExhausted', /in use/);
+      await waits('s9', 'PoolsExhausted', /in use/);
       await bed().remove('s7');
       await bed().addressOf('s9');
       assert.deepEqual((await bed().service('s8')).status?.loadBalancer, {});

@@ -58,10 +58,12 @@ const hasKey: Exercise = ({ bed }) =>
 const TRIALS: Readonly<Record<string, Trial>> = {
   'get services': { exercise: conflictOn(/\/services\/[^/]+\/status/, createService) },
   ...Object.fromEntries(
-    ['services', 'nodes', 'addresspools', 'announcers', 'virtualips', 'leases'].flatMap((plural) => [
-      [`list ${plural}`, { exercise: relist(plural) }],
-      [`watch ${plural}`, { exercise: rewatch(plural) }],
-    ]),
+    ['services', 'namespaces', 'nodes', 'addresspools', 'announcers', 'virtualips', 'leases'].flatMap(
+      (plural) => [
+        [`list ${plural}`, { exercise: relist(plural) }],
+        [`watch ${plural}`, { exercise: rewatch(plural) }],
+      ],
+    ),
   ),
   'patch services/status': { exercise: createService },
   'create events': { exercise: createService },

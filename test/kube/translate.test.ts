@@ -31,6 +31,7 @@ test('a Service', () => {
     ipFamilies: ['IPv4', 'IPv6'],
     ipFamilyPolicy: 'PreferDualStack',
     clusterIPs: ['10.96.0.10', 'fd00:96::a'],
+    selector: { app: 'shop' },
     ports: [
       { name: 'dns', protocol: 'UDP', port: 53, targetPort: 5353 },
       { port: 80, protocol: 'TCP' },
@@ -43,9 +44,10 @@ test('a Service', () => {
     { hostname: 'a.example', ports: [] },
   ];
   const status = { loadBalancer: { ingress }, conditions: [condition] };
-  assert.deepEqual(translateService(object({ spec, status })), {
+  const labels = { tier: 'front' };
+  assert.deepEqual(translateService({ metadata: { ...metadata, labels }, ...{ spec, status } }), {
     ...metadata,
-    ...{ ...spec, annotations: {}, finalizers: [], isDeleting: false },
+    ...{ ...spec, labels, annotations: {}, finalizers: [], isDeleting: false },
     ports: [
       { name: 'dns', protocol: 'UDP', port: 53 },
       { name: '', protocol: 'TCP', port: 80 },
