@@ -3,8 +3,9 @@
 import { arp } from './arp.ts';
 import type { Bench } from './bench.ts';
 import { create } from './create.ts';
+import { mass } from './mass.ts';
 import { memory } from './memory.ts';
 import { start } from './start.ts';
 import { watch } from './watch.ts';
 
-export const BENCHES: readonly Bench[] = [create, arp, memory, start, watch];
+export const BENCHES: readonly Bench[] = [create, arp, memory, start, watch, mass];
