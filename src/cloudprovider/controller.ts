@@ -4,6 +4,7 @@
 import type { KubeObject, ListWatch, ReconcileResult } from '../kube/api.ts';
 import { between } from '../time/instant.ts';
 import { AllocationBook } from './allocation-book.ts';
+import { Arrivals } from './arrivals.ts';
 import { ClusterState } from './cluster-state.ts';
 import { ClusterWrites } from './cluster-writes.ts';
 import type { ControllerDeps, ControllerOptions } from './deps.ts';
@@ -41,9 +42,10 @@ export class Controller {
     const writes = new ClusterWrites(deps.api);
     const timestamp = () => wallClock.timestamp();
     const shared = { state, book, waiting, placement, writes, log, timestamp, metrics, classes };
-    const services = new ServiceReconciler({ ...shared, reporter: new Reporter(deps.events) });
+    const arrivals = new Arrivals(clock);
+    const services = new ServiceReconciler({ ...shared, arrivals, reporter: new Reporter(deps.events) });
     const virtualIPs = new VirtualIPReconciler(shared);
-    const pools = new PoolStatusReconciler(shared);
+    const pools = new PoolStatusReconciler({ ...shared, clock, interval: options.poolStatusInterval });
     this.#triggers = new Triggers({ state, book, waiting, placement, liveness, queue, options });
     this.#reconcilers = {
       service: (key) => services.reconcile(key),

@@ -44,12 +44,15 @@ export interface ControllerOptions {
   readonly workers: number;
   /** How long changes are collected before a pool's status is written, in ms. */
   readonly poolStatusDelay: number;
+  /** The shortest time between two writes of a pool's counts, in ms. */
+  readonly poolStatusInterval: number;
 }
 
 export const DEFAULT_OPTIONS: ControllerOptions = {
   loadBalancerClasses: ['fairlead.io/lb'],
   workers: 8,
   poolStatusDelay: 200,
+  poolStatusInterval: 5000,
 };
 
 /** The finalizer on Services, in class mode. */

@@ -1,12 +1,13 @@
 // What users see of a Service's way besides its status: events under the names that the upstream service controller
-// uses, which people and dashboards already know.
+// uses, which people and dashboards already know. A created Service costs two: that it has its address, and who answers
+// for it, which upstream has no name for. EnsuringLoadBalancer, a moment before the first, would tell nothing more.
 
 import type { EventRecorder, EventTarget } from '../kube/api.ts';
 import type { ServiceView } from '../plan/views.ts';
 
 const NORMAL = [
-  'EnsuringLoadBalancer',
   'EnsuredLoadBalancer',
+  'AnnouncedLoadBalancer',
   'DeletingLoadBalancer',
   'DeletedLoadBalancer',
 ] as const;

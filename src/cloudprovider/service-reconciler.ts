@@ -16,7 +16,9 @@ import {
 } from '../plan/service-status.ts';
 import type { ServiceView } from '../plan/views.ts';
 import { type VirtualIP, virtualIPName } from '../resource/virtual-ip.ts';
+import type { Duration } from '../time/duration.ts';
 import type { AllocationBook } from './allocation-book.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { type ClusterWrites, newVirtualIPSpec } from './cluster-writes.ts';
 import { SERVICE_FINALIZER } from './deps.ts';
@@ -28,6 +30,7 @@ export interface ServiceReconcilerDeps {
   readonly state: ClusterState;
   readonly book: AllocationBook;
   readonly waiting: WaitingServices;
+  readonly arrivals: Arrivals;
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
@@ -43,8 +46,8 @@ const MAX_STEPS = 100;
 /** Refused writes in a row after which it is left to the back-off. */
 const MAX_FAILURES = 5;
 
-/** `again`: decide anew on what is known now; `done`: nothing to do until something changes. */
-type Outcome = 'again' | 'done';
+/** `again`: decide anew on what is known now; `done`: nothing to do until something changes; or when this time has passed. */
+type Outcome = 'again' | 'done' | Duration;
 
 export class ServiceReconciler {
   readonly #deps: ServiceReconcilerDeps;
@@ -55,6 +58,12 @@ export class ServiceReconciler {
 
   /** `key` is namespace/name. Rejects for a bug of ours only: what the API answers is reported, and retried with back-off. */
   async reconcile(key: string): Promise<ReconcileResult> {
+    const result = await this.#run(key);
+    if (result.kind !== 'after') this.#deps.arrivals.leave(key);
+    return result;
+  }
+
+  async #run(key: string): Promise<ReconcileResult> {
     const { state, classes, waiting } = this.#deps;
     let failures = 0;
     for (let steps = 0; steps < MAX_STEPS && failures < MAX_FAILURES; steps++) {
@@ -64,7 +73,9 @@ export class ServiceReconciler {
       const step = nextStep(service, virtualIPs, { classes, finalizer: SERVICE_FINALIZER });
       if (step.kind !== 'allocate') waiting.remove(key);
       try {
-        if ((await this.#perform(step, key, service)) === 'done') return { kind: 'done' };
+        const outcome = await this.#perform(step, key, service);
+        if (outcome === 'done') return { kind: 'done' };
+        if (outcome !== 'again') return { kind: 'after', milliseconds: outcome };
       } catch (error) {
         failures++;
         if (!(await this.#recover(error, service))) return { kind: 'retry' };
@@ -74,15 +85,18 @@ export class ServiceReconciler {
   }
 
   async #perform(step: NextStep, key: string, service: ServiceView): Promise<Outcome> {
-    const { state, writes } = this.#deps;
+    const { state, writes, arrivals } = this.#deps;
     switch (step.kind) {
       case 'add-finalizer':
+        arrivals.enter(key);
         state.services.note(await writes.addServiceFinalizer(service));
         return 'again';
       case 'allocate':
         return this.#allocate(key, service);
-      case 'publish':
-        return this.#publish(service, step.virtualIP);
+      case 'publish': {
+        const wait = arrivals.wait(key, step.virtualIP);
+        return wait > 0 ? wait : this.#publish(service, step.virtualIP);
+      }
       case 'release':
         return this.#release(service, step.virtualIPs);
       case 'remove-finalizer':
@@ -94,7 +108,7 @@ export class ServiceReconciler {
   }
 
   async #allocate(key: string, service: ServiceView): Promise<Outcome> {
-    const { book, waiting, reporter, placement, state, writes, log, timestamp } = this.#deps;
+    const { book, waiting, arrivals, reporter, placement, state, writes, log, timestamp } = this.#deps;
     const allocation = book.allocate(key, service);
     if (allocation.kind === 'refused') {
       waiting.add(key);
@@ -105,10 +119,10 @@ export class ServiceReconciler {
       return 'done';
     }
     waiting.remove(key);
+    arrivals.enter(key);
     const { address, pool } = allocation;
     const name = virtualIPName(address);
     const candidates = place({ name, address, candidates: [], holder: undefined }, placement.nodes);
-    reporter.normal(service, 'EnsuringLoadBalancer', `taking ${formatAddress(address)} from pool ${pool}`);
     try {
       state.virtualIPs.note(
         await writes.createVirtualIP(name, newVirtualIPSpec(service, { address, pool, candidates })),
@@ -131,10 +145,14 @@ export class ServiceReconciler {
     const isNew = plan.ingress?.some(({ ip }) => service.ingress.every((one) => one.ip !== ip)) ?? false;
     if (!(await this.#writeStatus(service, plan))) return 'done';
     const announced = plan.conditions.find((condition) => condition.type === ANNOUNCED);
+    const address = formatAddress(virtualIP.address);
     if (isNew)
-      reporter.normal(service, 'EnsuredLoadBalancer', `published ${formatAddress(virtualIP.address)}`);
+      reporter.normal(service, 'EnsuredLoadBalancer', `has ${address} from pool "${virtualIP.pool}"`);
     else if (announced?.reason === 'NoCandidates')
       reporter.warning(service, 'UnAvailableLoadBalancer', whyNobody);
+    const { holder } = virtualIP.record;
+    if (announced?.status === 'True' && holder !== undefined)
+      reporter.normal(service, 'AnnouncedLoadBalancer', `${holder} answers for ${address}`);
     return 'done';
   }
 

@@ -58,13 +58,14 @@ test('conditions and events tell the way of a Service', async () => {
     'fairlead.io/Allocated True Allocated',
     'fairlead.io/Announced True Announced',
   ]);
+  const holder = bed.virtualIPs()[0]?.record.holder;
   bed.deleteService('shop');
   await bed.settle();
   assert.equal(bed.hasService('shop'), false);
   assert.deepEqual(bed.plan(), []);
   assert.deepEqual(events, [
-    'Normal EnsuringLoadBalancer web/shop: taking 10.77.0.50 from pool default',
-    'Normal EnsuredLoadBalancer web/shop: published 10.77.0.50',
+    'Normal EnsuredLoadBalancer web/shop: has 10.77.0.50 from pool "default"',
+    `Normal AnnouncedLoadBalancer web/shop: ${holder} answers for 10.77.0.50`,
     'Normal DeletingLoadBalancer web/shop: withdrawing 10.77.0.50',
     'Normal DeletedLoadBalancer web/shop: the address is free again',
   ]);
@@ -75,7 +76,7 @@ test('a settled cluster costs no write, also after a restart', async () => {
   const bed = bedOf();
   const first = await bed.start();
   for (const name of ['a', 'b', 'c']) bed.createService(name);
-  await bed.pass(2000);
+  await bed.pass(6000);
   await first.controller.stop();
   bed.cluster.writes.length = 0;
   const second = await bed.start();
@@ -347,7 +348,7 @@ test('addresses of nodes and reserved ones are not handed out', async () => {
   });
   await bed.start();
   bed.createService('shop');
-  await bed.pass(2000);
+  await bed.pass(6000);
   assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.52');
   const { status: poolStatus } = bed.cluster.get(ADDRESS_POOL, { name: 'default' }) as unknown as {
     status: { ipv4: unknown };

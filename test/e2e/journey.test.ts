@@ -62,7 +62,7 @@ describe('the journey of a Service', requirement('cluster'), () => {
   test('tells in conditions and events what happened', async () => {
     await bed().condition('first', 'fairlead.io/Allocated', 'True');
     await bed().condition('first', 'fairlead.io/Announced', 'True');
-    assert.equal((await bed().event('first', 'EnsuringLoadBalancer')).type, 'Normal');
+    assert.equal((await bed().event('first', 'AnnouncedLoadBalancer')).type, 'Normal');
     assert.equal((await bed().event('first', 'EnsuredLoadBalancer')).type, 'Normal');
   });
 
