@@ -86,6 +86,9 @@ export interface Crowd {
 export async function summon(lab: Lab, count: number, options: RunOptions): Promise<Crowd> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal, AbortSignal.timeout(PATIENCE)]);
+  const forget = lab.processes.onExit(({ target, code, wasAsked }) => {
+    if (!wasAsked) stop.abort(new Error(`${target} ended with ${code} on the way`));
+  });
   const log = new AuditLog(lab.auditLog);
   const began = performance.now();
   const since = (): number => (performance.now() - began) / 1000;
@@ -98,7 +101,12 @@ export async function summon(lab: Lab, count: number, options: RunOptions): Prom
     await untilQuiet(log, signal);
     await checkUnique(lab, addresses);
     return { ...figures, allPosted, addresses };
+  } catch (error) {
+    // Whoever was interrupted says only that it was.
+    signal.throwIfAborted();
+    throw error;
   } finally {
+    forget();
     stop.abort();
   }
 }

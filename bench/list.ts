@@ -5,7 +5,8 @@ import type { Bench } from './bench.ts';
 import { create } from './create.ts';
 import { mass } from './mass.ts';
 import { memory } from './memory.ts';
+import { restart } from './restart.ts';
 import { start } from './start.ts';
 import { watch } from './watch.ts';
 
-export const BENCHES: readonly Bench[] = [create, arp, memory, start, watch, mass];
+export const BENCHES: readonly Bench[] = [create, arp, memory, start, watch, mass, restart];

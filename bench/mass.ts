@@ -3,8 +3,8 @@
 
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lab } from '../lab/cluster.ts';
-import { AuditLog, accountOf, isOf } from './audit-log.ts';
+import type { AuditEntry, Lab } from '../lab/cluster.ts';
+import { type Account, AuditLog, accountOf, isOf } from './audit-log.ts';
 import type { Bench, BenchCase, Measurement, Outcome, RunOptions } from './bench.ts';
 import { type Crowd, createCrowdLab, summon } from './crowd.ts';
 import { IDLE } from './memory.ts';
@@ -87,11 +87,10 @@ async function measureOnce(
   const before = processorTimes(lab);
   const crowd = await summon(lab, count, options);
   const after = processorTimes(lab);
-  const account = accountOf(
-    log.read().filter((entry) => isOf(entry)),
-    crowd.addresses,
-  );
-  tell(crowd, account.others, options);
+  const entries = log.read().filter((entry) => isOf(entry));
+  const account = accountOf(entries, crowd.addresses);
+  tell(crowd, account, options);
+  options.onProgress(`most requests for one Service: ${mostRequests(entries, account, crowd)}`);
   if (options.cases.some((name) => name.startsWith('memory')))
     await sleep(IDLE, undefined, { signal: options.signal });
   const ours = (unit: string, ...values: readonly number[]): Sample => ({
@@ -109,7 +108,16 @@ async function measureOnce(
   ];
 }
 
-function tell(crowd: Crowd, others: ReadonlyMap<string, number>, { onProgress }: RunOptions): void {
+/** What was asked for the Service that took the most. */
+function mostRequests(entries: readonly AuditEntry[], { requests }: Account, { addresses }: Crowd): string {
+  const most: readonly string[] = [...addresses][requests.indexOf(Math.max(...requests))] ?? [];
+  const own = entries.filter(({ objectRef }) => most.includes(objectRef?.name ?? ''));
+  return own
+    .map(({ verb, objectRef, responseStatus }) => `${verb} ${objectRef?.resource} ${responseStatus?.code}`)
+    .join(', ');
+}
+
+function tell(crowd: Crowd, { others }: Account, { onProgress }: RunOptions): void {
   const { allPosted, allAddressed, allAnnounced } = crowd;
   const [posted, addressed, announced] = [allPosted, allAddressed, allAnnounced].map((at) => at.toFixed(1));
   onProgress(`posted after ${posted} s, addressed after ${addressed} s, announced after ${announced} s`);
