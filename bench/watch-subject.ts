@@ -6,8 +6,8 @@
 import { createInterface } from 'node:readline';
 import type { KubeObject } from '../src/kube/api.ts';
 import { createConnection } from '../src/kube/connection.ts';
-import { kubeconfigCredentials } from '../src/kube/credentials.ts';
 import { SERVICE } from '../src/kube/kinds.ts';
+import { kubeconfigCredentials } from '../src/kube/kubeconfig-credentials.ts';
 import { createListWatch } from '../src/kube/list-watch.ts';
 import { sharedNow } from './first-reply.ts';
 

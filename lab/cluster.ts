@@ -40,6 +40,8 @@ export interface LabOptions {
   readonly faultProxy?: boolean;
   /** Added to the arguments of controllers and agents. */
   readonly programArguments?: readonly string[];
+  /** Added to the environment of a program, by its target (`agent/node1`, `controller/0`). */
+  readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
   readonly onProgress?: (line: string) => void;
   /** Gives up while the lab is being made; what was made is removed. */
   readonly signal?: AbortSignal;
@@ -166,6 +168,7 @@ export interface AuditEntry {
   readonly verb: string;
   readonly requestURI: string;
   readonly user: { readonly username: string };
+  readonly userAgent?: string;
   readonly objectRef?: { readonly resource?: string; readonly name?: string; readonly subresource?: string };
   readonly responseStatus?: { readonly code?: number; readonly message?: string };
   readonly requestReceivedTimestamp: string;
@@ -223,6 +226,7 @@ async function assemble(
     api,
     controlPlane: proxy === undefined ? controlPlane : { ...controlPlane, admin: proxy.access },
     programArguments: options.programArguments ?? [],
+    ...(options.environmentOf === undefined ? {} : { environmentOf: options.environmentOf }),
   });
   const faults = createFaults(network, processes);
   const lab = new Lab({

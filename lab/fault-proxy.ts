@@ -8,9 +8,19 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import { Agent, type Dispatcher } from 'undici';
 import { seconds } from '../src/time/duration.ts';
 import { type ApiCall, callOf } from './api-call.ts';
+import {
+  ActiveInjection,
+  type ApiFault,
+  type FaultFilter,
+  Gate,
+  type Injection,
+  nameOf,
+  type TlsFailure,
+} from './api-fault.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { connectorIn } from './kube-client.ts';
 import type { Access } from './kubeconfig.ts';
@@ -18,32 +28,7 @@ import { type Endpoint, listenIn } from './netns.ts';
 import { admitArrivals, dropArrivals, unacknowledged } from './syscalls.ts';
 import { waitFor } from './wait.ts';
 
-/** What becomes of one request. */
-export type ApiFault =
-  /** Refused with a metav1.Status of this code. */
-  | { readonly kind: 'status'; readonly status: number; readonly retryAfterSeconds?: number }
-  /** TCP RST instead of an answer. */
-  | { readonly kind: 'reset' }
-  /** Taken and never answered; a watch is accepted, and nothing follows. TCP itself stays alive. */
-  | { readonly kind: 'silence' }
-  /** Answered with 200 and no body: for a watch, one that ends at once. */
-  | { readonly kind: 'close' };
-
-/** Which requests; what is absent matches all. */
-export interface FaultFilter {
-  readonly verb?: ApiCall['verb'];
-  /** Of the path with its query. */
-  readonly path?: RegExp;
-  /** How many requests at most; default all until it is lifted. */
-  readonly times?: number;
-}
-
-/** A fault that was asked for. */
-export interface Injection {
-  /** performance.now() of each request that it struck. */
-  readonly struckAt: readonly number[];
-  lift(): void;
-}
+export type { ApiFault, FaultFilter, Injection, TlsFailure } from './api-fault.ts';
 
 export interface FaultProxyOptions {
   readonly controlPlane: Pick<ControlPlane, 'admin' | 'serving'>;
@@ -56,16 +41,24 @@ export interface FaultProxyOptions {
 /** In the serving certificate; a client that does not reach the proxy at the API server's address checks this name. */
 export const SERVER_NAME = 'kubernetes';
 
+/** A certificate for the same names, and its key, that nobody has reason to trust: it signed itself. */
+const STRANGER = fileURLToPath(new URL('./stranger.pem', import.meta.url));
+
 /** Resolves when it listens. */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const { admin, serving } = options.controlPlane;
-  const [cert, key] = await Promise.all([readFile(serving.certificate), readFile(serving.key)]);
+  const [cert, key, stranger] = await Promise.all([
+    readFile(serving.certificate),
+    readFile(serving.key),
+    readFile(STRANGER),
+  ]);
   const upstream = new Agent({
     connect: connectorIn(options.netns, admin),
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const proxy = new FaultProxy(admin, upstream, { cert, key });
+  const identities = { own: { cert, key }, stranger: { cert: stranger, key: stranger } };
+  const proxy = new FaultProxy(admin, upstream, identities);
   await proxy.listen(options.listen);
   return proxy;
 }
@@ -78,19 +71,25 @@ export class FaultProxy {
   readonly #listener: Server;
   readonly #https: HttpsServer;
   /** Has no certificate, so it ends each handshake with an alert. */
-  readonly #brokenTls: TlsServer = createTlsServer();
+  readonly #mute: TlsServer = createTlsServer();
+  readonly #stranger: TlsServer;
   readonly #connections = new Set<Socket>();
   readonly #injections = new Set<ActiveInjection>();
   readonly #gate = new Gate();
-  #failsTls = false;
+  #tlsFailure: TlsFailure | undefined;
   #endpoint: Endpoint = { host: '', port: 0 };
 
-  constructor(admin: Access, upstream: Agent, identity: { readonly cert: Buffer; readonly key: Buffer }) {
+  constructor(
+    admin: Access,
+    upstream: Agent,
+    { own, stranger }: { readonly own: Identity; readonly stranger: Identity },
+  ) {
     this.#admin = admin;
     this.#upstream = upstream;
-    this.#https = createHttpsServer({ ...identity, keepAliveTimeout: 0, requestTimeout: 0 });
+    this.#https = createHttpsServer({ ...own, keepAliveTimeout: 0, requestTimeout: 0 });
+    this.#stranger = createTlsServer(stranger);
     this.#https.on('request', (request, response) => void this.#serve(request, response));
-    for (const server of [this.#https, this.#brokenTls])
+    for (const server of [this.#https, this.#mute, this.#stranger])
       server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#listener = createServer((socket) => this.#accept(socket));
   }
@@ -114,9 +113,9 @@ export class FaultProxy {
     return injection;
   }
 
-  /** Whether new connections fail in the TLS handshake. */
-  failTls(fails: boolean): void {
-    this.#failsTls = fails;
+  /** From now on new connections fail so in the TLS handshake; undefined = they do not. */
+  failTls(how: TlsFailure | undefined): void {
+    this.#tlsFailure = how;
   }
 
   /** Resets all connections of clients, watches included. */
@@ -146,7 +145,7 @@ export class FaultProxy {
   /** Undoes all faults. */
   calm(): void {
     for (const injection of this.#injections) injection.lift();
-    this.#failsTls = false;
+    this.#tlsFailure = undefined;
     if (this.#gate.isClosed) this.heal();
   }
 
@@ -165,20 +164,27 @@ export class FaultProxy {
     this.#connections.add(socket);
     socket.on('close', () => this.#connections.delete(socket));
     socket.on('error', () => socket.destroy());
-    if (this.#failsTls) this.#count('tls failed');
-    (this.#failsTls ? this.#brokenTls : this.#https).emit('connection', socket);
+    const how = this.#tlsFailure;
+    if (how === undefined) return void this.#https.emit('connection', socket);
+    this.#count('tls failed');
+    if (how === 'reset') socket.once('data', () => socket.resetAndDestroy());
+    else (how === 'alert' ? this.#mute : this.#stranger).emit('connection', socket);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request.method ?? '', request.url ?? '');
     const client = this.#clientOf(request);
-    const injection = [...this.#injections].find((each) => each.strikes(call));
+    const userAgent = request.headers['user-agent'] ?? '';
+    const injection = [...this.#injections].find((each) => each.strikes(call, userAgent));
     this.#count(`${call.verb} ${injection === undefined ? 'passed' : nameOf(injection.fault)}`);
     request.on('error', () => undefined);
     response.on('error', () => undefined);
-    if (injection !== undefined) return this.#fail(injection.fault, call, { client, request, response });
+    const isHeld = injection?.fault.kind === 'hold';
+    if (injection !== undefined && !isHeld)
+      return this.#fail(injection.fault, call, { client, request, response });
     try {
-      await this.#forward(request, response);
+      if (isHeld) await this.#forwardLate(request, response, injection.lifted);
+      else await this.#forward(request, response);
     } catch {
       // What the API server did not answer to its end is not answered to its end here either.
       client?.resetAndDestroy();
@@ -205,14 +211,7 @@ export class FaultProxy {
     const abort = new AbortController();
     response.on('close', () => abort.abort());
     const hasBody = request.headers['content-length'] !== undefined || 'transfer-encoding' in request.headers;
-    const answer = await this.#upstream.request({
-      origin: this.#admin.server,
-      path: request.url ?? '/',
-      method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
-      headers: endToEnd(request.headers),
-      body: hasBody ? request : null,
-      signal: abort.signal,
-    });
+    const answer = await this.#ask(request, { body: hasBody ? request : null, signal: abort.signal });
     await this.#gate.passed();
     response.writeHead(answer.statusCode, endToEnd(answer.headers));
     // A watch is accepted before its first event.
@@ -220,9 +219,41 @@ export class FaultProxy {
     await pipeline(answer.body, (chunks: AsyncIterable<Buffer>) => this.#gate.hold(chunks), response);
   }
 
+  /** As a network does it that delays packets: nobody can call back what was sent. */
+  async #forwardLate(
+    request: IncomingMessage,
+    response: ServerResponse,
+    lifted: Promise<void>,
+  ): Promise<void> {
+    const body = await readAll(request);
+    await lifted;
+    const answer = await this.#ask(request, { body: body.length === 0 ? null : body });
+    response.writeHead(answer.statusCode, endToEnd(answer.headers));
+    response.end(await answer.body.text());
+  }
+
+  #ask(
+    { url, method, headers }: IncomingMessage,
+    options: Pick<Dispatcher.RequestOptions, 'body' | 'signal'>,
+  ): Promise<Dispatcher.ResponseData> {
+    return this.#upstream.request({
+      ...options,
+      origin: this.#admin.server,
+      path: url ?? '/',
+      method: (method ?? 'GET') as Dispatcher.HttpMethod,
+      headers: endToEnd(headers),
+    });
+  }
+
   #count(what: string): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
+}
+
+/** PEM. */
+interface Identity {
+  readonly cert: Buffer;
+  readonly key: Buffer;
 }
 
 interface Exchange {
@@ -231,57 +262,10 @@ interface Exchange {
   readonly response: ServerResponse;
 }
 
-const nameOf = (fault: ApiFault): string => (fault.kind === 'status' ? `status ${fault.status}` : fault.kind);
-
-class ActiveInjection implements Injection {
-  readonly fault: ApiFault;
-  readonly struckAt: number[] = [];
-  readonly lift: () => void;
-  readonly #filter: FaultFilter;
-
-  constructor(fault: ApiFault, filter: FaultFilter, lift: () => void) {
-    this.fault = fault;
-    this.#filter = filter;
-    this.lift = lift;
-  }
-
-  /** Decides about one request, and remembers it. */
-  strikes(call: ApiCall): boolean {
-    const { verb = call.verb, path, times = Number.POSITIVE_INFINITY } = this.#filter;
-    const isMeant = verb === call.verb && (path?.test(call.path) ?? true) && this.struckAt.length < times;
-    if (isMeant) this.struckAt.push(performance.now());
-    return isMeant;
-  }
-}
-
-/** Holds back what passes through while it is closed. */
-class Gate {
-  #closed: PromiseWithResolvers<void> | undefined;
-
-  get isClosed(): boolean {
-    return this.#closed !== undefined;
-  }
-
-  close(): void {
-    this.#closed ??= Promise.withResolvers<void>();
-  }
-
-  open(): void {
-    this.#closed?.resolve();
-    this.#closed = undefined;
-  }
-
-  async passed(): Promise<void> {
-    await this.#closed?.promise;
-  }
-
-  async *hold(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      await this.passed();
-      yield chunk;
-    }
-    await this.passed();
-  }
+async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -25,9 +25,9 @@ export interface FaultReport {
   readonly at: bigint;
 }
 
-/** Targets: a node (`node1`) for power and link, a program (`agent/node1`, `apiserver`) for the others. */
+/** Targets: a machine (`node1`, `cp`) for power and link, a program (`agent/node1`, `apiserver`) for the others. */
 export interface Faults {
-  /** The node's port of the LAN loses all frames; its carrier stays up and nothing in the node notices. */
+  /** The machine's port of the LAN loses all frames; its carrier stays up and nothing in the machine notices. */
   powerOff(node: string): Promise<FaultReport>;
   powerOn(node: string): Promise<FaultReport>;
   /** The cable is pulled: the node's eth0 has no carrier. */
@@ -89,10 +89,11 @@ function faultNamed(name: string): Fault {
 }
 
 function portRef(network: LabNetwork, name: string): PortRef {
-  const node = network.nodes.find((candidate) => candidate.name === name);
-  if (node !== undefined) return { netns: network.lanNetns, name: portOf(node) };
+  const machines = [...network.nodes, network.controlPlane, network.router, network.client];
+  const machine = machines.find((candidate) => candidate.name === name);
+  if (machine !== undefined) return { netns: network.lanNetns, name: portOf(machine) };
   throw new Error(
-    `find node "${name}": there is none; there are ${network.nodes.map((each) => each.name).join(', ')}`,
+    `find machine "${name}": there is none; there are ${machines.map((each) => each.name).join(', ')}`,
   );
 }
 

@@ -40,6 +40,8 @@ export interface InstallationOptions {
   readonly controlPlane: ControlPlane;
   /** Added to each program's arguments, for example `['--log-level', 'debug']`. */
   readonly programArguments?: readonly string[];
+  /** Added to the environment of `agent/NODE`, `controller/N`. */
+  readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
 }
 
 export class Installation {
@@ -114,6 +116,7 @@ export class Installation {
       target,
       netns: host.netns,
       argv: program.argv,
+      env: this.#options.environmentOf?.(target) ?? {},
       readyWhen: (signal) => waitFor(`${target} to be ready`, isReady, { deadline: seconds(60), signal }),
     });
   }

@@ -61,11 +61,10 @@ export function socketIn(netns: string, domain: number, type: number): number {
 
 /** Connects over TCP from inside the namespace; rejects as net.connect does, or with ETIMEDOUT after `timeout`. */
 export async function connectIn(netns: string, to: Endpoint, timeout?: Duration): Promise<Socket> {
-  const address = addressOf(to.host);
-  const socket = new Socket({ fd: socketIn(netns, sys.domainOf(address.family), sys.SOCK_STREAM) });
+  const socket = beginConnectIn(netns, to);
   const timer = timeout === undefined ? undefined : setTimeout(() => socket.destroy(timedOut(to)), timeout);
   try {
-    await once(socket.connect(to.port, to.host), 'connect');
+    await once(socket, 'connect');
     return socket;
   } catch (error) {
     socket.destroy();
@@ -73,6 +72,13 @@ export async function connectIn(netns: string, to: Endpoint, timeout?: Duration)
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** As connectIn, without waiting. */
+export function beginConnectIn(netns: string, to: Endpoint): Socket {
+  const address = addressOf(to.host);
+  const socket = new Socket({ fd: socketIn(netns, sys.domainOf(address.family), sys.SOCK_STREAM) });
+  return socket.connect(to.port, to.host);
 }
 
 const timedOut = (to: Endpoint): Error =>

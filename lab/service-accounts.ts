@@ -12,8 +12,12 @@ interface TokenRequest extends KubeObject {
   readonly status?: { readonly token?: string };
 }
 
-/** A token for the account that outlives any lab (a day). */
-export async function requestToken(api: KubeApi, account: ServiceAccountRef): Promise<string> {
+/** A token for the account that outlives any lab (a day), unless the Secret that it is bound to is deleted. */
+export async function requestToken(
+  api: KubeApi,
+  account: ServiceAccountRef,
+  boundTo?: KubeObject,
+): Promise<string> {
   const kind = {
     group: '',
     version: 'v1',
@@ -24,7 +28,7 @@ export async function requestToken(api: KubeApi, account: ServiceAccountRef): Pr
   const request = {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
-    spec: { expirationSeconds: 86_400 },
+    spec: { expirationSeconds: 86_400, ...(boundTo === undefined ? {} : { boundObjectRef: refTo(boundTo) }) },
   };
   const answer = await api.create<TokenRequest>(kind, account.namespace, request);
   const token = answer.status?.token;
@@ -32,6 +36,11 @@ export async function requestToken(api: KubeApi, account: ServiceAccountRef): Pr
     throw new Error(`request token of "${account.namespace}/${account.name}": the answer has none`);
   return token;
 }
+
+const refTo = ({ metadata: { name, uid } }: KubeObject): object => ({
+  ...{ apiVersion: 'v1', kind: 'Secret' },
+  ...{ name, uid },
+});
 
 /** Writes a kubeconfig whose user is the service account; `access` says where the API server is. */
 export async function writeServiceAccountKubeconfig(

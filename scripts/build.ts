@@ -3,18 +3,52 @@
 // `--outdir DIR` writes somewhere else, which must be inside the package, so that koffi is found.
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const AGENT = 'src/bin/agent.ts';
 const CLIENT = 'node_modules/@kubernetes/client-node/';
 
-/** CommonJS packages in the bundle ask for Node's own modules by require. */
-const REQUIRE =
-  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+/** What is not in the bundle is asked for by require, in CommonJS packages and, by BY_REQUIRE, everywhere else. */
+const REQUIRE = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";
+
+/**
+ * Node's own modules, and koffi, which imports them: an import statement makes Node read every property of a module, and
+ * so load what hides behind getters (behind node:http a second HTTP client, behind node:fs the line editor).
+ */
+const BY_REQUIRE: Plugin = {
+  name: 'by-require',
+  setup(build) {
+    build.onResolve({ filter: /^[a-z]/ }, ({ kind, path }) => {
+      if (kind === 'require-call' || !(isBuiltin(path) || path === 'koffi')) return undefined;
+      return { path, namespace: 'by-require', sideEffects: false };
+    });
+    build.onLoad({ filter: /^/, namespace: 'by-require' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
+/** Parts of prom-client that nobody here calls, and that load much of Node. */
+const UNUSED_PARTS = ['cluster', 'pushgateway', 'defaultMetrics'];
+
+const UNUSED: Plugin = {
+  name: 'unused',
+  setup(build) {
+    const left = new Set(UNUSED_PARTS);
+    build.onLoad({ filter: /\/prom-client\/lib\/\w+\.js$/ }, ({ path }) =>
+      left.delete(basename(path, '.js')) ? { contents: '' } : undefined,
+    );
+    build.onEnd(() => {
+      if (left.size === 0) return undefined;
+      return { errors: [{ text: `leave out parts of prom-client: it has no ${[...left].join(', ')}` }] };
+    });
+  },
+};
 
 type Output = Metafile['outputs'][string];
 
@@ -74,6 +108,7 @@ const { metafile, outputFiles } = await build({
   sourcemap: 'external',
   legalComments: 'none',
   external: ['koffi'],
+  plugins: [BY_REQUIRE, UNUSED],
   banner: { js: REQUIRE },
   metafile: true,
   write: false,

@@ -33,6 +33,8 @@ export interface AgentWorker {
 /** This node's own Lease: kept renewed from `start` on. */
 export interface OwnLease {
   start(): void;
+  /** Renews it now, or makes it anew; does nothing unless it is kept. */
+  renew(): void;
   /** Stops renewing and clears the holder; rejects with ApiError if that could not be written, and can be repeated. */
   release(): Promise<void>;
   /** Stops renewing and leaves the Lease as it is. */
@@ -105,7 +107,9 @@ export class Agent {
     const onAlive = (): void => this.#tellAlive();
     const onReachable = (isReachable: boolean): void => this.#reachable(isReachable);
     const { liveness: machine } = deps;
-    this.#feed = new LivenessFeed({ ...deps, machine, node, onAlive, onReachable }, options.lease);
+    const onOwnDeleted = (): void => this.#ownLeaseDeleted();
+    const handlers = { onAlive, onReachable, onOwnDeleted };
+    this.#feed = new LivenessFeed({ ...deps, machine, node, ...handlers }, options.lease);
     this.#reporter = new AnnouncerReporter({ ...deps, ...options });
     this.#totals = new WireTotals(send, deps.timers);
   }
@@ -131,6 +135,11 @@ export class Agent {
       leaseAge: () => this.#feed.renewAge(),
       wireTotals: () => this.#totals.read(),
     });
+  }
+
+  /** How many addresses this node answers for. */
+  heldCount(): number {
+    return this.#wire.heldCount();
   }
 
   /** Why the agent can not do its work fully, or undefined when it can. */
@@ -234,6 +243,13 @@ export class Agent {
     if (isReachable) this.#deps.log.info('own Lease renewed');
     else this.#deps.log.warn('own Lease not renewed for too long; no node is suspected');
     this.#report();
+  }
+
+  /** The others wait for the rest of its time, and must not be kept waiting for the next renewal. */
+  #ownLeaseDeleted(): void {
+    if (this.#departure !== undefined) return;
+    this.#deps.log.warn('own Lease was deleted; it is made anew');
+    this.#deps.lease.renew();
   }
 
   #receive(message: FromWorker): void {

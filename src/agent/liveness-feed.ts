@@ -33,6 +33,8 @@ export interface LivenessDeps {
   readonly onAlive: (alive: readonly string[]) => void;
   /** Whether our own renewals come through, each time it changed. */
   readonly onReachable: (isReachable: boolean) => void;
+  /** Somebody deleted this node's own Lease. */
+  readonly onOwnDeleted: () => void;
 }
 
 /**
@@ -97,8 +99,9 @@ export class LivenessFeed {
     const { name } = object.metadata;
     if (!name.startsWith(LEASE_PREFIX)) return;
     const node = name.slice(LEASE_PREFIX.length);
-    if (change.kind === 'deleted') this.#step({ kind: 'gone', node });
-    else this.#applyLease(node, object);
+    if (change.kind !== 'deleted') return this.#applyLease(node, object);
+    this.#step({ kind: 'gone', node });
+    if (node === this.#deps.node) this.#deps.onOwnDeleted();
   }
 
   #applyLease(node: string, object: LeaseObject): void {
@@ -106,9 +109,7 @@ export class LivenessFeed {
     if (node === this.#deps.node && renewTime !== undefined) this.#seeOwn(renewTime);
     // A released Lease has an empty or no holder.
     const holder = holderIdentity === '' ? undefined : holderIdentity;
-    const wallClock = this.#deps.wallClock.timestamp();
-    const duration = seconds(leaseDurationSeconds);
-    this.#step({ kind: 'lease', node, holder, renewTime, duration, wallClock });
+    this.#step({ kind: 'lease', node, holder, renewTime, duration: seconds(leaseDurationSeconds) });
   }
 
   /**

@@ -5,24 +5,28 @@ import { Agent, type AgentDeps } from '../agent/agent.ts';
 import { leaseName } from '../agent/liveness-feed.ts';
 import { LeaseLiveness } from '../election/lease-liveness.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
+import { hasCapability } from '../host/linux/capabilities.ts';
 import { createWaker } from '../host/linux/event-waker.ts';
 import { createRandom } from '../host/linux/random.ts';
 import { createWallClock } from '../host/linux/wall-clock.ts';
 import type { Connection } from '../kube/connection.ts';
-import { type Credentials, inClusterCredentials, kubeconfigCredentials } from '../kube/credentials.ts';
+import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
 import { LEASE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { keepLease, type LeaseKeeper } from '../kube/lease.ts';
 import { processTime } from '../kube/time.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { AgentMetrics } from '../observe/agent-metrics.ts';
+import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
 import type { RetrySchedule } from '../time/retry-schedule.ts';
 import { startWireWorker } from '../wire-worker/client.ts';
 import { AGENT_LEASES, openConnection, openLog, residentMemory, Watcher } from './cluster.ts';
+import { ConfigurationError } from './exit.ts';
 import { Failure } from './failure.ts';
 import type { AgentFlags } from './flags.ts';
+import { Patience } from './patience.ts';
 import { terminated } from './termination.ts';
 import { VERSION } from './version.ts';
 
@@ -36,6 +40,9 @@ const WRITE_RETRIES: RetrySchedule = {
 
 const LEASE_RETRY = seconds(1);
 
+/** In what is told of an outage. */
+const OWN_LEASE = 'own Lease';
+
 /**
  * A node that comes back from a network that was cut answers for what it held until its watch shows who has taken over:
  * the pause before the next attempt is time in which two answer. Its Lease is tried as often anyway.
@@ -44,13 +51,18 @@ const WATCH_RETRY_LIMIT = seconds(5);
 
 /** Runs until a signal and resolves when everything is handed over and stopped; rejects when it can not go on. */
 export async function runAgent(flags: AgentFlags): Promise<void> {
+  requireCapabilities();
   const log = await openLog(flags, 'agent');
-  const connection = await openConnection('agent', () => credentialsOf(flags));
+  const connection = await openConnection({ component: 'agent', instance: flags.nodeName }, () =>
+    credentialsOf(flags),
+  );
   const failure = new Failure(log);
   const metrics = new AgentMetrics({ version: VERSION, residentMemory });
-  const deps = createDeps(flags, { connection, log, metrics, failure });
+  const outage = new ApiOutage({ log, time: processTime });
+  const patience = createPatience(failure, () => agent.heldCount() === 0);
+  const deps = createDeps(flags, { connection, log, metrics, failure, outage, patience });
   const { nodeName: node, leaseDuration: duration, leaseRenewInterval: renewInterval } = flags;
-  const agent = new Agent(deps, {
+  const agent: Agent = new Agent(deps, {
     node,
     version: VERSION,
     session: Buffer.from(createRandom().bytes(8)).toString('hex'),
@@ -63,26 +75,50 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
   agent.start();
   await Promise.race([terminated(log), failure.promise]);
   await agent.stop();
+  outage.stop();
   await Promise.all([health.close(), connection.close()]);
 }
 
+/** Without it every link would be found and none could be used. */
+function requireCapabilities(): void {
+  if (hasCapability('NET_RAW')) return;
+  throw new ConfigurationError(
+    'open packet sockets: this process lacks the capability NET_RAW: want it in securityContext.capabilities.add, or root',
+  );
+}
+
 /** Without plugins: those need the Kubernetes client. */
-const credentialsOf = ({ kubeconfig }: AgentFlags): Credentials =>
-  kubeconfig === undefined ? inClusterCredentials(process.env) : kubeconfigCredentials(kubeconfig);
+async function credentialsOf({ kubeconfig }: AgentFlags): Promise<Credentials> {
+  if (kubeconfig === undefined) return inClusterCredentials(process.env);
+  const { kubeconfigCredentials } = await import('../kube/kubeconfig-credentials.ts');
+  return kubeconfigCredentials(kubeconfig);
+}
+
+/** An agent that was started anew holds what it held before as soon as it sees the VirtualIPs: then it stays. */
+function createPatience(failure: Failure, holdsNothing: () => boolean): Patience {
+  const clock = createBootClock();
+  return new Patience({
+    now: () => clock.now(),
+    mayEnd: holdsNothing,
+    onOver: (error) => failure.refused(error),
+  });
+}
 
 interface Parts {
   readonly connection: Connection;
   readonly log: Log;
   readonly metrics: AgentMetrics;
   readonly failure: Failure;
+  readonly outage: ApiOutage;
+  readonly patience: Patience;
 }
 
 function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
-  const { connection, log, failure } = parts;
+  const { connection, log, outage, patience } = parts;
   const random = createRandom().fraction;
   const retryLimit = WATCH_RETRY_LIMIT;
-  const onForbidden = (error: Error): void => failure.forbidden(error);
-  const watcher = new Watcher({ connection, random, log, retryLimit, onForbidden });
+  const onStartFailed = (kind: string, error: Error): void => patience.failed(kind, error);
+  const watcher = new Watcher({ connection, random, log, outage, retryLimit, onStartFailed });
   const onError = (name: string, error: Error): void => log.error('reconcile failed', { name, error });
   return {
     api: connection,
@@ -105,7 +141,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
   };
 }
 
-function createLease(flags: AgentFlags, { connection, log }: Parts): LeaseKeeper {
+function createLease(flags: AgentFlags, { connection, outage }: Parts): LeaseKeeper {
   const wallClock = createWallClock();
   return keepLease(connection, {
     namespace: flags.namespace,
@@ -116,21 +152,7 @@ function createLease(flags: AgentFlags, { connection, log }: Parts): LeaseKeeper
     renewIntervalMs: flags.leaseRenewInterval,
     retryIntervalMs: Math.min(LEASE_RETRY, flags.leaseRenewInterval),
     timestamp: () => wallClock.timestamp(),
-    ...logRenewals(log),
+    onRenewed: () => outage.succeeded(OWN_LEASE),
+    onFailed: (error) => outage.failed(OWN_LEASE, error),
   });
-}
-
-/** It is tried every second, so only the first failure of a row is worth a line. */
-function logRenewals(log: Log): { onRenewed: () => void; onFailed: (error: Error) => void } {
-  let isFailing = false;
-  return {
-    onRenewed: () => {
-      if (isFailing) log.info('Lease renewed again');
-      isFailing = false;
-    },
-    onFailed: (error) => {
-      log[isFailing ? 'debug' : 'warn']('Lease not renewed', { error });
-      isFailing = true;
-    },
-  };
 }

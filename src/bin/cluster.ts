@@ -5,6 +5,7 @@ import { hasCode } from '../kube/api-error.ts';
 import { type Connection, createConnection } from '../kube/connection.ts';
 import { type Credentials, CredentialsError } from '../kube/credentials.ts';
 import { createListWatch } from '../kube/list-watch.ts';
+import type { ApiOutage } from '../observe/api-outage.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import type { Duration } from '../time/duration.ts';
 import { ConfigurationError } from './exit.ts';
@@ -23,13 +24,19 @@ export function openLog({ logLevel, logFormat }: CommonFlags, component: string)
   });
 }
 
+/** Who speaks to the API; the audit log then tells replicas and nodes apart. */
+export interface Speaker {
+  readonly component: string;
+  readonly instance: string;
+}
+
 /** Connects to nothing yet; throws ConfigurationError when the credentials can not be read. */
 export async function openConnection(
-  component: string,
+  { component, instance }: Speaker,
   read: () => Credentials | Promise<Credentials>,
 ): Promise<Connection> {
   try {
-    return createConnection(await read(), { userAgent: `fairlead-${component}/${VERSION}` });
+    return createConnection(await read(), { userAgent: `fairlead-${component}/${VERSION} (${instance})` });
   } catch (error) {
     if (error instanceof CredentialsError) throw new ConfigurationError(error.message, { cause: error });
     throw error;
@@ -48,13 +55,14 @@ export interface WatcherOptions {
   readonly connection: Connection;
   readonly random: () => number;
   readonly log: Log;
+  readonly outage: ApiOutage;
   /** The longest pause before a watch that failed is tried again. */
   readonly retryLimit?: Duration;
-  /** The API refuses what the program can not do without. */
-  readonly onForbidden: (error: Error) => void;
+  /** A kind that the program can not do without, and that it has never seen completely, could not be read. */
+  readonly onStartFailed: (kind: string, error: Error) => void;
 }
 
-/** Makes watches that log what goes wrong. */
+/** Makes watches that report what goes wrong. */
 export class Watcher {
   readonly #options: WatcherOptions;
 
@@ -72,16 +80,20 @@ export class Watcher {
       random,
       onProblem,
     });
+    watch.onState((state) => {
+      if (state === 'Synced') this.#options.outage.succeeded(kind.kind);
+    });
     return watch;
   }
 
   #report({ kind, error, retryInMs }: WatchProblem, watch: ListWatch<KubeObject>): void {
-    const { log, onForbidden } = this.#options;
-    const values = { kind, error, retryInMs: Math.round(retryInMs) };
-    if (hasCode(error, 'Gone')) log.debug('watch starts anew', values);
-    else if (retryInMs === 0) log.error('watch handler failed', values);
-    else log.warn('watch failed', values);
+    const { log, outage, onStartFailed } = this.#options;
+    if (retryInMs === 0) return log.error('watch handler failed', { kind, error });
+    // Nothing is lost: the server has only forgotten where the watch was.
+    const isForgotten = hasCode(error, 'Gone') && watch.state() === 'Synced';
+    if (isForgotten) log.debug('watch starts anew', { kind, error });
+    else outage.failed(kind, error, retryInMs);
     // Later it means that the API is lost (ELECTION.md section 10), and what is known goes on being served.
-    if (hasCode(error, 'Forbidden') && watch.state() === 'Syncing') onForbidden(error);
+    if (watch.state() === 'Syncing') onStartFailed(kind, error);
   }
 }

@@ -7,38 +7,54 @@ import { type ControllerDeps, type ControllerWatches, DEFAULT_OPTIONS } from '..
 import { createBootClock } from '../host/linux/boot-clock.ts';
 import { createRandom, type Random } from '../host/linux/random.ts';
 import { createWallClock } from '../host/linux/wall-clock.ts';
-import type { WorkQueue } from '../kube/api.ts';
+import type { EventRecorder, KubeApi, WorkQueue } from '../kube/api.ts';
 import type { Connection } from '../kube/connection.ts';
 import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
-import { pluginCredentials } from '../kube/credentials-plugin.ts';
 import { createEventRecorder } from '../kube/events.ts';
+import { fenced } from '../kube/fence.ts';
 import { ADDRESS_POOL, ANNOUNCER, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
+import { LEADER_ELECTION_TIMES, leaderWriteLimit } from '../kube/leader-election.ts';
+import { processTime } from '../kube/time.ts';
 import { translateLease, translateNode, translateService } from '../kube/translate.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
+import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
 import { ControllerMetrics } from '../observe/metrics.ts';
-import { milliseconds } from '../time/duration.ts';
+import { milliseconds, seconds } from '../time/duration.ts';
 import { AGENT_LEASES, openConnection, openLog, residentMemory, Watcher } from './cluster.ts';
 import { Failure } from './failure.ts';
 import type { ControllerFlags } from './flags.ts';
-import { Leadership } from './leadership.ts';
+import { Leadership, replicaName } from './leadership.ts';
+import { Patience } from './patience.ts';
 import { terminated } from './termination.ts';
 import { VERSION } from './version.ts';
 
 /** Runs until a signal and resolves when everything is stopped; rejects when it can not go on. */
 export async function runController(flags: ControllerFlags): Promise<void> {
   const log = await openLog(flags, 'controller');
-  const connection = await openConnection('controller', () => credentialsOf(flags));
+  const speaker = { component: 'controller', instance: replicaName(flags.listen.port) };
+  const connection = await openConnection(speaker, () => credentialsOf(flags));
   const failure = new Failure(log);
   const random = createRandom();
   const queue = createQueue(log, random);
   const queueLength = (): number => queue.length;
   const metrics = new ControllerMetrics({ version: VERSION, residentMemory, queueLength });
-  const parts: Parts = { connection, failure, log, metrics, queue, random };
+  const outage = new ApiOutage({ log, time: processTime });
+  const clock = createBootClock();
+  const patience = new Patience({
+    now: () => clock.now(),
+    mayEnd: () => true,
+    onOver: (error) => failure.refused(error),
+  });
+  const parts: Parts = { connection, failure, patience, log, metrics, outage, queue, random };
   const options = { ...DEFAULT_OPTIONS, loadBalancerClasses: flags.loadBalancerClass };
-  const controller = new Controller(createDeps(flags, parts), options);
-  const leadership = new Leadership({
+  const api = fenced(connection.within(leaderWriteLimit(LEADER_ELECTION_TIMES)), () => leadership.mayAct());
+  const controller = new Controller(
+    { ...createDeps(flags, parts), api, events: createEvents(api, parts) },
+    options,
+  );
+  const leadership: Leadership = new Leadership({
     ...parts,
     controller,
     namespace: flags.namespace,
@@ -51,12 +67,16 @@ export async function runController(flags: ControllerFlags): Promise<void> {
   leadership.start();
   await Promise.race([terminated(log), failure.promise]);
   await leadership.stop();
+  outage.stop();
   await Promise.all([health.close(), connection.close()]);
 }
 
 /** A person's kubeconfig may name a plugin; a service account needs none. */
-const credentialsOf = ({ kubeconfig }: ControllerFlags): Credentials | Promise<Credentials> =>
-  kubeconfig === undefined ? inClusterCredentials(process.env) : pluginCredentials(kubeconfig);
+async function credentialsOf({ kubeconfig }: ControllerFlags): Promise<Credentials> {
+  if (kubeconfig === undefined) return inClusterCredentials(process.env);
+  const { pluginCredentials } = await import('../kube/credentials-plugin.ts');
+  return pluginCredentials(kubeconfig);
+}
 
 function createQueue(log: Log, random: Random): WorkQueue {
   const onError = (key: string, error: Error): void => log.error('reconcile failed', { key, error });
@@ -66,8 +86,10 @@ function createQueue(log: Log, random: Random): WorkQueue {
 interface Parts {
   readonly connection: Connection;
   readonly failure: Failure;
+  readonly patience: Patience;
   readonly log: Log;
   readonly metrics: ControllerMetrics;
+  readonly outage: ApiOutage;
   readonly queue: WorkQueue;
   readonly random: Random;
 }
@@ -75,36 +97,42 @@ interface Parts {
 /** Long enough for what a user waits for, a Service's address, to be written before the events that tell of it. */
 const EVENT_DELAY = milliseconds(250);
 
-function createDeps(flags: ControllerFlags, parts: Parts): ControllerDeps {
-  const { connection, log, random } = parts;
+function createEvents(api: KubeApi, { log, random }: Parts): EventRecorder {
   const wallClock = createWallClock();
+  return createEventRecorder(api, {
+    component: 'fairlead-controller',
+    instance: hostname(),
+    timestamp: () => wallClock.timestamp(),
+    uniqueName: () => Buffer.from(random.bytes(8)).toString('hex'),
+    onProblem: (error) => log.warn('event not written', { error }),
+    delay: EVENT_DELAY,
+  });
+}
+
+function createDeps(flags: ControllerFlags, parts: Parts): Omit<ControllerDeps, 'api' | 'events'> {
   return {
-    api: connection,
     translate: { service: translateService, node: translateNode, lease: translateLease },
     watches: createWatches(flags, parts),
     queue: parts.queue,
-    events: createEventRecorder(connection, {
-      component: 'fairlead-controller',
-      instance: hostname(),
-      timestamp: () => wallClock.timestamp(),
-      uniqueName: () => Buffer.from(random.bytes(8)).toString('hex'),
-      onProblem: (error) => log.warn('event not written', { error }),
-      delay: EVENT_DELAY,
-    }),
     clock: createBootClock(),
-    wallClock,
-    log,
+    wallClock: createWallClock(),
+    log: parts.log,
     metrics: parts.metrics,
   };
 }
 
+/** What was missing, an API or a permission, is often there again within seconds. */
+const WATCH_RETRY_LIMIT = seconds(5);
+
 function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches {
-  const { connection, failure, log, metrics, random } = parts;
+  const { connection, patience, log, metrics, outage, random } = parts;
   const watcher = new Watcher({
     connection,
     random: random.fraction,
     log,
-    onForbidden: (error) => failure.forbidden(error),
+    outage,
+    retryLimit: WATCH_RETRY_LIMIT,
+    onStartFailed: (kind, error) => patience.failed(kind, error),
   });
   const watches = {
     services: watcher.watch(SERVICE),

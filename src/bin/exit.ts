@@ -24,8 +24,8 @@ export class ConfigurationError extends Error {
 /** A failure that ends a running program; the log has its reason already. */
 export class LoggedFailure extends Error {
   readonly exitCode: ExitCode;
-  constructor(exitCode: ExitCode, cause: Error) {
-    super(cause.message, { cause });
+  constructor(exitCode: ExitCode, message: string, cause: Error) {
+    super(`${message}: ${cause.message}`, { cause });
     this.name = 'LoggedFailure';
     this.exitCode = exitCode;
   }
@@ -33,11 +33,15 @@ export class LoggedFailure extends Error {
 
 /** Prints why the program ends, as one line unless it is a bug of ours, and returns the exit code. */
 export function explain(error: unknown): ExitCode {
+  const exitCode = exitCodeOf(error);
+  if (exitCode === undefined) console.error('fairlead: internal error:', error);
+  else console.error(`fairlead: ${(error as Error).message.replaceAll(/\s*\n\s*/g, ' ')}`);
+  return exitCode ?? EXIT.other;
+}
+
+/** Undefined for a bug of ours. */
+function exitCodeOf(error: unknown): ExitCode | undefined {
   if (error instanceof LoggedFailure) return error.exitCode;
-  if (error instanceof ListenError || error instanceof ConfigurationError) {
-    console.error(`fairlead: ${error.message}`);
-    return EXIT.configuration;
-  }
-  console.error('fairlead: internal error:', error);
-  return EXIT.other;
+  if (error instanceof ListenError || error instanceof ConfigurationError) return EXIT.configuration;
+  return undefined;
 }

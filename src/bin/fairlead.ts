@@ -11,6 +11,7 @@ import {
   type ControllerFlags,
   conflictOf,
 } from './flags.ts';
+import { keepSmall } from './memory.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_CODES = `
@@ -22,7 +23,7 @@ function createProgram(): Command {
     .description('LoadBalancer Services for Kubernetes on bare metal.')
     .version(VERSION, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
+    .helpCommand(false)
     .addHelpText('after', EXIT_CODES)
     .configureOutput({
       outputError: (text, write) => write(`fairlead: ${oneLine(text)} (see fairlead --help)\n`),
@@ -30,7 +31,21 @@ function createProgram(): Command {
     .exitOverride();
   addControllerCommand(program);
   addAgentCommand(program);
+  addHelpCommand(program);
   return program;
+}
+
+/** commander's own answers an unknown command with the whole help. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help [command]')
+    .description('print the help of a command')
+    .action((name?: string) => {
+      const found =
+        name === undefined ? program : program.commands.find((command) => command.name() === name);
+      if (found === undefined) program.error(`error: unknown command '${name}'`);
+      else found.help();
+    });
 }
 
 function addControllerCommand(program: Command): void {
@@ -57,6 +72,7 @@ function addAgentCommand(program: Command): void {
   addAgentFlags(command).action(async (flags: AgentFlags) => {
     const conflict = conflictOf(flags);
     if (conflict !== undefined) command.error(`error: ${conflict}`);
+    keepSmall();
     const { runAgent } = await import('./agent.ts');
     await runAgent(flags);
   });

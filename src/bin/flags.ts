@@ -48,7 +48,8 @@ const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 
 /** The name of a Kubernetes object (RFC 1123 subdomain). */
-const nodeName = wants('the name of a Node', matching(new RegExp(`^${SUBDOMAIN}$`), 253));
+const matchingName = matching(new RegExp(`^${SUBDOMAIN}$`), 253);
+const nodeName = wants('the name of a Node', matchingName);
 const namespace = wants('the name of a namespace', matching(new RegExp(`^${LABEL}$`), 63));
 const className = wants(
   'a class such as fairlead.io/lb',
@@ -133,8 +134,10 @@ export function addControllerFlags(command: Command): Command {
 
 const DEFAULT_CLASSES: readonly string[] = ['fairlead.io/lb'];
 
-/** What can not be seen in one flag alone; undefined when the flags go together. */
-export function conflictOf({ leaseDuration, leaseRenewInterval }: AgentFlags): string | undefined {
+/** What can not be seen in one flag alone, or stands in none; undefined when there is no such thing. */
+export function conflictOf({ nodeName, leaseDuration, leaseRenewInterval }: AgentFlags): string | undefined {
+  if (matchingName(nodeName) === undefined)
+    return `option '--node-name' is not given, and the host name '${nodeName}' can not be that of a Node`;
   if (leaseRenewInterval * 3 <= leaseDuration * 2) return undefined;
   const most = `${(leaseDuration * 2) / 3000}s`;
   return `option '--lease-renew-interval' is too long for the Lease's duration: want ${most} or less`;

@@ -10,25 +10,37 @@ import { hasCode } from '../kube/api-error.ts';
 import type { Connection } from '../kube/connection.ts';
 import { electLeader, type LeaderElector } from '../kube/leader-election.ts';
 import { processTime } from '../kube/time.ts';
+import type { ApiOutage } from '../observe/api-outage.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { Failure } from './failure.ts';
+import type { Patience } from './patience.ts';
 
 export interface LeadershipParts {
   readonly connection: Connection;
   readonly controller: Controller;
   readonly failure: Failure;
+  readonly patience: Patience;
   readonly log: Log;
   readonly metrics: ControllerMetrics;
+  readonly outage: ApiOutage;
   readonly random: Random;
   readonly namespace: string;
   /** Of the health server: tells replicas on one host apart. */
   readonly port: number;
 }
 
+/** In what is told of an outage. */
+const LEADER_LEASE = 'leader Lease';
+
+/** The same after a restart of the container, which so goes on without waiting for its own Lease to expire. */
+export const replicaName = (port: number): string => `${hostname()}:${port}`;
+
 export class Leadership {
   readonly #parts: LeadershipParts;
   readonly #elector: LeaderElector;
+  /** Why the Lease was not read or written last. */
+  #problem: Error | undefined;
   #state: 'Candidate' | 'StandingBy' | 'Leading' | 'Stopping' = 'Candidate';
 
   constructor(parts: LeadershipParts) {
@@ -49,6 +61,11 @@ export class Leadership {
     return this.#parts.controller.isSynced() ? undefined : 'leading, not synced yet';
   }
 
+  /** Whether this replica may act at this moment, by the clock and not by what is known of it. */
+  mayAct(): boolean {
+    return this.#elector.isLeader();
+  }
+
   /** Ends the work, then gives the Lease back, so that the next one begins at once. */
   async stop(): Promise<void> {
     this.#state = 'Stopping';
@@ -63,8 +80,7 @@ export class Leadership {
     return electLeader(connection, {
       namespace,
       name: 'fairlead-controller',
-      // The same after a restart of the container, which so goes on without waiting for its own Lease to expire.
-      holder: `${hostname()}:${this.#parts.port}`,
+      holder: replicaName(this.#parts.port),
       labels: { 'app.kubernetes.io/name': 'fairlead', 'app.kubernetes.io/component': 'controller' },
       timestamp: () => wallClock.timestamp(),
       random: random.fraction,
@@ -75,6 +91,7 @@ export class Leadership {
         log.info('another replica leads', { holder });
         if (this.#state === 'Candidate') this.#state = 'StandingBy';
       },
+      onAnswered: () => this.#parts.outage.succeeded(LEADER_LEASE),
       onProblem: (error) => this.#report(error),
     });
   }
@@ -93,12 +110,15 @@ export class Leadership {
 
   #lose(): void {
     this.#parts.metrics.leading(false);
-    if (this.#state !== 'Stopping') this.#parts.failure.leadershipLost();
+    if (this.#state !== 'Stopping') this.#parts.failure.leadershipLost(this.#problem);
   }
 
   #report(error: Error): void {
-    const { failure, log } = this.#parts;
-    log.warn('leader Lease not read or written', { error });
-    if (hasCode(error, 'Forbidden') && this.#state === 'Candidate') failure.forbidden(error);
+    const { patience, log, outage } = this.#parts;
+    if (hasCode(error, 'Conflict', 'AlreadyExists'))
+      log.debug('leader Lease written by another replica', { error });
+    else outage.failed(LEADER_LEASE, error);
+    this.#problem = error;
+    if (this.#state === 'Candidate') patience.failed('leader Lease', error);
   }
 }

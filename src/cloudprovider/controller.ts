@@ -38,7 +38,7 @@ export class Controller {
     const book = new AllocationBook(state, classes);
     const waiting = new WaitingServices(state);
     const placement = new PlacementNodes();
-    const liveness = new NodeLiveness(state.leases, { clock, wallClock, queue });
+    const liveness = new NodeLiveness(state.leases, { clock, queue });
     const writes = new ClusterWrites(deps.api);
     const timestamp = () => wallClock.timestamp();
     const shared = { state, book, waiting, placement, writes, log, timestamp, metrics, classes };

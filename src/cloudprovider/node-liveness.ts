@@ -2,7 +2,7 @@
 // work queue, so that the controller has no timer of its own.
 
 import { LeaseLiveness, type LivenessInput } from '../election/lease-liveness.ts';
-import type { Clock, WallClock } from '../host/host.ts';
+import type { Clock } from '../host/host.ts';
 import type { WorkQueue } from '../kube/api.ts';
 import type { LeaseView } from '../plan/views.ts';
 import type { Timeout } from '../protocol/machine.ts';
@@ -16,7 +16,6 @@ const DEFAULT_DURATION_SECONDS = 15;
 
 export interface LivenessDeps {
   readonly clock: Clock;
-  readonly wallClock: WallClock;
   readonly queue: Pick<WorkQueue, 'addAfter'>;
 }
 
@@ -66,7 +65,6 @@ export class NodeLiveness {
       holder,
       renewTime,
       duration: seconds(durationSeconds || DEFAULT_DURATION_SECONDS),
-      wallClock: this.#deps.wallClock.timestamp(),
     };
   }
 

@@ -1,13 +1,14 @@
 // Which nodes are alive, judged by their Leases: a node is alive until its Lease was seen unchanged for its duration,
-// measured on our own clock (the rule of Kubernetes' leader election), so that clocks of nodes need not agree.
+// measured on our own clock (the rule of Kubernetes' leader election), so that clocks of nodes need not agree. A Lease
+// seen for the first time gets its whole duration too, however old it says it is: one wall clock that is wrong, ours or
+// its holder's, would make the living look dead.
 //
 // Before the first complete list of Leases has been put in, the set is incomplete: pass it on only after that.
 
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import { DeadlineQueue } from '../time/deadline-queue.ts';
-import { type Duration, seconds, times } from '../time/duration.ts';
+import { type Duration, seconds } from '../time/duration.ts';
 import { after, between, hasPassed, type Instant } from '../time/instant.ts';
-import { parseTimestamp } from '../time/timestamp.ts';
 
 export type LivenessInput =
   /** A Lease as seen now: spec.holderIdentity, spec.renewTime, spec.leaseDurationSeconds. */
@@ -18,10 +19,8 @@ export type LivenessInput =
       readonly holder: string | undefined;
       readonly renewTime: string | undefined;
       readonly duration: Duration;
-      /** Our wall time (RFC 3339), to recognise a Lease that expired long before it was first seen. */
-      readonly wallClock: string;
     }
-  /** The Lease was deleted. */
+  /** The Lease was deleted, which says nothing about its node: that one lives until the time of its last renewal is up. */
   | { readonly kind: 'gone'; readonly node: string }
   /** Whether we can see Leases change at all. */
   | { readonly kind: 'reachable'; readonly isReachable: boolean };
@@ -30,9 +29,6 @@ export type LivenessInput =
 export type LivenessOutput = { readonly kind: 'liveness'; readonly alive: readonly string[] };
 
 type LeaseInput = Extract<LivenessInput, { readonly kind: 'lease' }>;
-
-/** Wall clocks may differ, so a Lease seen for the first time is called dead only when it is far behind. */
-const STALE_DURATIONS = 4;
 
 /**
  * A timeout this late means that we were stopped (SIGSTOP, suspend, a paused VM) and have not yet read what happened
@@ -44,6 +40,7 @@ interface SeenLease {
   readonly holder: string | undefined;
   readonly renewTime: string | undefined;
   readonly duration: Duration;
+  readonly isDeleted: boolean;
 }
 
 export class LeaseLiveness implements Machine<LivenessInput, LivenessOutput> {
@@ -77,9 +74,7 @@ export class LeaseLiveness implements Machine<LivenessInput, LivenessOutput> {
         this.#see(now, input, living);
         break;
       case 'gone':
-        this.#leases.delete(input.node);
-        this.#expiry.delete(input.node);
-        living.delete(input.node);
+        this.#delete(input.node);
         break;
       case 'reachable':
         // What changed while we could not see it is unknown, so every living node gets its full time again.
@@ -94,15 +89,21 @@ export class LeaseLiveness implements Machine<LivenessInput, LivenessOutput> {
   #see(now: Instant, input: LeaseInput, living: Set<string>): void {
     const { node, holder, renewTime, duration } = input;
     const before = this.#leases.get(node);
-    this.#leases.set(node, { holder, renewTime, duration });
-    if (holder === undefined || holder === '' || (before === undefined && isLongExpired(input))) {
+    this.#leases.set(node, { holder, renewTime, duration, isDeleted: false });
+    if (holder === undefined || holder === '') {
       this.#expiry.delete(node);
       living.delete(node);
       return;
     }
-    if (before !== undefined && before.holder === holder && before.renewTime === renewTime) return;
+    if (before?.isDeleted === false && before.holder === holder && before.renewTime === renewTime) return;
     this.#expiry.set(node, after(now, duration));
     living.add(node);
+  }
+
+  #delete(node: string): void {
+    const lease = this.#leases.get(node);
+    if (lease !== undefined && this.#living.has(node)) this.#leases.set(node, { ...lease, isDeleted: true });
+    else this.#leases.delete(node);
   }
 
   #expire(now: Instant, living: Set<string>): void {
@@ -116,6 +117,7 @@ export class LeaseLiveness implements Machine<LivenessInput, LivenessOutput> {
       if (!hasPassed(next.due, now)) return;
       this.#expiry.delete(next.key);
       living.delete(next.key);
+      if (this.#leases.get(next.key)?.isDeleted === true) this.#leases.delete(next.key);
     }
   }
 
@@ -125,13 +127,4 @@ export class LeaseLiveness implements Machine<LivenessInput, LivenessOutput> {
       if (lease !== undefined) this.#expiry.set(node, after(now, lease.duration));
     }
   }
-}
-
-function isLongExpired({ renewTime, wallClock, duration }: LeaseInput): boolean {
-  const renewed = renewTime === undefined ? undefined : parseTimestamp(renewTime);
-  const wallTime = parseTimestamp(wallClock);
-  // Without two readable times nothing is known: the Lease gets its time on our clock.
-  return (
-    renewed !== undefined && wallTime !== undefined && wallTime - renewed > times(duration, STALE_DURATIONS)
-  );
 }

@@ -48,13 +48,16 @@ export interface Link {
 export type TransmitResult = 'Sent' | 'Down' | 'Full' | 'Failed';
 
 /**
- * A packet socket bound to one link, without blocking. `receive` is called until it returns 0.
- * The socket outlives link flaps: after ENETDOWN it goes on by itself when the link is up again.
+ * A packet socket bound to one link, without blocking. Frames are taken from the kernel in batches: `fill`, then
+ * `receive` until it returns 0. The socket outlives link flaps: after ENETDOWN it goes on by itself when the link is up
+ * again.
  */
 export interface LinkSocket {
   readonly fd: number;
   readonly link: { readonly index: number; readonly name: string };
-  /** Receives one frame into `into`; returns its length, or 0 when there is none. Consumes a pending socket error. */
+  /** Takes the next batch of frames, when the last one was given out. Consumes a pending socket error. */
+  fill(): void;
+  /** Copies the next frame of the batch into `into`; returns its length, or 0 at the end of the batch. */
   receive(into: Uint8Array): number;
   transmit(frame: Uint8Array, length: number): TransmitResult;
   /** Copies a frame into the batch that the next `flush` transmits; a full batch is flushed by itself. */
@@ -65,15 +68,20 @@ export interface LinkSocket {
   isBound(): boolean;
   /** Frames received that were addressed to another host (promiscuous mode, VLANs); they are never given out. */
   readonly foreignFrames: number;
+  /** Frames that the kernel has dropped since the last call, because they came faster than they were taken. */
+  takeDrops(): number;
   close(): void;
 }
 
 /** Reports the host's links and tells when something about them changed. */
 export interface LinkMonitor {
   readonly fd: number;
-  /** A full dump of links with their addresses. */
-  links(): readonly Link[];
-  /** Reads all queued notifications; true if anything changed or notifications were lost (then dump again). */
+  /** A full dump of links with their addresses; undefined when the kernel could not give one now (ask again later). */
+  links(): readonly Link[] | undefined;
+  /**
+   * Reads queued notifications, a storm of them in parts; true if anything changed or notifications were lost (then
+   * dump again).
+   */
   drain(): boolean;
   /**
    * Which links were down or gone at some moment since the last call, even if they are up by now: a flap that is

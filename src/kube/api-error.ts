@@ -71,3 +71,21 @@ function describeCause(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   return cause.message || cause.name;
 }
+
+/** OpenSSL's verdicts on a certificate that no patience cures. Its times are not among them: clocks are set late. */
+const UNTRUSTED = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_SIGNATURE_FAILURE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+];
+
+/** Whether the server was reached, and its certificate is not one that our CA vouches for at this address. */
+export const isUntrusted = (error: unknown): boolean =>
+  hasCode(error, 'Unreachable') &&
+  error.cause instanceof Error &&
+  'code' in error.cause &&
+  UNTRUSTED.includes(String(error.cause.code));

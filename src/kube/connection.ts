@@ -66,7 +66,11 @@ export interface ConnectionOptions extends RestOptions {
 }
 
 const REQUEST_TIMEOUT = seconds(15);
-const PAGE = 500;
+/**
+ * As many as most clusters have of anything: each page is a request more, and costs the server more than its part of the
+ * whole.
+ */
+const PAGE = 10_000;
 
 /** Opens no connection yet. Throws TypeError when the server of the credentials is not a URL. */
 export function createConnection(credentials: Credentials, options: ConnectionOptions = {}): Connection {
@@ -97,7 +101,7 @@ class RestConnection implements Connection {
 
   async listPage<T extends KubeObject>(kind: ResourceKind, query: ListQuery): Promise<ListPage<T>> {
     const { namespace, labelSelector, limit = PAGE, next, signal } = query;
-    const page = (await this.#client.json({
+    const page = (await this.#client.list({
       method: 'GET',
       path: collectionPath(kind, namespace),
       // No resourceVersion: a quorum read.
@@ -192,7 +196,7 @@ class RestConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    this.#client.close();
   }
 }
 

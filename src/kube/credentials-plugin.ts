@@ -2,9 +2,10 @@
 // agent never loads this file, and so never client-node.
 
 import type { RequestOptions } from 'node:https';
-import { type Credentials, kubeconfigCredentials, staticCredentials } from './credentials.ts';
+import type { Credentials } from './credentials.ts';
 import { CredentialsError } from './credentials-error.ts';
 import { needsPlugin, readContext } from './kubeconfig.ts';
+import { kubeconfigCredentials, staticCredentials } from './kubeconfig-credentials.ts';
 
 /** As kubeconfigCredentials, and asks the user's plugin where there is one. */
 export async function pluginCredentials(path: string): Promise<Credentials> {
@@ -44,7 +45,9 @@ class PluginSource {
       await this.#config.applyToHTTPSOptions(options);
       return { headers: bearerOf(options), cert: pemOf(options.cert), key: pemOf(options.key) };
     } catch (cause) {
-      const [reason] = (cause as Error).message.trim().split('\n');
+      const [said] = (cause as Error).message.trim().split('\n');
+      // client-node stumbles over an entry that lacks what its plugin needs.
+      const reason = cause instanceof TypeError ? 'its entry is not complete' : said;
       const message = `kubeconfig "${this.#path}": user.${this.#plugin}: the plugin failed: ${reason}`;
       throw new CredentialsError(message, { cause });
     }

@@ -1,12 +1,11 @@
-// How to reach and convince an API server: in-cluster service account, or a static kubeconfig (token, token file,
-// client certificate). Needs nothing of client-node, so the agent can use it; plugins: credentials-plugin.ts.
+// How to reach and convince an API server: in-cluster service account, or a static kubeconfig
+// (kubeconfig-credentials.ts). Needs nothing of client-node, so the agent can use it; plugins: credentials-plugin.ts.
 
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { seconds } from '../time/duration.ts';
 import { between } from '../time/instant.ts';
 import { CredentialsError } from './credentials-error.ts';
-import { type KubeconfigContext, needsPlugin, readContext } from './kubeconfig.ts';
 import { processTime, type Time } from './time.ts';
 
 export { CredentialsError } from './credentials-error.ts';
@@ -48,59 +47,25 @@ export function inClusterCredentials(
       'environment variable KUBERNETES_SERVICE_HOST: not set, as outside of a cluster: want --kubeconfig PATH',
     );
   }
+  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if (!URL.canParse(server)) {
+    throw new CredentialsError(
+      `environment variables KUBERNETES_SERVICE_HOST "${host}" and KUBERNETES_SERVICE_PORT "${port}": want a host and a port`,
+    );
+  }
+  const path = `${directory}/ca.crt`;
   return {
-    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    tls: { ca: readFile(`${directory}/ca.crt`, 'service account CA'), rejectUnauthorized: true },
+    server,
+    tls: {
+      ca: certificates(readFile(path, 'service account CA'), `service account CA "${path}"`),
+      rejectUnauthorized: true,
+    },
     headers: tokenFileHeaders(`${directory}/token`, time),
   };
 }
 
-/** Reads the current context of a kubeconfig file. Throws CredentialsError naming file, field and what was wanted. */
-export function kubeconfigCredentials(path: string, time: Time = processTime): Credentials {
-  const context = readContext(path);
-  const plugin = needsPlugin(context.user);
-  if (plugin !== undefined) {
-    throw new CredentialsError(
-      `kubeconfig "${path}": user.${plugin}: a plugin is not for this program: want token, tokenFile or client-certificate`,
-    );
-  }
-  return staticCredentials(context, userHeaders(context, time));
-}
-
-/** What a kubeconfig says without any plugin, with headers made by the caller. */
-export function staticCredentials(context: KubeconfigContext, headers: Credentials['headers']): Credentials {
-  const { cluster, user, path } = context;
-  const ca = pemOf(cluster, 'certificate-authority', path);
-  const cert = pemOf(user, 'client-certificate', path);
-  const key = pemOf(user, 'client-key', path);
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new CredentialsError(
-      `kubeconfig "${path}": user.${cert === undefined ? 'client-certificate' : 'client-key'}: absent: want both or none of the two`,
-    );
-  }
-  const servername = text(cluster['tls-server-name']);
-  return {
-    server: context.server,
-    tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined || key === undefined ? {} : { cert, key }),
-      ...(servername === undefined ? {} : { servername }),
-      rejectUnauthorized: cluster['insecure-skip-tls-verify'] !== true,
-    },
-    headers,
-  };
-}
-
-function userHeaders({ user, path }: KubeconfigContext, time: Time): Credentials['headers'] {
-  const tokenFile = text(user.tokenFile);
-  if (tokenFile !== undefined) return tokenFileHeaders(resolve(dirname(path), tokenFile), time);
-  const token = text(user.token);
-  const headers: Readonly<Record<string, string>> =
-    token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return () => Promise.resolve(headers);
-}
-
-function tokenFileHeaders(path: string, time: Time): Credentials['headers'] {
+/** Reads the token anew once a minute, and at once when it was refused. */
+export function tokenFileHeaders(path: string, time: Time): Credentials['headers'] {
   let token = readToken(path);
   let readAt = time.now();
   return async (isRefused) => {
@@ -118,28 +83,22 @@ function readToken(path: string): string {
   return token;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** PEM from `field-data` (base64) or from the file that `field` names. */
-function pemOf(fields: Fields, field: string, path: string): string | undefined {
-  const data = text(fields[`${field}-data`]);
-  const file = text(fields[field]);
-  if (data === undefined && file === undefined) return undefined;
-  const pem =
-    data === undefined
-      ? readFile(resolve(dirname(path), file ?? ''), `kubeconfig "${path}": ${field}:`)
-      : Buffer.from(data, 'base64').toString('utf8');
-  if (pem.includes('-----BEGIN ')) return pem;
-  const source = data === undefined ? `${field} "${file}"` : `${field}-data`;
-  throw new CredentialsError(
-    `kubeconfig "${path}": ${source}: want ${data === undefined ? 'PEM' : 'PEM in base64'}`,
-  );
+/** The same text; throws CredentialsError if it is not PEM. Node takes a CA that it can not read for none at all. */
+export function certificates(pem: string, what: string): string {
+  try {
+    new X509Certificate(pem);
+    return pem;
+  } catch (cause) {
+    throw new CredentialsError(`${what}: ${opensslReason(cause)}: want certificates in PEM`, { cause });
+  }
 }
 
-const text = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined;
+/** Without OpenSSL's numbers: `error:04800064:PEM routines::bad base64 decode`. */
+export const opensslReason = (cause: unknown): string =>
+  (cause as Error).message.replace(/^error:[^:]*:[^:]*:[^:]*:/, '');
 
-function readFile(path: string, what: string): string {
+/** Throws CredentialsError that says `what` could not be read. */
+export function readFile(path: string, what: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {

@@ -53,7 +53,7 @@ function readDocument(path: string): Fields {
     document = parse(readFileSync(path, 'utf8'));
   } catch (cause) {
     const [reason] = (cause as Error).message.split('\n');
-    throw new CredentialsError(`read kubeconfig "${path}": ${reason}`, { cause });
+    throw new CredentialsError(`read kubeconfig "${path}": ${reason?.replace(/:$/, '')}`, { cause });
   }
   if (!isFields(document)) throw new CredentialsError(`kubeconfig "${path}": want a mapping`);
   return document;

@@ -24,6 +24,10 @@ export const LEADER_ELECTION_TIMES: LeaderElectionTimes = {
   retryPeriod: seconds(5),
 };
 
+/** A write that was begun by a leader has to be over, or given up, after this time: then another may lead. */
+export const leaderWriteLimit = ({ leaseDuration, renewDeadline }: LeaderElectionTimes): Duration =>
+  milliseconds(leaseDuration - renewDeadline);
+
 export interface LeaderElectionOptions extends Omit<LeaseTerms, 'durationSeconds'> {
   readonly times?: LeaderElectionTimes;
   /** At least 0, below 1; for jitter. */
@@ -36,6 +40,8 @@ export interface LeaderElectionOptions extends Omit<LeaseTerms, 'durationSeconds
   readonly onStopped: () => void;
   /** Somebody else was seen to lead. */
   readonly onLeader?: (holder: string) => void;
+  /** The API answered: the Lease was read, and written unless another holds it. */
+  readonly onAnswered?: () => void;
   readonly onProblem: (error: Error) => void;
 }
 
@@ -122,7 +128,9 @@ class Elector implements LeaderElector {
     const startedAt = this.#options.time.now();
     let delay = times(this.#times.retryPeriod, 1 + JITTER * this.#options.random());
     try {
-      if (await this.#acquireOrRenew()) {
+      const isOurs = await this.#acquireOrRenew();
+      this.#options.onAnswered?.();
+      if (isOurs) {
         this.#lead(after(startedAt, this.#times.renewDeadline));
         delay = this.#times.retryPeriod;
       } else this.#stepDown();

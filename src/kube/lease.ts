@@ -23,6 +23,8 @@ export interface LeaseOptions extends LeaseTerms {
 export interface LeaseKeeper {
   /** Renews now and from then on. */
   start(): void;
+  /** Renews now and goes on from there, having read anew what there is: it was deleted, for example. */
+  renew(): void;
   /** Stops renewing and gives the Lease back; rejects with ApiError if that could not be written, and can be repeated. */
   release(): Promise<void>;
   /** Stops renewing and leaves the Lease as it is. */
@@ -62,6 +64,13 @@ class Keeper implements LeaseKeeper {
     this.#renewal = this.#renewal.then(() => this.#renew());
   }
 
+  renew(): void {
+    this.#renewal = this.#renewal.then(() => {
+      this.#known = undefined;
+      return this.#renew();
+    });
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
@@ -86,6 +95,7 @@ class Keeper implements LeaseKeeper {
 
   async #renew(): Promise<void> {
     if (this.#isStopped) return;
+    this.#timer?.cancel();
     const startedAt = this.#time.now();
     let delay: Duration;
     try {

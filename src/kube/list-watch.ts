@@ -1,8 +1,7 @@
 // A local copy of all objects of a kind, kept up to date for ever: quorum list, watch with bookmarks, resume, relist
 // when the server has forgotten where we were, jittered back-off, and no error that ends it.
 
-import { type Duration, milliseconds, seconds } from '../time/duration.ts';
-import { between, type Instant } from '../time/instant.ts';
+import { type Duration, milliseconds, minutes, seconds } from '../time/duration.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import type { KubeObject, ListWatch, ObjectChange, ResourceKind, WatchProblem, WatchState } from './api.ts';
 import { ApiError, hasCode } from './api-error.ts';
@@ -10,6 +9,7 @@ import type { CollectionScope, Connection, WatchEvent } from './connection.ts';
 import { listAll } from './list-pages.ts';
 import { ObjectStore } from './object-store.ts';
 import { processTime, sleep, type Time } from './time.ts';
+import { WatchVigil } from './watch-vigil.ts';
 
 export interface ListWatchOptions extends CollectionScope {
   /** At least 0, below 1; for jitter. */
@@ -25,13 +25,12 @@ const BACK_OFF: RetrySchedule = { first: milliseconds(200), factor: 2, limit: se
 /** The server ends a watch after 5 to 10 minutes, at random, so that watchers do not all come back together. */
 const WATCH_SECONDS = { least: 300, spread: 300 };
 /**
- * kube-apiserver sends a bookmark about once a minute. Silence for more than two may be a half-open connection that TCP
- * keep-alive does not find (a proxy in between), or a kind that was never written since the server's start, which gets
- * no bookmarks: so it is no failure, the watch is only opened anew.
+ * The back-off goes no further for a watch that was accepted and broke off: the server is there. So an API that flaps is
+ * picked up again within 1.6 s, and is asked less than once a second.
  */
-const SILENCE = seconds(150);
-/** A watch that lived this long was healthy: the back-off starts anew. */
-const HEALTHY = seconds(5);
+const MOST_BRIEF = 3;
+/** The longest that a server may tell us to wait (Retry-After): a mistake in it must not stop us for a day. */
+const MOST_PATIENCE = minutes(1);
 
 type Source = Pick<Connection, 'listPage' | 'watch'>;
 
@@ -61,6 +60,8 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
   /** The newest moment that we have seen of the cluster. */
   #highest = 0n;
   #failures = 0;
+  /** Where it is, or was when it failed; `Following` = the server has accepted the watch. */
+  #stage: 'Listing' | 'Opening' | 'Following' = 'Listing';
   #isStarted = false;
 
   constructor(source: Source, kind: ResourceKind, options: ListWatchOptions) {
@@ -126,19 +127,31 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
   }
 
   async #recover(error: Error): Promise<void> {
+    const isForgotten = hasCode(error, 'Gone') && this.#stage !== 'Listing';
     // Gone: the server forgot that moment. NotFound: the kind itself was deleted, and may come back without a past.
     if (hasCode(error, 'Gone', 'NotFound')) this.#resourceVersion = undefined;
-    if (!hasCode(error, 'Gone')) this.#become('Lost');
+    if (!isForgotten) this.#become('Lost');
     const asked = error instanceof ApiError ? (error.retryAfter ?? 0) : 0;
-    const delay = Math.max(asked, retryDelay(this.#backOff, this.#failures, this.#options.random()));
-    this.#failures += 1;
+    const delay = Math.max(Math.min(asked, MOST_PATIENCE), this.#nextDelay(error));
     this.#options.onProblem({ kind: this.#kind.kind, error, retryInMs: delay });
+    await this.#pause(delay);
+  }
+
+  #nextDelay(error: Error): Duration {
+    const isBrief = this.#stage === 'Following' && hasCode(error, 'Unreachable');
+    const attempt = isBrief ? Math.min(this.#failures, MOST_BRIEF) : this.#failures;
+    this.#failures = attempt + 1;
+    return retryDelay(this.#backOff, attempt, this.#options.random());
+  }
+
+  async #pause(delay: number): Promise<void> {
     await sleep(delay, { time: this.#time, name: 'retry', signal: this.#stopping.signal });
   }
 
   /** Returns the moment of the list. */
   async #relist(): Promise<string> {
     const { signal } = this.#stopping;
+    this.#stage = 'Listing';
     const list = await listAll<T>(this.#source, this.#kind, { ...this.#scope, signal });
     signal.throwIfAborted();
     this.#refuseOlder(list.resourceVersion);
@@ -163,25 +176,30 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
   }
 
   async #watchOnce(resourceVersion: string): Promise<void> {
-    const watchdog = new Watchdog(this.#time, SILENCE);
-    const signal = AbortSignal.any([this.#stopping.signal, watchdog.signal]);
-    let openedAt: Instant | undefined;
+    const vigil = new WatchVigil(this.#time);
+    this.#stage = 'Opening';
     try {
+      const signal = AbortSignal.any([this.#stopping.signal, vigil.silence]);
       const events = await this.#open(resourceVersion, signal);
-      openedAt = this.#time.now();
-      await this.#follow(events, watchdog);
+      vigil.opened();
+      this.#stage = 'Following';
+      await this.#follow(events, vigil);
     } catch (error) {
-      if (!watchdog.signal.aborted) throw error;
+      if (!vigil.silence.aborted) throw error;
     } finally {
-      watchdog.stop();
-      if (this.#isHealthy(openedAt)) this.#failures = 0;
+      vigil.stop();
+      if (vigil.isProven()) this.#failures = 0;
     }
-    if (this.#isHealthy(openedAt)) return;
-    throw new ApiError(`watch ${this.#kind.plural}: closed at once`, { code: 'Unreachable', status: 200 });
+    if (!vigil.hasLasted()) await this.#reopenSoon(vigil.isProven());
   }
 
-  #isHealthy(openedAt: Instant | undefined): boolean {
-    return openedAt !== undefined && between(openedAt, this.#time.now()) >= HEALTHY;
+  /** The server has ended a watch early, in good order: what works is only held to a rate; what does not is a failure. */
+  async #reopenSoon(isProven: boolean): Promise<void> {
+    if (this.#failures > 0)
+      throw new ApiError(`watch ${this.#kind.plural}: closed at once`, { code: 'Unreachable', status: 200 });
+    const delay = retryDelay(this.#backOff, 0, this.#options.random());
+    if (!isProven) this.#failures = 1;
+    await this.#pause(delay);
   }
 
   async #open(resourceVersion: string, signal: AbortSignal): Promise<AsyncIterable<WatchEvent<T>>> {
@@ -192,11 +210,11 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
     return events;
   }
 
-  async #follow(events: AsyncIterable<WatchEvent<T>>, watchdog: Watchdog): Promise<void> {
+  async #follow(events: AsyncIterable<WatchEvent<T>>, vigil: WatchVigil): Promise<void> {
     try {
       for await (const event of events) {
         if (this.#stopping.signal.aborted) return;
-        watchdog.heard();
+        vigil.heard();
         this.#take(event);
       }
     } catch (error) {
@@ -243,38 +261,4 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
 /** managedFields can be half of an object, and nobody here reads them. */
 function trim(object: KubeObject): void {
   delete (object.metadata as { managedFields?: unknown }).managedFields;
-}
-
-/** Aborts its signal when nothing was heard for too long. */
-class Watchdog {
-  readonly #time: Time;
-  readonly #limit: Duration;
-  readonly #controller = new AbortController();
-  #heardAt: Instant;
-  #timer: { cancel(): void };
-
-  constructor(time: Time, limit: Duration) {
-    this.#time = time;
-    this.#limit = limit;
-    this.#heardAt = time.now();
-    this.#timer = time.after(limit, 'silence', () => this.#check());
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  heard(): void {
-    this.#heardAt = this.#time.now();
-  }
-
-  stop(): void {
-    this.#timer.cancel();
-  }
-
-  #check(): void {
-    const left = milliseconds(this.#limit - between(this.#heardAt, this.#time.now()));
-    if (left <= 0) this.#controller.abort();
-    else this.#timer = this.#time.after(left, 'silence', () => this.#check());
-  }
 }

@@ -1,16 +1,20 @@
-// HTTP requests to one API server over one undici dispatcher with keep-alive, HTTP/1.1 and JSON: credentials, time
+// HTTP requests to one API server over one pool of connections with keep-alive, HTTP/1.1 and JSON: credentials, time
 // limits, and what became of a request as ApiError. client-node opens a TLS connection per request instead.
 
-import { Agent, buildConnector, type Dispatcher } from 'undici';
-import { milliseconds, seconds } from '../time/duration.ts';
+import type { IncomingMessage } from 'node:http';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { milliseconds } from '../time/duration.ts';
 import { ApiError, codeOf, unreachable } from './api-error.ts';
+import { type Connect, ConnectionPool } from './connection-pool.ts';
 import type { Credentials } from './credentials.ts';
+import { ListParser } from './list-parser.ts';
 import { withQuery } from './resource-path.ts';
 import { processTime, type Time, type Timer } from './time.ts';
 
 export interface RestOptions {
-  /** How sockets are made, TLS included; the lab connects from another network namespace. */
-  readonly connector?: buildConnector.connector;
+  /** How connections are opened; the lab opens them from another network namespace. */
+  readonly connect?: Connect;
   readonly userAgent?: string;
   readonly time?: Time;
 }
@@ -21,6 +25,7 @@ export interface Request {
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: unknown;
   readonly contentType?: string;
+  readonly acceptEncoding?: 'gzip';
   /** For messages: `get services "web/shop"`. */
   readonly what: string;
   readonly signal?: AbortSignal;
@@ -28,41 +33,40 @@ export interface Request {
   readonly timeoutMs: number;
 }
 
-type Response = Dispatcher.ResponseData;
-
-const CONNECT_TIMEOUT = seconds(5);
-/** Below kube-apiserver's own idle timeout of 90 s, so that we never write to a connection that it is closing. */
-const IDLE_TIMEOUT = seconds(60);
-/**
- * Probes on a silent connection; libuv sends ten, a second apart, before it gives the connection up. So a watch whose
- * peer is gone without a word ends after 20 s instead of never.
- */
-const KEEP_ALIVE_DELAY = seconds(10);
+/** Each is a way through the thread pool and back. */
+const GUNZIP_CHUNK = 128 * 1024;
 
 export class RestClient {
   readonly #credentials: Credentials;
   readonly #options: RestOptions;
-  readonly #origin: string;
   /** Where the server's URL has a path, as behind Rancher; without a slash at its end. */
   readonly #basePath: string;
-  #agent: Agent;
-  readonly #retired = new Set<Agent>();
+  readonly #pool: ConnectionPool;
 
   constructor(credentials: Credentials, options: RestOptions) {
-    const url = new URL(credentials.server);
     this.#credentials = credentials;
     this.#options = options;
-    this.#origin = url.origin;
-    this.#basePath = url.pathname.replace(/\/+$/, '');
-    this.#agent = this.#createAgent();
+    this.#basePath = new URL(credentials.server).pathname.replace(/\/+$/, '');
+    this.#pool = new ConnectionPool(credentials, options);
   }
 
   /** The JSON document that the server answered with. */
-  async json(request: Request): Promise<unknown> {
+  json(request: Request): Promise<unknown> {
+    return this.#read(request, async (response) => JSON.parse(await textOf(response)));
+  }
+
+  /**
+   * As json, for an answer that may be long: compressed on its way, which costs the server less than to send the twenty
+   * times of it, and parsed while it arrives.
+   */
+  list(request: Request): Promise<unknown> {
+    return this.#read({ ...request, acceptEncoding: 'gzip' }, parseList);
+  }
+
+  async #read(request: Request, parse: (response: IncomingMessage) => Promise<unknown>): Promise<unknown> {
     const limit = new TimeLimit(request, this.#options.time ?? processTime);
     try {
-      const response = await this.#send(request, limit.signal);
-      return await response.body.json();
+      return await parse(await this.#send(request, limit.signal));
     } catch (error) {
       throw this.#explain(request, limit, error);
     } finally {
@@ -74,7 +78,7 @@ export class RestClient {
   async stream(request: Request): Promise<AsyncIterable<Uint8Array>> {
     const limit = new TimeLimit(request, this.#options.time ?? processTime);
     try {
-      return (await this.#send(request, limit.signal)).body;
+      return await this.#send(request, limit.signal);
     } catch (error) {
       throw this.#explain(request, limit, error);
     } finally {
@@ -83,77 +87,68 @@ export class RestClient {
   }
 
   /** Ends everything that is in flight. */
-  async close(): Promise<void> {
-    await Promise.all([this.#agent, ...this.#retired].map((agent) => agent.destroy()));
+  close(): void {
+    this.#pool.destroy();
   }
 
-  async #send(request: Request, signal: AbortSignal): Promise<Response> {
+  async #send(request: Request, signal: AbortSignal): Promise<IncomingMessage> {
     const response = await this.#dispatch(request, signal, false);
-    if (response.statusCode < 300) return response;
+    if (isGood(response)) return response;
     if (response.statusCode !== 401) throw await refusal(request, response);
     // The token may have been replaced a moment ago: read it anew, once.
-    await response.body.dump();
+    await textOf(response);
     const second = await this.#dispatch(request, signal, true);
-    if (second.statusCode < 300) return second;
+    if (isGood(second)) return second;
     throw await refusal(request, second);
   }
 
-  async #dispatch(request: Request, signal: AbortSignal, isTokenRefused: boolean): Promise<Response> {
-    const { body, contentType = 'application/json' } = request;
-    return await this.#agent.request({
-      origin: this.#origin,
+  async #dispatch(request: Request, signal: AbortSignal, isTokenRefused: boolean): Promise<IncomingMessage> {
+    const { body, contentType = 'application/json', acceptEncoding } = request;
+    return await this.#pool.send({
       path: this.#basePath + withQuery(request.path, request.query ?? {}),
       method: request.method,
       headers: {
         accept: 'application/json',
         'user-agent': this.#options.userAgent ?? 'fairlead',
         ...(body === undefined ? {} : { 'content-type': contentType }),
+        ...(acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding }),
         ...(await this.#credentials.headers(isTokenRefused)),
       },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: body === undefined ? undefined : JSON.stringify(body),
       signal,
     });
   }
 
   #explain(request: Request, limit: TimeLimit, error: unknown): ApiError {
     if (limit.hasPassed) {
-      this.#retire();
+      // The other idle connections may be dead as well (half-open).
+      this.#pool.retire();
       return unreachable(request.what, new Error(`no answer within ${request.timeoutMs / 1000} s`));
     }
     return error instanceof ApiError ? error : unreachable(request.what, error);
   }
-
-  /**
-   * After an answer that never came the other idle connections may be dead as well (half-open): new requests open new
-   * ones, while what is in flight on the old ones may still end well.
-   */
-  #retire(): void {
-    const agent = this.#agent;
-    this.#agent = this.#createAgent();
-    this.#retired.add(agent);
-    void agent.close().finally(() => this.#retired.delete(agent));
-  }
-
-  #createAgent(): Agent {
-    return new Agent({
-      connect: this.#options.connector ?? connectorOf(this.#credentials),
-      allowH2: false,
-      pipelining: 1,
-      keepAliveTimeout: IDLE_TIMEOUT,
-      // The whole request has a limit instead.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-  }
 }
 
-function connectorOf({ tls }: Credentials): buildConnector.connector {
-  return buildConnector({
-    ...tls,
-    allowH2: false,
-    timeout: CONNECT_TIMEOUT,
-    keepAliveInitialDelay: KEEP_ALIVE_DELAY,
-  });
+const statusOf = (response: IncomingMessage): number => response.statusCode ?? 0;
+const isGood = (response: IncomingMessage): boolean => statusOf(response) < 300;
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of bodyOf(response)) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function parseList(response: IncomingMessage): Promise<unknown> {
+  const parser = new ListParser();
+  for await (const chunk of bodyOf(response)) parser.add(chunk as Buffer);
+  return parser.end();
+}
+
+/** kube-apiserver compresses what it is allowed to and what is longer than 128 KB. */
+function bodyOf(response: IncomingMessage): Readable {
+  if (response.headers['content-encoding'] !== 'gzip') return response;
+  // One that breaks off makes the reading of the other fail.
+  return pipeline(response, createGunzip({ chunkSize: GUNZIP_CHUNK }), () => undefined);
 }
 
 /** Aborts a request when its time is over or its caller does. */
@@ -185,15 +180,16 @@ interface Status {
   };
 }
 
-async function refusal(request: Request, response: Response): Promise<ApiError> {
-  const text = await response.body.text();
+async function refusal(request: Request, response: IncomingMessage): Promise<ApiError> {
+  const text = await textOf(response);
+  const status = statusOf(response);
   const { reason, message, details } = readStatus(text);
-  const code = codeOf(response.statusCode, reason);
+  const code = codeOf(status, reason);
   const retryAfter = Number(response.headers['retry-after'] ?? details?.retryAfterSeconds ?? Number.NaN);
   const said = message ?? text.slice(0, 200).trim();
-  return new ApiError(`${request.what}: ${code}: ${said || `HTTP status ${response.statusCode}`}`, {
+  return new ApiError(`${request.what}: ${code}: ${said || `HTTP status ${status}`}`, {
     code,
-    status: response.statusCode,
+    status,
     ...(reason === undefined ? {} : { reason }),
     causes: (details?.causes ?? []).flatMap((cause) => cause.reason ?? []),
     ...(retryAfter >= 0 ? { retryAfter: milliseconds(retryAfter * 1000) } : {}),

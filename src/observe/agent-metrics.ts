@@ -9,6 +9,8 @@ export interface WireTotals {
   readonly announcementsByLink: Readonly<Record<string, number>>;
   readonly dropsByReason: Readonly<Record<string, number>>;
   readonly transmitErrors: number;
+  /** Requests that the kernel dropped because a socket's queue was full. */
+  readonly kernelDrops: number;
   /** How often the worker's loop woke up. */
   readonly turns: number;
 }
@@ -32,6 +34,7 @@ export class AgentMetrics extends ProgramMetrics {
   readonly #announcements: Counter;
   readonly #drops: Counter;
   readonly #transmitErrors: Counter;
+  readonly #kernelDrops: Counter;
   readonly #turns: Counter;
   #sources: AgentSources | undefined;
 
@@ -48,6 +51,7 @@ export class AgentMetrics extends ProgramMetrics {
     this.#announcements = counter('arp_announcements_total', 'Gratuitous ARP frames by link.', 'link');
     this.#drops = counter('arp_drops_total', 'ARP frames that were not answered, by reason.', 'reason');
     this.#transmitErrors = counter('transmit_errors_total', 'Frames that could not be sent.');
+    this.#kernelDrops = counter('arp_kernel_drops_total', 'ARP requests lost in a full receive queue.');
     this.#turns = counter('wire_turns_total', "Wake-ups of the wire worker's loop.");
   }
 
@@ -77,6 +81,8 @@ export class AgentMetrics extends ProgramMetrics {
     refill(this.#drops, 'reason', totals.dropsByReason);
     this.#transmitErrors.reset();
     this.#transmitErrors.inc(totals.transmitErrors);
+    this.#kernelDrops.reset();
+    this.#kernelDrops.inc(totals.kernelDrops);
     this.#turns.reset();
     this.#turns.inc(totals.turns);
   }

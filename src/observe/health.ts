@@ -11,7 +11,7 @@ export interface ListenAddress {
 
 /** Reads `HOST:PORT`, `[HOST]:PORT` or `:PORT`; undefined for anything else. Port 0 lets the system choose. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) return undefined;
   const host = match[1] ?? match[2];

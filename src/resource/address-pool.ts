@@ -1,6 +1,7 @@
 // AddressPool: the addresses that Services may be given (charts/fairlead/files/crds/addresspools.yaml).
 
 import { type AddressRange, parseAddressRange } from '../net/address-range.ts';
+import { unreachableIn } from '../net/unreachable-range.ts';
 import { type Condition, readCondition } from './condition.ts';
 import { readMetadata } from './metadata.ts';
 import type { Parsed } from './parsed.ts';
@@ -30,10 +31,16 @@ export interface FamilyCounts {
 }
 
 const readRange: Reader<AddressRange> = (value, field) => {
-  const parsed = typeof value === 'string' ? parseAddressRange(value) : undefined;
-  if (parsed?.kind === 'range') return { kind: 'value', value: parsed.range };
-  const wanted = parsed?.wanted ?? 'a CIDR, a range first-last or an address';
-  return { kind: 'problems', problems: [{ field, value, wanted }] };
+  const refused = (wanted: string): Parsed<AddressRange> => ({
+    kind: 'problems',
+    problems: [{ field, value, wanted }],
+  });
+  if (typeof value !== 'string') return refused('a CIDR, a range first-last or an address');
+  const parsed = parseAddressRange(value);
+  if (parsed.kind === 'problem') return refused(parsed.wanted);
+  const unreachable = unreachableIn(parsed.range);
+  if (unreachable === undefined) return { kind: 'value', value: parsed.range };
+  return refused(`nothing of ${unreachable.cidr} (${unreachable.meaning})`);
 };
 
 const readRanges: Reader<readonly AddressRange[]> = (value, field) => {

@@ -122,6 +122,17 @@ test('a pool names every range that is wrong', () => {
   assert.ok(!text.includes('[0]'));
 });
 
+test('a pool of addresses that nobody can be reached at says which those are', () => {
+  const addresses = ['0.0.0.0/0', '10.0.0.0/30', '126.0.0.1-128.0.0.1', 'fe80::1'];
+  const parsed = parseAddressPool({ metadata: { ...metadata, name: 'default' }, spec: { addresses } });
+  assert.equal(
+    problemsOf(parsed),
+    'spec.addresses[0] "0.0.0.0/0": want nothing of 0.0.0.0/8 (this host or network, RFC 1122 section 3.2.1.3); ' +
+      'spec.addresses[2] "126.0.0.1-128.0.0.1": want nothing of 127.0.0.0/8 (loopback, RFC 1122 section 3.2.1.3); ' +
+      'spec.addresses[3] "fe80::1": want nothing of fe80::/10 (link-local, RFC 4291 section 2.5.6)',
+  );
+});
+
 test('an empty pool is a problem, an unreadable status of one is none', () => {
   const pool = { metadata: { ...metadata, name: 'default' }, spec: { addresses: [] }, status: { ipv4: 5 } };
   assert.equal(problemsOf(parseAddressPool(pool)), 'spec.addresses []: want at least one address');

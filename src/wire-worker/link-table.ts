@@ -10,7 +10,7 @@ import { seconds } from '../time/duration.ts';
 import { after, type Instant } from '../time/instant.ts';
 import type { Log } from './log.ts';
 
-/** How long after a socket could not be opened it is tried again, if no change of a link comes first. */
+/** How long after a failure it is tried again, if no change of a link comes first. */
 const RETRY = seconds(1);
 
 export interface LinkTableDeps {
@@ -43,12 +43,12 @@ export class LinkTable {
     return this.#sockets;
   }
 
-  /** The sockets' descriptors: the same array until one is opened or closed. */
+  /** The sockets' descriptors: the same array until the next update. */
   get fds(): readonly number[] {
     return this.#fds;
   }
 
-  /** When to call `retry`, because a socket could not be opened. */
+  /** When to ask for the links again: a socket could not be opened, or there was no answer. */
   deadline(): Instant | undefined {
     return this.#retryAt;
   }
@@ -61,14 +61,16 @@ export class LinkTable {
     for (const link of fitting) {
       const known = this.#sockets.get(link.index);
       if (known === undefined) this.#open(now, link);
-      else this.#refresh(now, known, { link, interrupted });
+      else this.#refresh(known, { link, interrupted });
     }
+    this.#deps.counters.prune(new Set(Array.from(this.#sockets.values(), (known) => known.link.name)));
     this.#fds = Array.from(this.#sockets.values(), ({ socket }) => socket.fd);
   }
 
-  /** Tries again to open what could not be opened. */
-  retry(now: Instant): void {
-    this.update(now, this.#links, new Set());
+  /** The kernel could not say what links there are: those that are known stay as they are for now. */
+  postpone(now: Instant): void {
+    this.#retryAt = after(now, RETRY);
+    this.#deps.log('warn', 'links could not be read', { known: this.#links.length });
   }
 
   #closeOthers(fitting: readonly Link[]): void {
@@ -83,12 +85,11 @@ export class LinkTable {
   }
 
   #refresh(
-    now: Instant,
     known: ArpLink,
     { link, interrupted }: { readonly link: Link; readonly interrupted: Interrupted },
   ): void {
     const before = known.link;
-    known.update(now, link, interrupted === 'Unknown' || interrupted.has(link.index));
+    known.update(link, interrupted === 'Unknown' || interrupted.has(link.index));
     if (
       before.state !== link.state ||
       before.name !== link.name ||

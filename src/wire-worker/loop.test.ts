@@ -12,6 +12,9 @@ import {
   requestFor,
   wantedOf,
 } from '../../test/fake/fake-wire.ts';
+import { FakeWireHost, WAKER_FD } from '../../test/fake/fake-wire-host.ts';
+import { WireLoop } from './loop.ts';
+import type { ToWorker } from './messages.ts';
 
 const VIP = '10.77.0.50';
 
@@ -196,14 +199,24 @@ test('a flood does not keep messages from being handled', () => {
   assert.equal(wire.all('withdrawn').length, 1);
 });
 
-test('frames that a turn left over are taken in the next, although poll knows nothing of them', () => {
+test('frames that a turn left over are taken in the next', () => {
   const wire = new FakeWire();
   const socket = wire.host.socketOn('eth0');
-  for (let i = 0; i < 6 * 48; i++) socket.deliver(new Uint8Array(42));
-  wire.loop.turn();
-  assert.ok(socket.waiting > 0 && !socket.isReadable);
-  wire.loop.turn();
-  assert.equal(socket.waiting, 0);
+  for (let i = 0; i < 3 * 48; i++) socket.deliver(new Uint8Array(42));
+  const left = [96, 48, 0];
+  for (const expected of left) {
+    wire.loop.turn();
+    assert.equal(socket.waiting, expected);
+  }
+});
+
+test('every link has its turn while one is flooded', () => {
+  const wire = new FakeWire([linkOf(), linkOf({ index: 3, name: 'eth1', addresses: ['10.78.0.11/24'] })]);
+  wire.want(wantedOf('10.78.0.50'));
+  const [flooded, other] = [wire.host.socketOn('eth0'), wire.host.socketOn('eth1')];
+  for (let i = 0; i < 1000; i++) flooded.deliver(requestFor('10.77.0.99'));
+  assert.equal(wire.ask('10.78.0.50', other), NODE_MAC);
+  assert.ok(flooded.isReadable);
 });
 
 test('an IPv6 address is refused with a line in the log, once, and the others are held', () => {
@@ -216,6 +229,14 @@ test('an IPv6 address is refused with a line in the log, once, and the others ar
   );
   const warnings = wire.all('log').filter(({ level }) => level === 'warn');
   assert.equal(warnings.length, 1);
+});
+
+test('ends at a stop message that was there before it started, without waiting for another', () => {
+  const host = new FakeWireHost();
+  const inbox: ToWorker[] = [{ kind: 'stop' }];
+  const receive = (): ToWorker | undefined => inbox.shift();
+  new WireLoop({ host, node: NODE, wakerFd: WAKER_FD, receive, post: () => {} }).run();
+  assert.equal(host.waits, 0);
 });
 
 test('ends at a stop message, without looking at the messages behind it, and closes its sockets', () => {

@@ -82,7 +82,8 @@ export class WireLoop {
   /** Runs until a `stop` message. */
   run(): void {
     this.start();
-    while (this.turn());
+    // A stop that came before the first turn has taken its wake-up with it: waiting for another would be for ever.
+    while (!this.#isStopped && this.turn());
   }
 
   /** Waits once and handles all that is due; false after a `stop` message. */
@@ -93,9 +94,10 @@ export class WireLoop {
     // What the main thread withdraws is not answered from the next frame on, so messages come before frames.
     if (ready.includes(this.#waker.fd)) this.#handleMessages(now);
     if (this.#isStopped) return false;
-    if (ready.includes(this.#monitor.fd) && this.#monitor.drain()) this.#refreshLinks(now);
-    for (const link of this.#table.sockets.values())
-      if (link.hasMore || ready.includes(link.socket.fd)) link.receive();
+    for (const link of this.#table.sockets.values()) if (ready.includes(link.socket.fd)) link.receive();
+    // Frames are taken before the links are looked at: who asks after a change of the MAC learns the new one.
+    if (ready.length > 0 && this.#monitor.drain()) this.#refreshLinks(now);
+    for (const link of this.#table.sockets.values()) link.answer();
     this.#timeouts(now);
     this.#reportLinks();
     return true;
@@ -111,10 +113,7 @@ export class WireLoop {
   /** Milliseconds until the next deadline; undefined if there is none. */
   #timeout(): number | undefined {
     let deadline = earlier(this.#ownership.deadline(), this.#table.deadline());
-    for (const link of this.#table.sockets.values()) {
-      if (link.hasMore) return 0;
-      deadline = earlier(deadline, link.deadline());
-    }
+    for (const link of this.#table.sockets.values()) deadline = earlier(deadline, link.deadline());
     return deadline === undefined ? undefined : Math.max(0, between(this.#host.clock.now(), deadline));
   }
 
@@ -122,10 +121,7 @@ export class WireLoop {
   #timeouts(now: Instant): void {
     if (isDue(this.#ownership.deadline(), now)) this.#step(now, { kind: 'timeout' });
     for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
-    if (isDue(this.#table.deadline(), now)) {
-      this.#table.retry(now);
-      this.#announce(now);
-    }
+    if (isDue(this.#table.deadline(), now)) this.#refreshLinks(now);
   }
 
   #handleMessages(now: Instant): void {
@@ -142,6 +138,7 @@ export class WireLoop {
         this.#isStopped = true;
         return;
       case 'count':
+        for (const link of this.#table.sockets.values()) link.count();
         this.#options.post({
           kind: 'counters',
           counters: { ...this.#counters.totals(), turns: this.#turns },
@@ -200,6 +197,10 @@ export class WireLoop {
 
   #refreshLinks(now: Instant): void {
     const links = this.#monitor.links();
+    if (links === undefined) {
+      this.#table.postpone(now);
+      return;
+    }
     this.#table.update(now, links, this.#monitor.takeInterrupted());
     this.#announce(now);
     const malformed = this.#monitor.malformedMessages;

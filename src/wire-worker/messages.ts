@@ -85,6 +85,8 @@ export interface WireCounters {
   /** Frames that were not answered, by the name of the reason (protocol/arp/answer.ts). */
   readonly dropsByReason: Readonly<Record<string, number>>;
   readonly transmitErrors: number;
+  /** Requests that the kernel dropped, because they came faster than they were taken. */
+  readonly kernelDrops: number;
   /** How often the worker's loop woke up; a number that runs away is a loop that spins. */
   readonly turns: number;
 }

@@ -62,9 +62,13 @@ export class FakeWorker implements AgentWorker {
 export class FakeLease implements OwnLease {
   state: 'New' | 'Started' | 'Released' | 'Stopped' = 'New';
   releases = 0;
+  renewals = 0;
   failures = 0;
   start(): void {
     this.state = 'Started';
+  }
+  renew(): void {
+    this.renewals++;
   }
   release(): Promise<void> {
     this.releases++;

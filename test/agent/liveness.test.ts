@@ -28,13 +28,56 @@ test('a node whose Lease is not renewed any more is dead after its duration', as
   assert.deepEqual(alive(bed), ['node1', 'node2', 'node3']);
 });
 
-test('a released or deleted Lease means dead at once', async () => {
+const deleteLease = (bed: AgentBed, node: string): void =>
+  bed.cluster.erase(LEASE, { namespace: 'fairlead-system', name: `fairlead-agent-${node}` });
+
+test('a released Lease means dead at once', async () => {
   const bed = new AgentBed();
   await bed.start({ others: ['node2', 'node3'] });
   bed.renew('node2', '');
   assert.deepEqual(alive(bed), ['node1', 'node3']);
-  bed.cluster.erase(LEASE, { namespace: 'fairlead-system', name: 'fairlead-agent-node3' });
-  assert.deepEqual(alive(bed), ['node1']);
+});
+
+test('a deleted Lease means dead when its time is up', async () => {
+  const bed = new AgentBed();
+  await bed.start({ others: ['node2', 'node3'] });
+  await passRenewing(bed, 5000, ['node1', 'node2', 'node3']);
+  deleteLease(bed, 'node2');
+  deleteLease(bed, 'node3');
+  await passRenewing(bed, 10_000, ['node1', 'node2']);
+  assert.deepEqual(alive(bed), ['node1', 'node2', 'node3']);
+  await passRenewing(bed, 5000, ['node1', 'node2']);
+  assert.deepEqual(alive(bed), ['node1', 'node2']);
+});
+
+test('who sees its own Lease deleted makes it anew at once, unless it is leaving', async () => {
+  const bed = new AgentBed();
+  await bed.start();
+  deleteLease(bed, 'node2');
+  assert.equal(bed.lease.renewals, 0);
+  deleteLease(bed, 'node1');
+  assert.equal(bed.lease.renewals, 1);
+  assert.deepEqual(alive(bed), ['node1', 'node2']);
+  bed.renew('node1');
+  const stopped = bed.agent.stop();
+  deleteLease(bed, 'node1');
+  bed.worker.say({ kind: 'left' });
+  await bed.pass(30_000);
+  await stopped;
+  assert.equal(bed.lease.renewals, 1);
+});
+
+test('clocks that are wrong by hours make nobody look dead', async () => {
+  const bed = new AgentBed();
+  for (const [node, renewTime] of [
+    ['node2', '2026-12-01T04:00:00.000000Z'],
+    ['node3', '2026-12-01T16:00:00.000000Z'],
+  ] as const) {
+    const metadata = { name: `fairlead-agent-${node}`, namespace: 'fairlead-system', uid: `uid-${node}` };
+    bed.cluster.put(LEASE, { metadata, spec: { holderIdentity: node, renewTime, leaseDurationSeconds: 15 } });
+  }
+  await bed.start({ others: [] });
+  assert.deepEqual(alive(bed), ['node1', 'node2', 'node3']);
 });
 
 test('who does not see its own renewals suspects nobody, and gives everybody a full Lease afterwards', async () => {
@@ -115,10 +158,11 @@ test('metrics hold the counters of the worker, and the former ones when it does 
   await bed.start();
   const page = bed.metrics.page();
   const counts = { repliesByLink: { eth0: 7 }, announcementsByLink: {}, dropsByReason: { 'not-held': 3 } };
-  bed.worker.say({ kind: 'counters', counters: { ...counts, transmitErrors: 1, turns: 9 } });
+  bed.worker.say({ kind: 'counters', counters: { ...counts, transmitErrors: 1, kernelDrops: 2, turns: 9 } });
   const expected = /fairlead_arp_replies_total\{link="eth0"\} 7/;
   assert.match((await page).body, expected);
   assert.match((await page).body, /fairlead_arp_drops_total\{reason="not-held"\} 3/);
+  assert.match((await page).body, /fairlead_arp_kernel_drops_total 2/);
   const late = bed.metrics.page();
   await bed.pass(1000);
   assert.match((await late).body, expected);

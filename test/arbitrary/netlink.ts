@@ -38,7 +38,7 @@ function encodeMessage(type: number, sequence: number, body: Uint8Array): Uint8A
 const unknownAttributes = (): fc.Arbitrary<readonly Attribute[]> =>
   fc.array(
     fc.tuple(
-      fc.oneof(fc.integer({ min: 30, max: 90 }), fc.integer({ min: 0x8000 + 30, max: 0x8000 + 90 })),
+      fc.oneof(fc.integer({ min: 36, max: 90 }), fc.integer({ min: 0x8000 + 36, max: 0x8000 + 90 })),
       fc.uint8Array({ maxLength: 9 }),
     ),
     { maxLength: 3 },
@@ -53,6 +53,8 @@ export const netlinkLink = (): fc.Arbitrary<NetlinkLink> =>
     mac: fc.oneof(fc.uint8Array({ minLength: 6, maxLength: 6 }), fc.uint8Array({ maxLength: 20 })),
     flags: uint32(),
     operState: fc.integer({ min: 0, max: 6 }),
+    linkMode: fc.integer({ min: 0, max: 2 }),
+    carrierChanges: uint32(),
     mtu: uint32(),
     type: fc.integer({ min: 0, max: 0xffff }),
   });
@@ -74,6 +76,8 @@ function linkBody(link: NetlinkLink, others: readonly Attribute[]): Uint8Array {
     [1, link.mac],
     [4, bytesOf(u32(link.mtu))],
     [16, bytesOf([link.operState])],
+    [17, bytesOf([link.linkMode])],
+    [35, bytesOf(u32(link.carrierChanges))],
   ];
   const head = bytesOf([0, 0], u16(link.type), u32(link.index), u32(link.flags), u32(0));
   return bytesOf(head, ...attributes.map(encodeAttribute));

@@ -56,9 +56,22 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     kind: 'edge',
     below: PLANNED,
     // yaml: the agent reads a kubeconfig without the Kubernetes client.
-    packages: ['@kubernetes/client-node', 'undici', 'yaml'],
-    // What its one connection needs: certificates and tokens from files, TLS, random jitter.
-    builtins: ['tls', 'https', 'fs', 'fs/promises', 'path', 'os', 'crypto', 'timers/promises'],
+    packages: ['@kubernetes/client-node', 'yaml'],
+    // What its one pool of connections needs: certificates and tokens from files, HTTP over TLS, random jitter.
+    builtins: [
+      'tls',
+      'http',
+      'https',
+      'net',
+      'stream',
+      'zlib',
+      'fs',
+      'fs/promises',
+      'path',
+      'os',
+      'crypto',
+      'timers/promises',
+    ],
   },
   announce: { kind: 'shell', below: EDGES, packages: [], builtins: [] },
   acquire: { kind: 'shell', below: EDGES, packages: [], builtins: [] },

@@ -29,6 +29,11 @@ export class Bundle {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** Where a test may write a file that goes with the bundle. */
+  fileOf(name: string): string {
+    return join(this.#folder, name);
+  }
+
   /** Starts the program; `prefix` is a command that runs it, such as one that makes a network namespace. */
   start(args: readonly string[], prefix: readonly string[] = []): Running {
     const [command, ...rest] = [...prefix, process.execPath, join(this.#folder, 'fairlead.js'), ...args];

@@ -94,6 +94,7 @@ const ADDRESSES: readonly [string, ReturnType<typeof parseListenAddress>][] = [
   [':65536', undefined],
   ['host:', undefined],
   ['[]:80', undefined],
+  [' :80', undefined],
   ['', undefined],
 ];
 

@@ -49,6 +49,8 @@ describe('the processes', () => {
       'node1',
       '--listen',
       '127.0.0.1:0',
+      '--log-level',
+      'debug',
     ];
     return bundle.start(args, [...NOWHERE, LINKS, 'sh']);
   }
@@ -59,11 +61,12 @@ describe('the processes', () => {
   }, async () => {
     const agent = startAgent('https://127.0.0.1:1');
     await agent.says(/"link":"silent".*"link found"/);
-    await agent.says(/("watch failed".*){4}/s);
+    await agent.says(/("API attempt failed".*){4}/s);
     agent.child.kill('SIGTERM');
     const { code, stdout, stderr } = await agent.ended;
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, /"result":"HandedOver".*"agent has left"/);
+    assert.equal(stdout.match(/"API fails"/g)?.length, 1, 'an outage is told of once, not for each watch');
   });
 
   test('agent: a second signal ends it at once', { ...SOON, ...requirement('root', 'ip') }, async () => {
@@ -78,23 +81,29 @@ describe('the processes', () => {
     assert.doesNotMatch(stdout, /"agent has left"/);
   });
 
-  test('controller: an API that refuses the essentials ends it with 5', SOON, async () => {
-    const status = { kind: 'Status', reason: 'Forbidden', message: 'leases is forbidden', code: 403 };
-    const server = createServer((_request, response) => {
-      response.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify(status));
+  for (const [status, reason] of [
+    [401, 'Unauthorized'],
+    [403, 'Forbidden'],
+  ] as const) {
+    test(`controller: what an API refuses with ${status} at first is waited for`, SOON, async () => {
+      const server = createServer((_request, response) => {
+        const body = { kind: 'Status', reason, message: 'cannot get resource "leases"', code: status };
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      });
+      const path = kubeconfig(`http://127.0.0.1:${await listening(server)}`);
+      const controller = bundle.start(['controller', '--kubeconfig', path, '--listen', '127.0.0.1:0']);
+      await controller.says(new RegExp(`"level":"warn".*"${reason}".*cannot get resource`));
+      controller.child.kill('SIGTERM');
+      const { code, stderr } = await controller.ended;
+      server.close();
+      assert.deepEqual([code, stderr], [0, '']);
     });
-    const port = await listening(server);
-    const path = kubeconfig(`http://127.0.0.1:${port}`);
-    const { code, stdout } = await bundle.run('controller', '--kubeconfig', path, '--listen', '127.0.0.1:0');
-    server.close();
-    assert.equal(code, 5);
-    assert.match(stdout, /"level":"fatal".*want the roles of the chart/);
-  });
+  }
 
   test('controller: without an API it goes on trying, and ends on SIGTERM with 0', SOON, async () => {
     const args = ['controller', '--kubeconfig', kubeconfig('https://127.0.0.1:1'), '--listen', '127.0.0.1:0'];
     const controller = bundle.start(args);
-    await controller.says(/"leader Lease not read or written"/);
+    await controller.says(/"leader Lease".*"API fails"/);
     controller.child.kill('SIGTERM');
     const { code, stderr } = await controller.ended;
     assert.deepEqual([code, stderr], [0, '']);

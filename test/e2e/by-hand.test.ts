@@ -3,10 +3,14 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
-import { seconds } from '../../src/time/duration.ts';
+import { SYSTEM_NAMESPACE } from '../../lab/installation.ts';
+import { longestGap } from '../../lab/prober.ts';
+import { leaseName } from '../../src/agent/liveness-feed.ts';
+import type { KubeObject } from '../../src/kube/api.ts';
+import { LEASE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { milliseconds, seconds } from '../../src/time/duration.ts';
 import { requirement } from '../requirements.ts';
-import { AFTER_LEASE_EXPIRY, type Holding, useBed } from './bed.ts';
+import { AFTER_LEASE_EXPIRY, type Holding, SOON, useBed } from './bed.ts';
 
 /** Longer than a node's Lease lives, with its renewal at any moment before. */
 const STANDSTILL = seconds(23);
@@ -44,6 +48,28 @@ describe('by hand', requirement('cluster'), () => {
     await bed().answerAt(address);
     assert.deepEqual(await bed().answerers(address), [bed().macOf(held.holder)]);
     assert.deepEqual(await bed().holding(address), held);
+  });
+
+  test('a Lease that was deleted moves no address, and is there again at once', async (t) => {
+    const { lab } = bed();
+    await bed().create({ name: 'unleased' });
+    const address = await bed().addressOf('unleased');
+    await bed().answerAt(address);
+    const held = await bed().holding(address);
+    const prober = await lab.clientUdp({ address, port: 7, interval: milliseconds(20) });
+    const ref = { namespace: SYSTEM_NAMESPACE, name: leaseName(held.holder) };
+    const { uid } = (await lab.api.get<KubeObject>(LEASE, ref)).metadata;
+    const began = performance.now();
+    await lab.api.remove(LEASE, ref);
+    const isNew = async (): Promise<boolean> =>
+      (await lab.api.get<KubeObject>(LEASE, ref)).metadata.uid !== uid;
+    // It is renewed every 7 s: this must not wait for that.
+    await lab.waitFor('the Lease to be made anew', isNew, seconds(5));
+    t.diagnostic(`made anew after ${(performance.now() - began).toFixed(0)} ms`);
+    await lab.waitFor('the old Lease to be over', () => performance.now() - began > STANDSTILL, SOON);
+    assert.deepEqual(await bed().holding(address), held);
+    const report = await prober.stop();
+    assert.equal(report.sent - report.replies.length, 0, `longest gap ${longestGap(report)} ms`);
   });
 
   test('an API server that stands still moves no address', async () => {

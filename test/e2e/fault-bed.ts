@@ -15,6 +15,7 @@ import type {
   WatchState,
 } from '../../src/kube/api.ts';
 import { type Connection, createConnection } from '../../src/kube/connection.ts';
+import type { Credentials } from '../../src/kube/credentials.ts';
 import { createListWatch } from '../../src/kube/list-watch.ts';
 import { minutes, seconds } from '../../src/time/duration.ts';
 import { BentTime } from './bent-time.ts';
@@ -60,6 +61,8 @@ export function useFaultBed(name: string): () => FaultBed {
 export interface WatcherOptions {
   readonly kind?: ResourceKind;
   readonly time?: BentTime;
+  /** Default: the administrator's token. */
+  readonly headers?: Credentials['headers'];
 }
 
 let count = 0;
@@ -89,7 +92,7 @@ export class Watcher {
   readonly #kind: ResourceKind;
   readonly #id: string;
 
-  constructor({ lab, proxy }: FaultBed, id: string, { kind = CONFIG_MAP, time }: WatcherOptions) {
+  constructor({ lab, proxy }: FaultBed, id: string, { kind = CONFIG_MAP, time, headers }: WatcherOptions) {
     this.#lab = lab;
     this.#kind = kind;
     this.#id = id;
@@ -97,7 +100,7 @@ export class Watcher {
     this.connection = createConnection({
       server,
       tls: { ca: certificateAuthority, servername: SERVER_NAME, rejectUnauthorized: true },
-      headers: async () => ({ authorization: `Bearer ${token}` }),
+      headers: headers ?? (async () => ({ authorization: `Bearer ${token}` })),
     });
     this.watch = createListWatch<KubeObject>(this.#counted(), kind, {
       namespace: NAMESPACE,

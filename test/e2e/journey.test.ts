@@ -5,20 +5,16 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { getIn } from '../../lab/http-client.ts';
 import { PORTS, SYSTEM_NAMESPACE } from '../../lab/installation.ts';
-import { LabApiError } from '../../lab/kube-client.ts';
 import type { KubeObject } from '../../src/kube/api.ts';
 import { ADDRESS_POOL, ANNOUNCER, SERVICE } from '../../src/kube/kinds.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { requirement } from '../requirements.ts';
-import { type Condition, poolManifest, SOON, useBed, WEB } from './bed.ts';
+import { SOON, useBed, WEB } from './bed.ts';
 
 const RFC3339_MICRO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
 interface PoolObject extends KubeObject {
-  readonly status?: {
-    readonly ipv4?: { readonly total: string; readonly allocated: string };
-    readonly conditions?: readonly Condition[];
-  };
+  readonly status?: { readonly ipv4?: { readonly total: string; readonly allocated: string } };
 }
 
 interface AnnouncerObject extends KubeObject {
@@ -142,30 +138,6 @@ describe('the journey of a Service', requirement('cluster'), () => {
     assert.equal(allocated.reason, 'FamilyUnavailable');
     assert.match((await bed().event('six', 'SyncLoadBalancerFailed')).message, /IPv6/);
     assert.deepEqual((await bed().service('six')).status?.loadBalancer, {});
-  });
-
-  for (const address of ['10.1', '010.77.0.1', '10.77.0.0/33', '10.77.0.1/24', '10.77.0.9-fd77::1', 'shop']) {
-    test(`the API server refuses a pool with the address "${address}"`, async () => {
-      await assert.rejects(
-        bed().lab.apply(poolManifest('refused', [address])),
-        (error: unknown) => error instanceof LabApiError && error.code === 'Invalid',
-      );
-    });
-  }
-
-  test('a pool whose range runs backwards is not ready and says why', async () => {
-    await bed().lab.apply(poolManifest('backwards', ['10.77.0.99-10.77.0.50']));
-    const ready = await bed().lab.waitFor(
-      'the pool to be judged',
-      async () => {
-        const { status } = await bed().lab.api.get<PoolObject>(ADDRESS_POOL, { name: 'backwards' });
-        return status?.conditions?.find((condition) => condition.type === 'Ready');
-      },
-      SOON,
-    );
-    assert.equal(ready.status, 'False');
-    assert.equal(ready.reason, 'Invalid');
-    assert.match(ready.message, /10\.77\.0\.99-10\.77\.0\.50/);
   });
 
   test('controller and agents serve health, readiness and metrics', async () => {

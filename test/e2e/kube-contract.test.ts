@@ -1,8 +1,10 @@
 // The contract of the Kubernetes edge against a real API server: what the fake one promises to the other tests is true.
 
+import type { Socket } from 'node:net';
 import { describe } from 'node:test';
+import { connect } from 'node:tls';
 import { createLab } from '../../lab/cluster.ts';
-import { connectorIn } from '../../lab/kube-client.ts';
+import { beginConnectIn } from '../../lab/netns.ts';
 import { type Connection, createConnection } from '../../src/kube/connection.ts';
 import { testKubeContract } from '../kube/contract.ts';
 import type { ContractServer } from '../kube/contract-server.ts';
@@ -20,8 +22,13 @@ async function openRealServer(): Promise<ContractServer<Connection>> {
     tls: { ca: certificateAuthority, rejectUnauthorized: true },
     headers: async () => ({ authorization: `Bearer ${token}` }),
   };
-  const connector = connectorIn(lab.network.controlPlane.netns, lab.controlPlane.admin);
-  const connection = createConnection(credentials, { connector });
+  const { hostname: host, port } = new URL(server);
+  const { netns } = lab.network.controlPlane;
+  const open = (): Socket => beginConnectIn(netns, { host, port: Number(port) });
+  const options = { host, ca: certificateAuthority };
+  const connection = createConnection(credentials, {
+    connect: () => connect({ ...options, socket: open() }),
+  });
   const close = async (): Promise<void> => {
     await connection.close();
     await lab.down();

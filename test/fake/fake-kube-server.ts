@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { FakeKubeStore, failure, type Place, placeOf, type StoreAnswer } from './fake-kube-store.ts';
 
 export type Verb = 'list' | 'watch' | 'other';
@@ -17,7 +18,7 @@ export type Fault =
   /** No answer, ever. */
   | { readonly kind: 'silence' }
   /** The headers, half of a body, and the end of the connection. */
-  | { readonly kind: 'broken-off' }
+  | { readonly kind: 'broken-off'; readonly encoding?: 'gzip' }
   /** A watch is accepted and ends at once, without an event. */
   | { readonly kind: 'close' }
   /** A watch is accepted and ends with an ERROR event of this code. */
@@ -43,6 +44,8 @@ interface Watcher {
 export class FakeKubeServer {
   readonly store = new FakeKubeStore();
   readonly requests: SeenRequest[] = [];
+  /** A page has no more items than this, whatever is asked for. */
+  pageLimit = Number.POSITIVE_INFINITY;
   /** Connections that were ever made. */
   connections = 0;
   /** Watches that were ever accepted. */
@@ -128,7 +131,10 @@ export class FakeKubeServer {
     if (fault !== undefined && fault.kind !== 'lagging' && fault.kind !== 'none')
       return this.#fail(fault, response);
     if (verb === 'watch') return this.#watch(place, query, response);
-    if (verb === 'list') return send(response, this.#list(place, query, fault));
+    if (verb === 'list') {
+      const isCompressed = /\bgzip\b/.test(String(request.headers['accept-encoding']));
+      return (isCompressed ? sendCompressed : send)(response, this.#list(place, query, fault));
+    }
     const contentType = request.headers['content-type'] ?? '';
     const body = text === '' ? {} : { body: JSON.parse(text) as unknown };
     send(response, this.store.handle({ method, path, contentType, ...body }));
@@ -155,7 +161,11 @@ export class FakeKubeServer {
       case 'silence':
         return;
       case 'broken-off':
-        response.writeHead(200, { 'content-length': 1000 }).write('{"metadata"');
+        if (fault.encoding !== undefined) response.setHeader('content-encoding', fault.encoding);
+        response.writeHead(200, { 'content-length': 1000 });
+        response.write(
+          fault.encoding === undefined ? '{"metadata"' : gzipSync('{"metadata"').subarray(0, 15),
+        );
         setImmediate(() => response.socket?.destroy());
         return;
       case 'close':
@@ -180,7 +190,7 @@ export class FakeKubeServer {
       .filter(Boolean)
       .map(Number);
     const all = this.store.objects(place, query.get('labelSelector') ?? '');
-    const to = from + Number(query.get('limit') ?? all.length);
+    const to = from + Math.min(this.pageLimit, Number(query.get('limit') ?? all.length));
     const metadata = {
       resourceVersion: String(version),
       ...(to < all.length ? { continue: `${to}@${version}` } : {}),
@@ -222,4 +232,12 @@ function writeEvent(response: ServerResponse, type: string, object: unknown): vo
 function send(response: ServerResponse, { status, body }: StoreAnswer): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
+}
+
+/** As kube-apiserver: what is longer than 128 KB. */
+function sendCompressed(response: ServerResponse, { status, body }: StoreAnswer): void {
+  const text = JSON.stringify(body);
+  if (text.length <= 128 * 1024) return send(response, { status, body });
+  response.writeHead(status, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+  response.end(gzipSync(text));
 }

@@ -17,10 +17,15 @@ export class FakeLinkSocket implements LinkSocket {
   readonly sent: SentFrame[] = [];
   isClosed = false;
   foreignFrames = 0;
+  kernelDrops = 0;
+  /** As the kernel when the link's queue is full: nothing leaves. */
+  isFull = false;
+  /** Happens while the next frames are taken. */
+  onFill: (() => void) | undefined;
   readonly #clock: Clock;
   /** What poll knows of. */
   readonly #inbox: Uint8Array[] = [];
-  /** What was received with a batch and not given out yet: poll knows nothing of it. */
+  /** What `fill` took and `receive` has not given out yet. */
   readonly #batch: Uint8Array[] = [];
   readonly #queue: Uint8Array[] = [];
   #isUp = true;
@@ -54,10 +59,17 @@ export class FakeLinkSocket implements LinkSocket {
     if (this.#isUp && this.#isBound) this.#inbox.push(frame);
   }
 
+  fill(): void {
+    this.#assertOpen();
+    if (this.#batch.length > 0) throw new Error(`fill socket on "${this.link.name}": frames are left`);
+    this.#hasError = false;
+    this.#batch.push(...this.#inbox.splice(0, BATCH));
+    this.onFill?.();
+    this.onFill = undefined;
+  }
+
   receive(into: Uint8Array): number {
     this.#assertOpen();
-    this.#hasError = false;
-    if (this.#batch.length === 0) this.#batch.push(...this.#inbox.splice(0, BATCH));
     const frame = this.#batch.shift();
     if (frame === undefined) return 0;
     into.set(frame);
@@ -67,6 +79,7 @@ export class FakeLinkSocket implements LinkSocket {
   transmit(frame: Uint8Array, length: number): TransmitResult {
     this.#assertOpen();
     if (!this.#isUp || !this.#isBound) return 'Down';
+    if (this.isFull) return 'Full';
     this.sent.push({ at: this.#clock.now(), bytes: frame.slice(0, length) });
     return 'Sent';
   }
@@ -78,6 +91,13 @@ export class FakeLinkSocket implements LinkSocket {
 
   flush(): number {
     return this.#queue.splice(0).filter((frame) => this.transmit(frame, frame.length) !== 'Sent').length;
+  }
+
+  takeDrops(): number {
+    this.#assertOpen();
+    const drops = this.kernelDrops;
+    this.kernelDrops = 0;
+    return drops;
   }
 
   isBound(): boolean {

@@ -20,6 +20,8 @@ export class FakeWireHost implements WireHost {
   readonly sockets: FakeLinkSocket[] = [];
   /** Names of links on which no socket can be opened. */
   readonly refusing = new Set<string>();
+  /** Whether the kernel has no memory for a dump. */
+  isDumpFailing = false;
   /** How many turns the poller has been asked to wait. */
   waits = 0;
   now: Instant = instant(1_000_000);
@@ -122,7 +124,7 @@ export class FakeWireHost implements WireHost {
     return {
       fd: MONITOR_FD,
       malformedMessages: 0,
-      links: () => this.#links,
+      links: () => (this.isDumpFailing ? undefined : this.#links),
       drain: () => {
         const hasChanged = this.#hasChanged;
         this.#hasChanged = false;

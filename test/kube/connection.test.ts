@@ -144,6 +144,23 @@ for (const [status, code] of Object.entries(REFUSALS)) {
   });
 }
 
+test('a long list comes compressed and is read while it comes', LIMIT, async (t) => {
+  const { server, connection } = await open(t);
+  const value = 'ä€𝄞'.repeat(100);
+  for (let i = 0; i < 2000; i++) server.put(`many-${i}`, { annotations: { value } });
+  const items = await connection.list(SERVICE);
+  assert.equal(server.requests[0]?.headers['accept-encoding'], 'gzip');
+  assert.equal(items.length, 2001);
+  assert.ok(items.slice(1).every(({ metadata }) => metadata.annotations?.value === value));
+});
+
+test('a compressed answer that breaks off is Unreachable', LIMIT, async (t) => {
+  const { server, connection } = await open(t);
+  server.failNext('list', { kind: 'broken-off', encoding: 'gzip' });
+  assert.equal((await errorOf(connection.list(SERVICE))).code, 'Unreachable');
+  assert.equal((await connection.list(SERVICE)).length, 1);
+});
+
 for (const kind of ['reset', 'garbage', 'broken-off'] as const) {
   test(`${kind} is Unreachable, and the next request succeeds`, LIMIT, async (t) => {
     const { server, connection } = await open(t);

@@ -6,12 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
-import { CredentialsError, inClusterCredentials, kubeconfigCredentials } from '../../src/kube/credentials.ts';
+import { CredentialsError, inClusterCredentials } from '../../src/kube/credentials.ts';
 import { pluginCredentials } from '../../src/kube/credentials-plugin.ts';
+import { kubeconfigCredentials } from '../../src/kube/kubeconfig-credentials.ts';
 import { seconds } from '../../src/time/duration.ts';
 import { VirtualTime } from '../fake/virtual-time.ts';
+import { CERTIFICATE, KEY, OTHER_KEY } from './certificate.ts';
 
-const PEM = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n';
+/** Looks like a certificate, and is none. */
+const NO_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -46,18 +49,18 @@ function kubeconfig(context: TestContext, { cluster = {}, user = {}, document = 
 
 test('in a Pod: address, CA and token', async (t) => {
   const path = directory(t);
-  writeFileSync(join(path, 'ca.crt'), PEM);
+  writeFileSync(join(path, 'ca.crt'), CERTIFICATE);
   writeFileSync(join(path, 'token'), 'secret\n');
   const environment = { KUBERNETES_SERVICE_HOST: 'fd00:96::1', KUBERNETES_SERVICE_PORT: '6443' };
   const credentials = inClusterCredentials(environment, { directory: path });
   assert.equal(credentials.server, 'https://[fd00:96::1]:6443');
-  assert.deepEqual(credentials.tls, { ca: PEM, rejectUnauthorized: true });
+  assert.deepEqual(credentials.tls, { ca: CERTIFICATE, rejectUnauthorized: true });
   assert.deepEqual(await credentials.headers(false), { authorization: 'Bearer secret' });
 });
 
 test('a token file is read anew after a minute, and at once when the token was refused', async (t) => {
   const path = directory(t);
-  writeFileSync(join(path, 'ca.crt'), PEM);
+  writeFileSync(join(path, 'ca.crt'), CERTIFICATE);
   const write = (token: string): void => writeFileSync(join(path, 'token'), token);
   write('one');
   const time = new VirtualTime();
@@ -80,13 +83,41 @@ test('outside of a cluster the flag to use is named', () => {
   assert.throws(() => inClusterCredentials({}), /KUBERNETES_SERVICE_HOST: not set.*want --kubeconfig PATH/);
 });
 
+test('in a Pod whose environment or authority is wrong', (t) => {
+  const path = directory(t);
+  writeFileSync(join(path, 'ca.crt'), NO_CERTIFICATE);
+  writeFileSync(join(path, 'token'), 'secret\n');
+  const refusal = (KUBERNETES_SERVICE_HOST: string): string => {
+    try {
+      inClusterCredentials({ KUBERNETES_SERVICE_HOST }, { directory: path });
+      return 'none';
+    } catch (error) {
+      return String(error);
+    }
+  };
+  assert.match(
+    refusal('a b'),
+    /^CredentialsError: .*KUBERNETES_SERVICE_HOST "a b" and .* want a host and a port$/,
+  );
+  assert.match(
+    refusal('10.96.0.1'),
+    /^CredentialsError: service account CA ".*ca.crt": bad base64 decode: want/,
+  );
+});
+
 test('a kubeconfig with data in base64', async (t) => {
   const path = kubeconfig(t, {
-    cluster: { 'certificate-authority-data': base64(PEM), 'tls-server-name': 'kubernetes' },
-    user: { 'client-certificate-data': base64(PEM), 'client-key-data': base64(PEM), token: 'secret' },
+    cluster: { 'certificate-authority-data': base64(CERTIFICATE), 'tls-server-name': 'kubernetes' },
+    user: { 'client-certificate-data': base64(CERTIFICATE), 'client-key-data': base64(KEY), token: 'secret' },
   });
   const { tls, headers } = kubeconfigCredentials(path);
-  assert.deepEqual(tls, { ca: PEM, cert: PEM, key: PEM, servername: 'kubernetes', rejectUnauthorized: true });
+  assert.deepEqual(tls, {
+    ca: CERTIFICATE,
+    cert: CERTIFICATE,
+    key: KEY,
+    servername: 'kubernetes',
+    rejectUnauthorized: true,
+  });
   assert.deepEqual(await headers(false), { authorization: 'Bearer secret' });
 });
 
@@ -95,10 +126,10 @@ test('a kubeconfig with files beside it', async (t) => {
     cluster: { 'certificate-authority': 'ca.pem' },
     user: { tokenFile: 'token', token: 'not this one' },
   });
-  writeFileSync(join(path, '..', 'ca.pem'), PEM);
+  writeFileSync(join(path, '..', 'ca.pem'), CERTIFICATE);
   writeFileSync(join(path, '..', 'token'), 'from the file\n');
   const { tls, headers } = kubeconfigCredentials(path);
-  assert.equal(tls.ca, PEM);
+  assert.equal(tls.ca, CERTIFICATE);
   assert.deepEqual(await headers(false), { authorization: 'Bearer from the file' });
 });
 
@@ -129,13 +160,33 @@ const REFUSED: readonly (readonly [string, Parts, RegExp])[] = [
   ['another identity', { user: { as: 'admin' } }, /: user.as: not supported/],
   [
     'a key without a certificate',
-    { user: { 'client-key-data': base64(PEM) } },
+    { user: { 'client-key-data': base64(CERTIFICATE) } },
     /: user.client-certificate: absent/,
   ],
   [
     'data that is no PEM',
     { cluster: { 'certificate-authority-data': 'AAAA' } },
     /-data: want PEM in base64$/,
+  ],
+  [
+    'an authority that can not be read',
+    { cluster: { 'certificate-authority-data': base64(NO_CERTIFICATE) } },
+    /: certificate-authority: bad base64 decode: want certificates in PEM$/,
+  ],
+  [
+    'a client certificate that can not be read',
+    { user: { 'client-certificate-data': base64(NO_CERTIFICATE), 'client-key-data': base64(KEY) } },
+    /: user.client-certificate and user.client-key: bad base64 decode: want a certificate in PEM and its key$/,
+  ],
+  [
+    'the key of another certificate',
+    { user: { 'client-certificate-data': base64(CERTIFICATE), 'client-key-data': base64(OTHER_KEY) } },
+    /: user.client-certificate and user.client-key: key values mismatch: want/,
+  ],
+  [
+    'a client certificate that is not there',
+    { user: { 'client-certificate': 'no.pem', 'client-key-data': base64(KEY) } },
+    /client-certificate: ".*no.pem": ENOENT/,
   ],
   [
     'a file that is not there',

@@ -182,3 +182,39 @@ test('stop leaves the Lease as it is', async () => {
   assert.equal(spec().holderIdentity, 'node1');
   assert.deepEqual(time.pending(), []);
 });
+
+test('a Lease that was deleted is made anew when asked for, and renewed from then on', async () => {
+  const { api, time, keeper, log, spec } = open();
+  keeper.start();
+  await time.advance(seconds(2));
+  api.cluster.store.handle({ method: 'DELETE', path: PATH });
+  keeper.renew();
+  await settle();
+  assert.equal(spec().holderIdentity, 'node1');
+  await time.advance(seconds(7));
+  assert.deepEqual(log, ['0 renewed', '2 renewed', '9 renewed']);
+  assert.deepEqual(time.pending(), ['renew Lease'], 'one row of renewals');
+  keeper.stop();
+  assert.deepEqual(time.pending(), []);
+});
+
+test('to ask for a renewal while one is under way makes one row of renewals', async () => {
+  const { api, time, keeper, log } = open();
+  api.isHeld = true;
+  keeper.start();
+  await settle();
+  keeper.renew();
+  api.isHeld = false;
+  api.release();
+  await time.advance(seconds(7));
+  assert.deepEqual(log, ['0 renewed', '0 renewed', '7 renewed']);
+  keeper.stop();
+  assert.deepEqual(time.pending(), []);
+});
+
+test('a Lease that is not kept is not made anew', async () => {
+  const { api, time, keeper } = open();
+  keeper.renew();
+  await time.advance(seconds(20));
+  assert.equal(api.requests.length, 0);
+});

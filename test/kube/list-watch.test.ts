@@ -8,23 +8,25 @@ import { createListWatch } from '../../src/kube/list-watch.ts';
 import { seconds } from '../../src/time/duration.ts';
 import type { Fault } from '../fake/fake-kube-server.ts';
 import { VirtualTime } from '../fake/virtual-time.ts';
-import { codesOf, openWatchBed, until } from './watch-bed.ts';
+import { codesOf, openWatchBed, until, type WatchBed } from './watch-bed.ts';
 
 const LIMIT = { timeout: 10_000 };
 
 test('a list in pages holds all objects, of one moment, by a quorum read', LIMIT, async (t) => {
   const { server, watch } = await openWatchBed(t);
+  server.pageLimit = 500;
   for (let i = 0; i < 1203; i++) server.put(`many-${i}`);
   watch.start();
   await watch.synced();
   assert.equal([...watch.values()].length, 1203);
   const lists = server.seen('list');
   assert.equal(lists.length, 3);
-  assert.ok(lists.every(({ query }) => !query.has('resourceVersion') && query.get('limit') === '500'));
+  assert.ok(lists.every(({ query }) => !query.has('resourceVersion') && Number(query.get('limit')) >= 500));
 });
 
 test('a continue token that expires half-way begins the list anew', LIMIT, async (t) => {
   const { server, watch, problems } = await openWatchBed(t);
+  server.pageLimit = 500;
   for (let i = 0; i < 600; i++) server.put(`many-${i}`);
   server.failNext('list', { kind: 'none' });
   server.failNext('list', { kind: 'status', status: 410 });
@@ -234,21 +236,100 @@ for (const code of [410, 500]) {
   });
 }
 
-test('a watch that is closed at once in a loop backs off, and still delivers', LIMIT, async (t) => {
-  const { server, watch, time, problems, arrived, watching } = await openWatchBed(t);
+const retriesOf = ({ time }: WatchBed): readonly number[] =>
+  time.delays.filter(({ name }) => name === 'retry').map(({ delay }) => delay);
+
+test('a watch that is closed at once in a loop is held to a rate, and still delivers', LIMIT, async (t) => {
+  const bed = await openWatchBed(t);
+  const { server, watch, problems, arrived, watching } = bed;
   watch.start();
   await watching();
-  for (let i = 0; i < 4; i++) server.failNext('watch', { kind: 'close' });
+  for (let i = 0; i < 6; i++) server.failNext('watch', { kind: 'close' });
   server.endWatches('close');
   server.put('a');
   await arrived('added web/a');
-  // The first of the five was open for no time as well.
-  assert.deepEqual(
-    time.delays.filter(({ name }) => name === 'retry').map(({ delay }) => delay),
-    [200, 400, 800, 1600, 3200],
-  );
+  // The first of the seven was open for no time as well; once is no failure.
+  assert.deepEqual(retriesOf(bed), [200, 400, 800, 1600, 1600, 1600, 1600]);
+  assert.equal(problems.length, 6);
   assert.ok(problems.every(({ error }) => error.message.includes('closed at once')));
   assert.equal(server.seen('list').length, 1);
+});
+
+for (const fault of ['close', 'reset'] as const) {
+  test(`an API that flaps (${fault}) is tried again soon, however long it flapped`, LIMIT, async (t) => {
+    const bed = await openWatchBed(t);
+    const { server, watch, arrived, watching } = bed;
+    watch.start();
+    await watching();
+    for (let round = 0; round < 8; round++) {
+      server.failNext('watch', { kind: 'status', status: 503 });
+      server.endWatches(fault);
+      server.put(`${round}`);
+      await arrived(`added web/${round}`);
+      await watching();
+    }
+    // What came before it broke off proves that it worked, so each round begins anew.
+    assert.ok(Math.max(...retriesOf(bed)) <= 400, `${retriesOf(bed)}`);
+  });
+}
+
+test('a bookmark proves a watch as an event does', LIMIT, async (t) => {
+  const bed = await openWatchBed(t);
+  const { server, watch, arrived, watching } = bed;
+  for (let i = 0; i < 7; i++) server.failNext('list', { kind: 'status', status: 500 });
+  watch.start();
+  await watching();
+  server.bookmark();
+  server.endWatches('close');
+  server.put('a');
+  await arrived('added web/a');
+  assert.deepEqual(retriesOf(bed).slice(6), [12_800, 200]);
+  assert.equal(bed.problems.length, 7);
+});
+
+test('a watch that was accepted and broke off is tried again within 1.6 s', LIMIT, async (t) => {
+  const bed = await openWatchBed(t);
+  const { server, watch, arrived, watching } = bed;
+  for (let i = 0; i < 7; i++) server.failNext('list', { kind: 'status', status: 500 });
+  watch.start();
+  await watching();
+  server.endWatches('reset');
+  server.put('a');
+  await arrived('added web/a');
+  assert.deepEqual(retriesOf(bed).slice(6), [12_800, 1600]);
+});
+
+test(
+  'a list that the server forgets each time is a failure; a watch that it forgets is none',
+  LIMIT,
+  async (t) => {
+    const { server, watch, states, problems, arrived, watching } = await openWatchBed(t);
+    for (let i = 0; i < 3; i++) server.failNext('list', { kind: 'none' });
+    watch.start();
+    await watching();
+    server.failNext('watch', { kind: 'error-event', code: 410 });
+    server.endWatches('close');
+    server.put('a');
+    await arrived('added web/a');
+    assert.deepEqual([states, codesOf(problems)], [['Synced'], ['Gone']]);
+    for (let i = 0; i < 3; i++) server.failNext('list', { kind: 'status', status: 410 });
+    await watching();
+    server.failNext('watch', { kind: 'error-event', code: 410 });
+    server.endWatches('close');
+    server.put('b');
+    await arrived('added web/b');
+    assert.deepEqual(states, ['Synced', 'Lost', 'Synced']);
+  },
+);
+
+test('a server that asks for a day of patience gets a minute', LIMIT, async (t) => {
+  const bed = await openWatchBed(t);
+  const { server, watch, arrived } = bed;
+  server.put('a');
+  server.failNext('list', { kind: 'status', status: 429, retryAfterSeconds: 86_400 });
+  watch.start();
+  await arrived('added web/a');
+  assert.deepEqual(retriesOf(bed), [60_000]);
 });
 
 test('a watch that is silent for longer than two bookmarks is opened anew', LIMIT, async (t) => {

@@ -103,7 +103,10 @@ test('an unknown fault, node or program is an error that lists what there is', n
   await processes.start(sleeper);
   const attempt = (fault: string, target: string): Promise<FaultReport> => faults.inject(fault, target);
   await assert.rejects(attempt('explode', 'node1'), /no such fault; there are power-off, power-on, .*start$/);
-  await assert.rejects(attempt('power-off', 'node9'), /there is none; there are node1, node2$/);
+  await assert.rejects(
+    attempt('power-off', 'node9'),
+    /there is none; there are node1, node2, cp, router, client$/,
+  );
   await assert.rejects(attempt('kill', 'agent/node9'), /there is none; there are agent\/node1$/);
   assert.equal((await attempt('stall', 'agent/node1')).fault, 'stall');
 });

@@ -16,7 +16,7 @@ export const CLIENT_MAC = '02:00:00:00:00:c1';
 export const SKIP: string | false = unavailable();
 
 function unavailable(): string | false {
-  const missing = ['ip', 'arping'].filter((program) => !isInstalled(program));
+  const missing = ['ip', 'tc', 'arping'].filter((program) => !isInstalled(program));
   const reasons = [
     ...(process.getuid?.() === 0 ? [] : ['needs root for network namespaces']),
     ...(missing.length > 0 ? [`needs the programs ${missing.join(', ')} (lab/setup installs them)`] : []),
@@ -44,6 +44,13 @@ export function run(...argv: readonly string[]): string {
   if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`${argv.join(' ')}: status ${status}: ${stderr}${stdout}`);
   return stdout;
+}
+
+/** Runs commands of ip(8) in one process, thousands in a second. */
+export function runBatch(netns: string, lines: readonly string[]): void {
+  const input = `${lines.join('\n')}\n`;
+  const { status, stderr } = spawnSync('ip', ['-n', netns, '-batch', '-'], { input, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`ip -batch: status ${status}: ${stderr}`);
 }
 
 let count = 0;
@@ -80,6 +87,13 @@ export class Bed {
   /** Sets something of eth0. */
   link(netns: string, ...settings: readonly string[]): void {
     run('ip', '-n', netns, 'link', 'set', 'dev', 'eth0', ...settings);
+  }
+
+  /** Lets so little through the node's eth0 that its queue is full after a few frames; `false` undoes that. */
+  throttle(isThrottled: boolean): void {
+    const qdisc = ['tbf', 'rate', '8kbit', 'burst', '100', 'limit', '200'];
+    const change = isThrottled ? ['add', 'dev', 'eth0', 'root', ...qdisc] : ['del', 'dev', 'eth0', 'root'];
+    run('tc', '-n', this.node, 'qdisc', ...change);
   }
 
   /** The index of the node's eth0. */

@@ -18,8 +18,9 @@ export async function receiveUntil(
     const length = socket.receive(into);
     if (length > 0) count++;
     if (length > 0 && isDone(into.subarray(0, length))) return;
-    if (length === 0 && poller.wait(fds, DEADLINE_MS).length === 0)
-      throw new Error(`receive frames: no more after ${count}`);
+    if (length > 0) continue;
+    if (poller.wait(fds, DEADLINE_MS).length === 0) throw new Error(`receive frames: no more after ${count}`);
+    socket.fill();
   }
 }
 
@@ -27,13 +28,15 @@ export async function receiveUntil(
 export function receiveAll(socket: LinkSocket): readonly Uint8Array[] {
   const frames: Uint8Array[] = [];
   const into = new Uint8Array(256);
-  // A socket says once that there is nothing although more may have come since.
-  for (let silences = 0; silences < 2; ) {
-    const length = socket.receive(into);
-    if (length === 0) silences++;
-    else frames.push(into.slice(0, length));
+  for (;;) {
+    let length = socket.receive(into);
+    if (length === 0) {
+      socket.fill();
+      length = socket.receive(into);
+    }
+    if (length === 0) return frames;
+    frames.push(into.slice(0, length));
   }
-  return frames;
 }
 
 /** The sender protocol address of an ARP frame, as an unsigned 32-bit number. */

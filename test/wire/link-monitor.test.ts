@@ -1,7 +1,6 @@
 // The link monitor against a real kernel: what a dump says, what counts as a change, and what a lost notification does.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { inNamespace } from '../../lab/netns.ts';
 import type { Link, LinkMonitor } from '../../src/host/host.ts';
@@ -10,7 +9,7 @@ import { createPoller } from '../../src/host/linux/poller.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { formatMac } from '../../src/net/mac.ts';
 import { known } from '../fake/fake-wire.ts';
-import { Bed, NODE_MAC, run, SKIP } from './bed.ts';
+import { Bed, NODE_MAC, run, runBatch, SKIP } from './bed.ts';
 
 function monitorFor(t: TestContext, bed: Bed): LinkMonitor {
   const monitor = inNamespace(bed.node, openLinkMonitor);
@@ -18,9 +17,11 @@ function monitorFor(t: TestContext, bed: Bed): LinkMonitor {
   return monitor;
 }
 
+const linksOf = (monitor: LinkMonitor): readonly Link[] => known(monitor.links(), 'links');
+
 const eth0 = (monitor: LinkMonitor): Link =>
   known(
-    monitor.links().find(({ name }) => name === 'eth0'),
+    linksOf(monitor).find(({ name }) => name === 'eth0'),
     'eth0',
   );
 
@@ -50,7 +51,7 @@ test('a dump has every link with its addresses', { skip: SKIP }, (t) => {
   assert.ok(addresses.includes('10.77.0.11/16'), String(addresses));
   assert.ok(addresses.includes('fd77::b/64'), String(addresses));
   const lo = known(
-    monitor.links().find(({ name }) => name === 'lo'),
+    linksOf(monitor).find(({ name }) => name === 'lo'),
     'lo',
   );
   assert.equal(lo.isEthernet, false);
@@ -66,18 +67,10 @@ test('a dump of hundreds of links is whole', { skip: SKIP }, (t) => {
   ]);
   runBatch(bed.node, batch);
   const monitor = monitorFor(t, bed);
-  const found = new Map(monitor.links().map((link) => [link.name, addressesOf(link)]));
+  const found = new Map(linksOf(monitor).map((link) => [link.name, addressesOf(link)]));
   for (const [i, name] of names.entries())
     assert.deepEqual(found.get(name), [`10.99.${i >> 8}.${i & 255}/32`]);
 });
-
-function runBatch(netns: string, lines: readonly string[]): void {
-  const { status, stderr } = spawnSync('ip', ['-n', netns, '-batch', '-'], {
-    input: `${lines.join('\n')}\n`,
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
-}
 
 const CHANGES: readonly {
   readonly name: string;
@@ -141,6 +134,40 @@ test('remembers a flap that is over, until it was asked', { skip: SKIP }, (t) =>
   assert.deepEqual(monitor.takeInterrupted(), new Set([bed.index()]));
 });
 
+test('a link that flapped is up again with its carrier, not with the state that follows up to a second later', {
+  skip: SKIP,
+}, (t) => {
+  const bed = new Bed(t);
+  const monitor = monitorFor(t, bed);
+  drainUntil(monitor, () => eth0(monitor).state === 'Up');
+  // The kernel derives the state of the first flap at once, that of others within the same second later.
+  for (let flap = 0; flap < 3; flap++) {
+    bed.link(bed.node, 'down');
+    assert.equal(eth0(monitor).state, 'Down');
+    bed.link(bed.node, 'up');
+    assert.equal(eth0(monitor).state, 'Up');
+  }
+});
+
+test('remembers that the carrier went and came, although the kernel tells of neither in time', {
+  skip: SKIP,
+}, (t) => {
+  const bed = new Bed(t);
+  const monitor = monitorFor(t, bed);
+  drainUntil(monitor, () => eth0(monitor).state === 'Up');
+  while (monitor.drain());
+  monitor.takeInterrupted();
+  // In one program: two events of one link before the kernel comes to tell of them are told as one.
+  runBatch(bed.client, ['link set dev eth0 down', 'link set dev eth0 up']);
+  const index = bed.index();
+  const isRemembered = (): boolean => {
+    eth0(monitor);
+    const interrupted = monitor.takeInterrupted();
+    return interrupted !== 'Unknown' && interrupted.has(index);
+  };
+  drainUntil(monitor, isRemembered);
+});
+
 test('a deleted link counts as interrupted', { skip: SKIP }, (t) => {
   const bed = new Bed(t);
   const monitor = monitorFor(t, bed);
@@ -148,7 +175,7 @@ test('a deleted link counts as interrupted', { skip: SKIP }, (t) => {
   monitor.takeInterrupted();
   const index = bed.index();
   run('ip', '-n', bed.node, 'link', 'del', 'eth0');
-  drainUntil(monitor, () => !monitor.links().some(({ name }) => name === 'eth0'));
+  drainUntil(monitor, () => !linksOf(monitor).some(({ name }) => name === 'eth0'));
   assert.deepEqual(monitor.takeInterrupted(), new Set([index]));
 });
 
@@ -165,6 +192,8 @@ test('an overflow of notifications is a change in which any link may have flappe
   assert.equal(monitor.drain(), true);
   assert.equal(monitor.takeInterrupted(), 'Unknown');
   assert.ok(addressesOf(eth0(monitor)).includes('10.9.9.10/32'), 'the dump is right all the same');
-  assert.equal(monitor.drain(), false, 'and the queue is empty');
+  let parts = 1;
+  while (monitor.drain()) parts++;
+  assert.ok(parts > 10, `what was queued is read in parts, not in ${parts}`);
   assert.deepEqual(monitor.takeInterrupted(), new Set());
 });

@@ -194,3 +194,30 @@ test('a link that does not exist is refused with its code, and no descriptor is 
   t.after(() => next.close());
   assert.ok(next.fd < node.fd + 10);
 });
+
+test('a link whose queue is full says so for each frame that did not leave', { skip: SKIP }, async (t) => {
+  const { bed, node } = await pairFor(t);
+  bed.throttle(true);
+  const frame = requestFor(VIP);
+  for (let i = 0; i < 10; i++) node.transmit(frame, frame.length);
+  assert.equal(node.transmit(frame, frame.length), 'Full');
+  for (let i = 0; i < 100; i++) node.queue(frame, frame.length);
+  assert.equal(node.flush(), 100);
+  bed.throttle(false);
+  assert.equal(node.transmit(frame, frame.length), 'Sent');
+});
+
+test('what did not fit into the receive queue is told once, and the rest is given out', {
+  skip: SKIP,
+}, async (t) => {
+  const { node, client } = await pairFor(t);
+  assert.equal(node.takeDrops(), 0);
+  const frame = requestFor(VIP);
+  const sent = 40_000;
+  for (let i = 0; i < sent; i++) client.queue(frame, frame.length);
+  assert.equal(client.flush(), 0);
+  const drops = node.takeDrops();
+  assert.ok(drops > 0);
+  assert.equal(receiveAll(node).length, sent - drops);
+  assert.equal(node.takeDrops(), 0);
+});

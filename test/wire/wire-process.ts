@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { ToWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
+import type { HeldAddress, ToWorker, WantedAddress, WireCounters } from '../../src/wire-worker/messages.ts';
 import type { Command, Line } from './worker-process.ts';
 
 const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
@@ -51,7 +51,7 @@ export class WireProcess {
     await wire.line('ready');
     wire.send({ kind: 'liveness', alive: ['node1'] });
     wire.want(addresses);
-    await wire.until('all held', () => wire.heldOn('eth0') === addresses.length);
+    await wire.until('all held', () => wire.held().length === addresses.length);
     return wire;
   }
 
@@ -63,10 +63,10 @@ export class WireProcess {
     this.command({ kind: 'send', message });
   }
 
-  want(addresses: readonly string[]): void {
+  want(addresses: readonly string[], interfaces: readonly string[] = []): void {
     const wanted = addresses.map((address): WantedAddress => {
       const record = { holder: undefined, epoch: 0 };
-      return { uid: `uid-${address}`, name: address, address, candidates: ['node1'], record, interfaces: [] };
+      return { uid: `uid-${address}`, name: address, address, candidates: ['node1'], record, interfaces };
     });
     this.send({ kind: 'want', addresses: wanted });
   }
@@ -75,13 +75,24 @@ export class WireProcess {
     return this.lines.filter((line): line is Extract<Line, { readonly kind: K }> => line.kind === kind);
   }
 
+  /** The addresses that the worker said last that it answers, on whichever link. */
+  held(): readonly HeldAddress[] {
+    const held = this.all('held').at(-1)?.held ?? [];
+    return held.filter(({ link }) => link !== undefined);
+  }
+
   /** How many addresses the worker said last that it answers on a link of this name. */
   heldOn(link: string): number {
-    return (
-      this.all('held')
-        .at(-1)
-        ?.held.filter((each) => each.link === link).length ?? 0
-    );
+    return this.held().filter((each) => each.link === link).length;
+  }
+
+  async counters(): Promise<WireCounters> {
+    const before = this.all('counters').length;
+    this.send({ kind: 'count' });
+    await this.until('counters', () => this.all('counters').length > before);
+    const last = this.all('counters').at(-1);
+    if (last === undefined) throw new Error('no counters');
+    return last.counters;
   }
 
   /** Waits for a line of a kind, also one that is there already. */
@@ -112,10 +123,21 @@ export class WireProcess {
     return `${last.join(' ')} ${this.#errors}`;
   }
 
-  /** Waits for the process to end; its exit code. */
-  async exit(): Promise<number | null> {
-    const late = AbortSignal.timeout(DEADLINE_MS);
-    const [code] = await once(this.#child, 'exit', { signal: late });
-    return code;
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('wire process: not started');
+    return this.#child.pid;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits for the process to end; its exit code, or the name of the signal that ended it. */
+  async exit(): Promise<number | NodeJS.Signals> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null)
+      await once(this.#child, 'exit', { signal: AbortSignal.timeout(DEADLINE_MS) });
+    const outcome = this.#child.exitCode ?? this.#child.signalCode;
+    if (outcome === null) throw new Error('wire process: still running');
+    return outcome;
   }
 }

@@ -1,7 +1,11 @@
 // A program for the tests: a main thread with a wire worker, in the namespace it was started in. Commands come as
 // lines of JSON on stdin, what the worker says goes out as lines of JSON on stdout.
 
+import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Worker } from 'node:worker_threads';
 import type { Waker } from '../../src/host/host.ts';
 import { createWaker } from '../../src/host/linux/event-waker.ts';
 import { startWireWorker } from '../../src/wire-worker/client.ts';
@@ -11,13 +15,27 @@ export type Command =
   | { readonly kind: 'send'; readonly message: ToWorker }
   /** Blocks the main thread: no event, no timer, no message. */
   | { readonly kind: 'block'; readonly milliseconds: number }
+  /** Collects garbage in both threads and says what is left. */
+  | { readonly kind: 'weigh' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'exit'; readonly code: number }
   /** An exception that nobody catches. */
   | { readonly kind: 'throw' };
 
+/** Bytes in use after a collection, and how many descriptors are open. */
+export interface Weight {
+  readonly mainHeap: number;
+  readonly workerHeap: number;
+  /** Outside the heaps: buffers, and what native code allocated. */
+  readonly workerExternal: number;
+  readonly mainExternal: number;
+  readonly resident: number;
+  readonly descriptors: number;
+}
+
 export type Line =
   | FromWorker
+  | ({ readonly kind: 'weight' } & Weight)
   | { readonly kind: 'blocking' }
   | { readonly kind: 'stopped'; readonly error: string | undefined }
   | { readonly kind: 'exited'; readonly error: string | undefined };
@@ -33,6 +51,11 @@ function wakerFor(fault: string | undefined): Waker {
   return waker;
 }
 
+let thread: Worker | undefined;
+process.on('worker', (started) => {
+  thread = started;
+});
+
 const worker = startWireWorker({
   node: 'node1',
   waker: wakerFor(process.argv[2]),
@@ -41,6 +64,29 @@ const worker = startWireWorker({
 worker.onMessage(tell);
 worker.onExit((error) => tell({ kind: 'exited', error: error?.message }));
 
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+
+async function weigh(): Promise<Weight> {
+  if (thread === undefined) throw new Error('weigh: no thread');
+  // Twice, because the first collection only finds whose finalizers are to run.
+  for (let i = 0; i < 2; i++) {
+    collect();
+    await new Promise(setImmediate);
+  }
+  const { heapUsed: mainHeap, external: mainExternal, rss: resident } = process.memoryUsage();
+  const descriptors = readdirSync('/proc/self/fd').length;
+  // A snapshot begins with a full collection, and there is no other way to have one on that thread. The thread takes
+  // such requests between two lines of JavaScript, so it has to be woken for each.
+  const pending = thread.getHeapSnapshot();
+  worker.send({ kind: 'count' });
+  for await (const _ of await pending);
+  const measured = thread.getHeapStatistics();
+  worker.send({ kind: 'count' });
+  const { used_heap_size: workerHeap, external_memory: workerExternal } = await measured;
+  return { mainHeap, workerHeap, workerExternal, mainExternal, resident, descriptors };
+}
+
 function obey(command: Command): void {
   switch (command.kind) {
     case 'send':
@@ -48,6 +94,9 @@ function obey(command: Command): void {
     case 'block':
       tell({ kind: 'blocking' });
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, command.milliseconds);
+      return;
+    case 'weigh':
+      void weigh().then((weight) => tell({ kind: 'weight', ...weight }));
       return;
     case 'stop':
       worker.stop().then(

@@ -9,8 +9,6 @@ import type { Timeout } from '../../protocol/machine.ts';
 import type { Instant } from '../../time/instant.ts';
 import type { L2Counters, LinkCounts } from './l2-counters.ts';
 
-/** After so many frames of one link the others, the messages and the timers have their turn. */
-const FRAMES_PER_TURN = 256;
 const FRAME_BYTES = 128;
 
 /** Held addresses by number, each with the epoch it was announced under. */
@@ -40,7 +38,7 @@ export class ArpLink {
   readonly #received = { bytes: new Uint8Array(FRAME_BYTES), length: 0 };
   readonly #reply = new Uint8Array(FRAME_BYTES);
   #foreignSeen = 0;
-  #hasMore = false;
+  #isAnnouncementDue = false;
 
   constructor(link: Link, socket: LinkSocket, counters: L2Counters) {
     this.socket = socket;
@@ -59,22 +57,20 @@ export class ArpLink {
     return this.#held.epochs.size;
   }
 
-  /** True if `receive` stopped before the socket was empty: call it again without waiting for poll. */
-  get hasMore(): boolean {
-    return this.#hasMore;
-  }
-
   deadline(): Instant | undefined {
     return this.#announcer.deadline();
   }
 
-  /** Takes what is known of the link now; after another MAC or an interruption all addresses are announced again. */
-  update(now: Instant, link: Link, wasInterrupted: boolean): void {
+  /**
+   * Takes what is known of the link now. After another MAC or an interruption the next `take` announces all addresses
+   * again; not this call, because the change may have taken some of them off the link.
+   */
+  update(link: Link, wasInterrupted: boolean): void {
     const isOtherMac = link.mac.some((byte, i) => byte !== this.#link.mac[i]);
     this.#link = link;
     this.#counts = this.#counters.of(link.name);
     this.#held.mac = link.mac;
-    if (link.state === 'Up' && (isOtherMac || wasInterrupted)) this.#step(now, { kind: 'link-up' });
+    this.#isAnnouncementDue ||= isOtherMac || wasInterrupted;
   }
 
   /** Falls silent for everything that is not in `wanted`. */
@@ -88,6 +84,8 @@ export class ArpLink {
 
   /** Answers for all of `wanted`, and announces what is new here or has a new epoch. */
   take(now: Instant, wanted: Epochs): void {
+    if (this.#isAnnouncementDue) this.#step(now, { kind: 'link-up' });
+    this.#isAnnouncementDue = false;
     for (const [address, epoch] of wanted) {
       if (this.#held.epochs.get(address | 0) === epoch) continue;
       this.#held.epochs.set(address | 0, epoch);
@@ -114,16 +112,20 @@ export class ArpLink {
     this.#counters.transmitErrors += this.socket.flush();
   }
 
-  /** Answers the frames that are waiting. */
+  /** Takes waiting frames from the kernel: a batch, so that others have their turn in a flood. */
   receive(): void {
-    this.#hasMore = true;
-    for (let i = 0; i < FRAMES_PER_TURN && this.#hasMore; i++) this.#hasMore = this.#receiveOne();
+    this.socket.fill();
+  }
+
+  /** Answers what was received, with what is known of the link now. */
+  answer(): void {
+    while (this.#answerOne());
     this.#flush();
     this.#counters.otherHost += this.socket.foreignFrames - this.#foreignSeen;
     this.#foreignSeen = this.socket.foreignFrames;
   }
 
-  #receiveOne(): boolean {
+  #answerOne(): boolean {
     const length = this.socket.receive(this.#received.bytes);
     if (length === 0) return false;
     this.#received.length = length;
@@ -135,7 +137,13 @@ export class ArpLink {
     return true;
   }
 
+  /** Adds what the kernel has counted. */
+  count(): void {
+    this.#counters.kernelDrops += this.socket.takeDrops();
+  }
+
   close(): void {
+    this.count();
     this.socket.close();
   }
 }

@@ -1,5 +1,5 @@
 // What L2 announcing has done, counted since the start: for /metrics. The counts go on when a link is deleted and
-// comes back, because a metric must not go back.
+// comes back, because a metric must not go back; of links that never come back only so many are kept.
 
 import { ARP_DROP_NAMES } from '../../protocol/arp/answer.ts';
 
@@ -14,14 +14,21 @@ export interface L2Totals {
   readonly announcementsByLink: Readonly<Record<string, number>>;
   readonly dropsByReason: Readonly<Record<string, number>>;
   readonly transmitErrors: number;
+  readonly kernelDrops: number;
 }
 
 /** The socket's own drop, besides those of protocol/arp: the frame was for another host. */
 const OTHER_HOST = 'other-host';
 
+/** A node makes a link per Pod, under a new name each: their counts must not fill memory and metrics for ever. */
+const MOST_ABSENT = 64;
+
 export class L2Counters {
   transmitErrors = 0;
   otherHost = 0;
+  /** Frames that the kernel dropped because a socket's queue was full. */
+  kernelDrops = 0;
+  /** In the order in which the links were seen first. */
   readonly #links = new Map<string, LinkCounts>();
   /** By the negative of the ArpDrop. */
   readonly #drops: number[] = new Array(Object.keys(ARP_DROP_NAMES).length + 1).fill(0);
@@ -32,6 +39,14 @@ export class L2Counters {
     const counts = { replies: 0, announcements: 0 };
     this.#links.set(link, counts);
     return counts;
+  }
+
+  /** Forgets links that are not `present`: those that counted nothing, and the oldest of too many others. */
+  prune(present: ReadonlySet<string>): void {
+    const absent = [...this.#links].filter(([name]) => !present.has(name));
+    const used = absent.filter(([, { replies, announcements }]) => replies + announcements > 0);
+    const kept = new Set(used.slice(-MOST_ABSENT));
+    for (const each of absent) if (!kept.has(each)) this.#links.delete(each[0]);
   }
 
   /** `code`: a negative ArpDrop. */
@@ -52,6 +67,7 @@ export class L2Counters {
       ),
       dropsByReason: { ...Object.fromEntries(drops), [OTHER_HOST]: this.otherHost },
       transmitErrors: this.transmitErrors,
+      kernelDrops: this.kernelDrops,
     };
   }
 }

@@ -13,6 +13,7 @@ const WIDE = linkOf({ index: 2, name: 'eth0', addresses: ['10.0.0.1/8'] });
 const NARROW = linkOf({ index: 5, name: 'eth1', addresses: ['10.77.0.11/24', 'fd77::b/64'] });
 const TWIN = linkOf({ index: 4, name: 'wlan0', addresses: ['10.77.0.12/24'] });
 const EVERYTHING = linkOf({ index: 9, name: 'tap0', addresses: ['0.0.0.1/0'] });
+const POD = linkOf({ index: 7, name: 'pod0', addresses: ['10.77.9.9/32'] });
 const HIGH = linkOf({ index: 3, name: 'eth2', addresses: ['192.168.250.7/23'] });
 
 interface Case {
@@ -30,6 +31,7 @@ const CASES: readonly Case[] = [
   { name: 'only links that match', links: [WIDE, NARROW], interfaces: ['eth0'], chosen: 'eth0' },
   { name: 'one of several patterns', links: [NARROW, TWIN], interfaces: ['nope', 'eth*'], chosen: 'eth1' },
   { name: 'none that matches', links: [WIDE], interfaces: ['wlan*'], chosen: undefined },
+  { name: 'no link whose own address it is', links: [WIDE, POD], address: '10.77.9.9', chosen: 'eth0' },
   { name: 'none that contains it', links: [NARROW], address: '10.78.0.1', chosen: undefined },
   { name: 'a prefix of length 0', links: [EVERYTHING], address: '203.0.113.9', chosen: 'tap0' },
   { name: 'addresses above 2^31', links: [HIGH], address: '192.168.251.255', chosen: 'eth2' },
@@ -47,13 +49,14 @@ test('only Ethernet with an IPv4 address can ever answer, up or down', () => {
   assert.equal(canAnswer({ ...NARROW, state: 'Down' }), true);
   assert.equal(canAnswer(linkOf({ addresses: ['fd77::b/64'] })), false);
   assert.equal(canAnswer(linkOf({ isEthernet: false })), false);
+  assert.equal(canAnswer(POD), false, 'a link with a host prefix only has no other addresses');
 });
 
 test('contains exactly what net/prefix says it contains', () => {
   const octet = fc.nat(255);
   const address = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
   fc.assert(
-    fc.property(address, address, fc.nat(32), (own, asked, length) => {
+    fc.property(address, address, fc.nat(31), (own, asked, length) => {
       const link = linkOf({ addresses: [`${own}/${length}`] });
       const prefix = parsePrefix(`${own}/${length}`);
       const value = parseAddress(asked);

@@ -33,9 +33,12 @@ export class LinkChoice {
 /** Whether a link can ever answer for an IPv4 address, up or down. */
 export const canAnswer = (link: Link): boolean => link.isEthernet && subnetsOf(link).length > 0;
 
+/** A prefix of one address has no room for another: a node's links to its Pods often have nothing else. */
+const HOST_LENGTH = 32;
+
 function subnetsOf(link: Link): readonly Subnet[] {
   return link.addresses
-    .filter(({ address }) => address.family === 'IPv4')
+    .filter(({ address, prefixLength }) => address.family === 'IPv4' && prefixLength < HOST_LENGTH)
     .map(({ address, prefixLength: length }) => {
       // A shift by 32 is a shift by 0 in this language, so the mask of length 0 needs its own case.
       const mask = length === 0 ? 0 : -1 << (32 - length);

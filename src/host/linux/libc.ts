@@ -24,6 +24,9 @@ export const libc = {
   setsockopt: bind<[fd: number, level: number, name: number, value: Bytes, length: number], number>(
     'int setsockopt(int, int, int, void *, uint32_t)',
   ),
+  getsockopt: bind<[fd: number, level: number, name: number, into: Bytes, length: Bytes], number>(
+    'int getsockopt(int, int, int, void *, void *)',
+  ),
   poll: bind<[fds: Bytes, count: number, timeout: number], number>('int poll(void *, unsigned long, int)'),
   recv: bind<[fd: number, into: Bytes, length: number, flags: number], number>(
     'int64_t recv(int, void *, size_t, int)',
@@ -52,9 +55,8 @@ const NAMES: ReadonlyMap<number, string> = new Map(
     .map(([name, number]) => [number, name]),
 );
 
-/** The name of the error that the last call on this thread left, for example `ENETDOWN`. Ask at once after the call. */
-export function errnoName(): string {
-  const number = koffi.errno();
+/** The name of an error number, for example `ENETDOWN`; by default that of the last call on this thread, asked at once. */
+export function errnoName(number = koffi.errno()): string {
   return NAMES.get(number) ?? `E${number}`;
 }
 

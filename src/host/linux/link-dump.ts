@@ -10,55 +10,64 @@ import {
   type NetlinkMessage,
 } from '../../protocol/netlink/netlink-message.ts';
 import type { Link } from '../host.ts';
-import { SystemError } from './libc.ts';
-import type { NetlinkSocket } from './netlink-socket.ts';
+import { errnoName, SystemError } from './libc.ts';
+import { isShortage, type NetlinkSocket } from './netlink-socket.ts';
 
 /** A dump that changes interrupt again and again is used as it is: the change is notified, and asks for another. */
 const MOST_ATTEMPTS = 5;
 
 export interface LinkDump {
   readonly links: readonly Link[];
+  /** By the link's index: how often its carrier has come or gone. */
+  readonly carrierChanges: ReadonlyMap<number, number>;
   /** Messages that could not be decoded. */
   readonly malformed: number;
 }
 
+type Messages = readonly NetlinkMessage[];
+
 /** Asks the kernel for its links; the socket must be in no group, so that it receives nothing else. */
 export class LinkDumper {
-  readonly #socket: NetlinkSocket;
+  readonly #socket: Pick<NetlinkSocket, 'bytes' | 'send' | 'receive'>;
   #sequence = 0;
 
-  constructor(socket: NetlinkSocket) {
+  constructor(socket: Pick<NetlinkSocket, 'bytes' | 'send' | 'receive'>) {
     this.#socket = socket;
   }
 
-  dump(): LinkDump {
-    const messages = [...this.#ask(encodeLinkDump), ...this.#ask(encodeAddressDump)];
+  /** Undefined when the kernel, short of memory, gave no whole answer however often it was asked. */
+  dump(): LinkDump | undefined {
+    const linkMessages = this.#ask(encodeLinkDump);
+    if (linkMessages === undefined) return undefined;
+    const addressMessages = this.#ask(encodeAddressDump);
+    if (addressMessages === undefined) return undefined;
+    const messages = [...linkMessages, ...addressMessages];
     const links: NetlinkLink[] = [];
     const addresses: NetlinkAddress[] = [];
     for (const message of messages) {
       if (message.kind === 'NEWLINK') links.push(message.link);
       else if (message.kind === 'NEWADDR') addresses.push(message.address);
     }
+    const carrierChanges = new Map(links.map((link) => [link.index, link.carrierChanges]));
     const malformed = messages.filter((message) => message.kind === 'MALFORMED').length;
-    return { links: toLinks(links, addresses), malformed };
+    return { links: toLinks(links, addresses), carrierChanges, malformed };
   }
 
-  #ask(encode: (sequence: number) => Uint8Array): readonly NetlinkMessage[] {
-    for (let attempt = 1; ; attempt++) {
-      const messages = this.#answer(encode);
-      const isWhole = messages !== undefined && !messages.some((message) => message.isInterrupted);
-      if (isWhole) return messages;
-      if (attempt < MOST_ATTEMPTS) continue;
-      if (messages !== undefined) return messages;
-      throw new SystemError(`dump links: answer lost ${attempt} times`, 'ENOBUFS');
+  #ask(encode: (sequence: number) => Uint8Array): Messages | undefined {
+    let last: Messages | undefined;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      last = this.#answer(encode);
+      const isWhole = last !== undefined && !last.some((message) => message.isInterrupted);
+      if (isWhole) return last;
     }
+    return last;
   }
 
   // The kernel writes the next part of a dump while the one before is being received, so it is always there: an empty
   // queue before DONE is a lost answer, not one to wait for.
-  #answer(encode: (sequence: number) => Uint8Array): readonly NetlinkMessage[] | undefined {
+  #answer(encode: (sequence: number) => Uint8Array): Messages | undefined {
     const sequence = ++this.#sequence;
-    this.#socket.send(encode(sequence));
+    if (!this.#socket.send(encode(sequence))) return undefined;
     const messages: NetlinkMessage[] = [];
     for (;;) {
       const receipt = this.#socket.receive();
@@ -66,7 +75,8 @@ export class LinkDumper {
       // What is left of an attempt that was given up has another sequence number.
       const part = decodeNetlink(this.#socket.bytes, receipt.length);
       messages.push(...part.filter((message) => message.sequence === sequence || isUnnumbered(message)));
-      if (endsDump(messages)) return messages;
+      const last = messages.at(-1);
+      if (last?.kind === 'DONE' || last?.kind === 'ERROR') return isRefused(last) ? undefined : messages;
     }
   }
 }
@@ -74,9 +84,10 @@ export class LinkDumper {
 const isUnnumbered = (message: NetlinkMessage): boolean =>
   message.kind === 'MALFORMED' && message.sequence === 0;
 
-function endsDump(messages: readonly NetlinkMessage[]): boolean {
-  const last = messages.at(-1);
-  if (last?.kind !== 'DONE' && last?.kind !== 'ERROR') return false;
-  if (last.errno !== 0) throw new SystemError('dump links', `E${last.errno}`);
-  return true;
+/** Whether the dump ended early for want of memory. Throws when it was refused for good. */
+function isRefused({ errno }: { readonly errno: number }): boolean {
+  if (errno === 0) return false;
+  const code = errnoName(errno);
+  if (isShortage(code)) return true;
+  throw new SystemError('dump links', code);
 }

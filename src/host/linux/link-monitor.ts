@@ -7,6 +7,9 @@ import type { Link, LinkMonitor } from '../host.ts';
 import { LinkDumper } from './link-dump.ts';
 import { Group, NetlinkSocket } from './netlink-socket.ts';
 
+/** A storm of changes is read in parts, so that frames are answered in between; poll tells of the rest. */
+const NOTIFICATIONS_PER_DRAIN = 512;
+
 const NONE: ReadonlySet<number> = new Set();
 
 export function openLinkMonitor(): LinkMonitor {
@@ -26,6 +29,7 @@ class RtnetlinkMonitor implements LinkMonitor {
   readonly #requests: NetlinkSocket;
   readonly #dumper: LinkDumper;
   #interrupted: Set<number> | 'Unknown' = new Set();
+  #carrierChanges: ReadonlyMap<number, number> = new Map();
   #malformed = 0;
 
   constructor(notifications: NetlinkSocket, requests: NetlinkSocket) {
@@ -39,20 +43,33 @@ class RtnetlinkMonitor implements LinkMonitor {
     return this.#malformed;
   }
 
-  links(): readonly Link[] {
-    const { links, malformed } = this.#dumper.dump();
-    this.#malformed += malformed;
-    return links;
+  links(): readonly Link[] | undefined {
+    const dump = this.#dumper.dump();
+    if (dump === undefined) return undefined;
+    this.#malformed += dump.malformed;
+    this.#compareCarriers(dump.carrierChanges);
+    return dump.links;
+  }
+
+  // The kernel tells of a carrier up to a second late, and of one that went and came meanwhile only that it is there.
+  #compareCarriers(changes: ReadonlyMap<number, number>): void {
+    for (const [index, count] of changes) {
+      const before = this.#carrierChanges.get(index);
+      if (before !== undefined && before !== count) this.#interrupt(index);
+    }
+    this.#carrierChanges = changes;
   }
 
   drain(): boolean {
-    for (let hasChanged = false; ; hasChanged = true) {
+    let count = 0;
+    for (; count < NOTIFICATIONS_PER_DRAIN; count++) {
       const receipt = this.#notifications.receive();
-      if (receipt.kind === 'Empty') return hasChanged;
+      if (receipt.kind === 'Empty') break;
       if (receipt.kind === 'Datagram')
         for (const message of this.#decode(receipt.length)) this.#note(message);
       else this.#interrupted = 'Unknown';
     }
+    return count > 0;
   }
 
   #decode(length: number): readonly NetlinkMessage[] {
@@ -61,10 +78,13 @@ class RtnetlinkMonitor implements LinkMonitor {
 
   #note(message: NetlinkMessage): void {
     if (message.kind === 'MALFORMED') this.#malformed++;
-    if (this.#interrupted === 'Unknown') return;
-    if (message.kind === 'DELLINK') this.#interrupted.add(message.link.index);
+    if (message.kind === 'DELLINK') this.#interrupt(message.link.index);
     if (message.kind === 'NEWLINK' && toLinks([message.link], [])[0]?.state === 'Down')
-      this.#interrupted.add(message.link.index);
+      this.#interrupt(message.link.index);
+  }
+
+  #interrupt(index: number): void {
+    if (this.#interrupted !== 'Unknown') this.#interrupted.add(index);
   }
 
   takeInterrupted(): ReadonlySet<number> | 'Unknown' {

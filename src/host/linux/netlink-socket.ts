@@ -33,6 +33,11 @@ export type Receipt =
   | { readonly kind: 'Empty' }
   | { readonly kind: 'Lost' };
 
+/** Errors that say nothing about what was asked: it may be granted the next time. */
+export const isShortage = (code: string): boolean => SHORTAGES.includes(code);
+
+const SHORTAGES: readonly string[] = ['ENOBUFS', 'ENOMEM', 'EAGAIN', 'EINTR', 'EBUSY'];
+
 const EMPTY: Receipt = { kind: 'Empty' };
 const LOST: Receipt = { kind: 'Lost' };
 
@@ -64,8 +69,12 @@ export class NetlinkSocket {
     return new NetlinkSocket(fd);
   }
 
-  send(request: Uint8Array): void {
-    check(libc.send(this.fd, request, request.length, 0), 'send netlink request');
+  /** False when the kernel is short of memory for it now. */
+  send(request: Uint8Array): boolean {
+    if (libc.send(this.fd, request, request.length, 0) >= 0) return true;
+    const code = errnoName();
+    if (isShortage(code)) return false;
+    throw new SystemError('send netlink request', code);
   }
 
   /** Receives one datagram into `bytes`. */
@@ -77,7 +86,7 @@ export class NetlinkSocket {
       if (length >= 0) return { kind: 'Datagram', length };
       const code = errnoName();
       if (code === 'EAGAIN') return EMPTY;
-      if (code === 'ENOBUFS') return LOST;
+      if (code === 'ENOBUFS' || code === 'ENOMEM') return LOST;
       if (code !== 'EINTR') throw new SystemError('receive from netlink', code);
     }
   }

@@ -14,16 +14,26 @@ import type { Reader } from '../../bytes/reader.ts';
 import { readAttributes } from './netlink-header.ts';
 
 /** IFF_* (linux/if.h); an incomplete list. */
-export const LinkFlag = { Up: 0x1, Loopback: 0x8, Running: 0x40, NoArp: 0x80 } as const;
+export const LinkFlag = {
+  Up: 0x1,
+  Loopback: 0x8,
+  Running: 0x40,
+  NoArp: 0x80,
+  LowerUp: 0x1_0000,
+  Dormant: 0x2_0000,
+} as const;
 
 /** IFLA_OPERSTATE (RFC 2863 ifOperStatus); an incomplete list. */
-export const OperState = { Unknown: 0, Down: 2, LowerLayerDown: 3, Dormant: 5, Up: 6 } as const;
+export const OperState = { Unknown: 0, Down: 2, LowerLayerDown: 3, Testing: 4, Dormant: 5, Up: 6 } as const;
+
+/** IFLA_LINKMODE: whether the operating state follows the carrier, or user space says when the link is let in. */
+export const LinkMode = { Default: 0, Dormant: 1, Testing: 2 } as const;
 
 /** ARPHRD_* (linux/if_arp.h); an incomplete list. */
 export const LinkType = { Ethernet: 1, Loopback: 772 } as const;
 
 /** IFLA_*; an incomplete list. */
-const Attribute = { Address: 1, Name: 3, Mtu: 4, OperState: 16 } as const;
+const Attribute = { Address: 1, Name: 3, Mtu: 4, OperState: 16, LinkMode: 17, CarrierChanges: 35 } as const;
 
 const AF_UNSPEC = 0;
 
@@ -34,6 +44,9 @@ export interface NetlinkLink {
   readonly mac: Uint8Array;
   readonly flags: number;
   readonly operState: number;
+  readonly linkMode: number;
+  /** How often the carrier came or went since the link was made. */
+  readonly carrierChanges: number;
   readonly mtu: number;
   readonly type: number;
 }
@@ -51,12 +64,15 @@ export function readLinkMessage(reader: Reader): NetlinkLink | undefined {
   reader.skip(4);
   if (family !== AF_UNSPEC) return undefined;
   const none: Uint8Array = new Uint8Array(0);
-  const link = { index, name: '', mac: none, flags, operState: 0, mtu: 0, type };
+  const state = { flags, operState: 0, linkMode: 0, carrierChanges: 0 };
+  const link = { index, name: '', mac: none, mtu: 0, type, ...state };
   readAttributes(reader, (attribute, payload) => {
     if (attribute === Attribute.Name) link.name = readName(payload);
     else if (attribute === Attribute.Address) link.mac = payload.bytes(payload.remaining);
     else if (attribute === Attribute.Mtu) link.mtu = payload.u32();
     else if (attribute === Attribute.OperState) link.operState = payload.u8();
+    else if (attribute === Attribute.LinkMode) link.linkMode = payload.u8();
+    else if (attribute === Attribute.CarrierChanges) link.carrierChanges = payload.u32();
   });
   if (link.name === '') throw reader.error('bad-value', 'IFLA_IFNAME missing or empty');
   return link;

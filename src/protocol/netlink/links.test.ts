@@ -5,17 +5,21 @@ import { test } from 'node:test';
 import { ADDRESS_DUMP, LINK_DUMP } from '../../../test/golden/rtnetlink.ts';
 import { formatAddress } from '../../net/address.ts';
 import { formatMac } from '../../net/mac.ts';
-import { LinkFlag, LinkType, type NetlinkLink, OperState } from './link-message.ts';
+import { LinkFlag, LinkMode, LinkType, type NetlinkLink, OperState } from './link-message.ts';
 import { type DumpedLink, toLinks } from './links.ts';
 import { decodeNetlink } from './netlink-message.ts';
 
-const UP = LinkFlag.Up | LinkFlag.Running;
+const UP = LinkFlag.Up | LinkFlag.LowerUp | LinkFlag.Running;
+/** What a link shows for up to a second after it got its carrier: the derived state is the old one. */
+const STALE = LinkFlag.Up | LinkFlag.LowerUp;
 const ETH0: NetlinkLink = {
   index: 2,
   name: 'eth0',
   mac: Uint8Array.of(2, 0, 0, 0, 0, 0xb),
   flags: UP,
   operState: OperState.Up,
+  linkMode: LinkMode.Default,
+  carrierChanges: 2,
   mtu: 1500,
   type: LinkType.Ethernet,
 };
@@ -39,20 +43,21 @@ test('the dumps of a kernel become its links', () => {
 
 const STATES: readonly (readonly [expected: 'Up' | 'Down', change: Partial<NetlinkLink>, why: string])[] = [
   ['Up', {}, 'up and running'],
-  ['Up', { flags: LinkFlag.Up }, 'the operating state decides where there is one'],
+  ['Up', { flags: STALE, operState: OperState.Down }, 'the carrier has just come'],
+  ['Up', { flags: STALE, operState: OperState.LowerLayerDown }, 'the carrier below has just come'],
   ['Up', { operState: OperState.Unknown }, 'a driver without operating state, with carrier'],
-  [
-    'Down',
-    { operState: OperState.Unknown, flags: LinkFlag.Up },
-    'a driver without operating state, no carrier',
-  ],
-  ['Down', { flags: LinkFlag.Running }, 'down by the administrator'],
-  ['Down', { operState: OperState.Down }, 'no carrier'],
-  ['Down', { operState: OperState.LowerLayerDown }, 'the link below is down'],
+  ['Down', { flags: LinkFlag.Up | LinkFlag.Running }, 'the carrier has just gone'],
+  ['Down', { operState: OperState.Unknown, flags: LinkFlag.Up }, 'no operating state, no carrier'],
+  ['Down', { flags: LinkFlag.LowerUp | LinkFlag.Running }, 'down by the administrator'],
+  ['Down', { flags: LinkFlag.Up, operState: OperState.LowerLayerDown }, 'the link below is down'],
   ['Down', { operState: OperState.Dormant }, 'IEEE 802.1X has not let us in'],
+  ['Down', { operState: OperState.Testing }, 'under test'],
+  ['Down', { flags: UP | LinkFlag.Dormant }, 'its driver has not let us in, the state is stale'],
+  ['Down', { linkMode: LinkMode.Dormant, flags: STALE, operState: OperState.Down }, 'user space will say'],
+  ['Up', { linkMode: LinkMode.Dormant }, 'user space has let us in'],
 ];
 
-test('the state follows RFC 2863, and the carrier where a driver knows no state', () => {
+test('the state follows the carrier at once, and whoever lets the link in', () => {
   for (const [expected, change, why] of STATES) {
     assert.equal(toLinks([{ ...ETH0, ...change }], [])[0]?.state, expected, why);
   }

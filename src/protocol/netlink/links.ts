@@ -3,7 +3,7 @@
 import type { Address } from '../../net/address.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { NetlinkAddress } from './address-message.ts';
-import { LinkFlag, LinkType, type NetlinkLink, OperState } from './link-message.ts';
+import { LinkFlag, LinkMode, LinkType, type NetlinkLink, OperState } from './link-message.ts';
 
 /** Has the shape of `Link` in host/host.ts, which a pure file can not import. */
 export interface DumpedLink {
@@ -37,13 +37,20 @@ export function toLinks(
   }));
 }
 
+const CARRIER = LinkFlag.Up | LinkFlag.LowerUp;
+
+/** Operating states that do not follow from the carrier: the link has one, and carries nothing yet. */
+const NOT_LET_IN: readonly number[] = [OperState.Testing, OperState.Dormant];
+
 /**
- * Up by RFC 2863 and by the administrator. Drivers that know no operating state report Unknown: there IFF_RUNNING,
- * which the kernel derives from the carrier, decides.
+ * Up by the administrator, with a carrier, and let in. IFF_LOWER_UP is the carrier as the driver last set it; the
+ * kernel derives the operating state (RFC 2863) and IFF_RUNNING from it up to a second later, so those decide only
+ * where user space sets them (IEEE 802.1X).
  */
-function isUp({ flags, operState }: NetlinkLink): boolean {
-  if ((flags & LinkFlag.Up) === 0) return false;
-  return operState === OperState.Up || (operState === OperState.Unknown && (flags & LinkFlag.Running) !== 0);
+function isUp({ flags, operState, linkMode }: NetlinkLink): boolean {
+  if ((flags & CARRIER) !== CARRIER || (flags & LinkFlag.Dormant) !== 0) return false;
+  if (linkMode !== LinkMode.Default) return operState === OperState.Up;
+  return !NOT_LET_IN.includes(operState);
 }
 
 function isEthernet({ type, flags, mac }: NetlinkLink): boolean {

@@ -25,8 +25,8 @@ function line(message: NetlinkMessage): string {
   switch (message.kind) {
     case 'NEWLINK':
     case 'DELLINK': {
-      const { index, name, mac, type, mtu, flags, operState } = message.link;
-      const state = `flags ${flags.toString(16)} state ${operState}`;
+      const { index, name, mac, type, mtu, flags, operState, linkMode, carrierChanges } = message.link;
+      const state = `flags ${flags.toString(16)} state ${operState} mode ${linkMode} changes ${carrierChanges}`;
       return `${message.kind} ${index} ${name} [${formatMac(mac)}] type ${type} mtu ${mtu} ${state}`;
     }
     case 'NEWADDR':
@@ -48,10 +48,10 @@ const lines = (...datagrams: readonly Uint8Array[]): readonly string[] => datagr
 
 test('a dump of links is read', () => {
   assert.deepEqual(lines(...golden.LINK_DUMP), [
-    'NEWLINK 1 lo [00:00:00:00:00:00] type 772 mtu 65536 flags 10049 state 0',
-    'NEWLINK 2 eth0 [02:00:00:00:00:0b] type 1 mtu 1500 flags 11043 state 6',
-    'NEWLINK 3 br0 [02:00:00:00:00:0c] type 1 mtu 1500 flags 1002 state 2',
-    'NEWLINK 4 tun9 [] type 65534 mtu 1500 flags 1091 state 2',
+    'NEWLINK 1 lo [00:00:00:00:00:00] type 772 mtu 65536 flags 10049 state 0 mode 0 changes 0',
+    'NEWLINK 2 eth0 [02:00:00:00:00:0b] type 1 mtu 1500 flags 11043 state 6 mode 0 changes 2',
+    'NEWLINK 3 br0 [02:00:00:00:00:0c] type 1 mtu 1500 flags 1002 state 2 mode 0 changes 1',
+    'NEWLINK 4 tun9 [] type 65534 mtu 1500 flags 1091 state 2 mode 0 changes 1',
     'DONE 0',
   ]);
   assert.ok(
@@ -77,7 +77,7 @@ test('a port that leaves its bridge is not a link that is gone', () => {
 
 test('what is gone, and an error, are read', () => {
   assert.deepEqual(lines(golden.LINK_GONE, golden.ADDRESS_GONE, golden.REFUSED_REQUEST), [
-    'DELLINK 3 br0 [02:00:00:00:00:0c] type 1 mtu 1500 flags 1002 state 2',
+    'DELLINK 3 br0 [02:00:00:00:00:0c] type 1 mtu 1500 flags 1002 state 2 mode 0 changes 1',
     'DELADDR 2 10.77.0.11/24 flags 80',
     'ERROR 22',
   ]);
