@@ -48,6 +48,24 @@ describe('a crowd of Services', () => {
     bed.assertSound();
   });
 
+  test('costs each as many looks, however many there are already', async () => {
+    const bed = bedOf();
+    const { queue } = await bed.start();
+    const looks: number[] = [];
+    for (const names of [NAMES.slice(0, 25), NAMES.slice(25, 50), NAMES.slice(50, 75), NAMES.slice(75)]) {
+      await bed.settle();
+      queue.taken.length = 0;
+      for (const name of names) bed.createService(name);
+      await bed.settle();
+      looks.push(queue.taken.length);
+    }
+    assert.deepEqual(
+      looks,
+      Array.from({ length: 4 }, () => looks[0]),
+    );
+    assert.ok((looks[0] ?? 0) <= 25 * 8, `${looks[0]} for 25 Services`);
+  });
+
   test('is published a second later, at the latest, where nobody claims', async () => {
     const bed = bedOf();
     await bed.start();
