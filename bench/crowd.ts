@@ -26,7 +26,7 @@ const SUBNET = { node: (index: number) => `10.78.255.${index + 1}/16`, pool: '10
 const SETTLING = seconds(3);
 /** No request of ours for so long means that there is nothing left to do. */
 const QUIET = seconds(3);
-const PATIENCE = minutes(15);
+const PATIENCE = minutes(30);
 
 interface Service extends KubeObject {
   readonly status?: {

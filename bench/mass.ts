@@ -90,6 +90,7 @@ async function measureOnce(
   const entries = log.read().filter((entry) => isOf(entry));
   const account = accountOf(entries, crowd.addresses);
   tell(crowd, account, options);
+  options.onProgress(`processor time of all agents: ${(after.agents - before.agents).toFixed(1)} s`);
   options.onProgress(`most requests for one Service: ${mostRequests(entries, account, crowd)}`);
   if (options.cases.some((name) => name.startsWith('memory')))
     await sleep(IDLE, undefined, { signal: options.signal });
@@ -128,12 +129,19 @@ function tell(crowd: Crowd, { others }: Account, { onProgress }: RunOptions): vo
 interface Times {
   readonly controller: number;
   readonly apiserver: number;
+  /** Of all nodes together. */
+  readonly agents: number;
 }
 
-const processorTimes = (lab: Lab): Times => ({
-  controller: processorSeconds(pidOf(lab, CONTROLLER)),
-  apiserver: processorSeconds(pidOf(lab, API_SERVER)),
-});
+function processorTimes(lab: Lab): Times {
+  const timeOf = (target: string): number => processorSeconds(pidOf(lab, target));
+  const agents = lab.network.nodes.map(({ name }) => timeOf(`agent/${name}`));
+  return {
+    controller: timeOf(CONTROLLER),
+    apiserver: timeOf(API_SERVER),
+    agents: agents.reduce((sum, time) => sum + time, 0),
+  };
+}
 
 function pidOf({ processes }: Lab, target: string): number {
   const found = processes.get(target);
