@@ -1,17 +1,24 @@
 // What users see of a Service's way besides its status: events under the names that the upstream service controller
-// uses, which people and dashboards already know. A created Service costs two: that it has its address, and who answers
-// for it, which upstream has no name for. EnsuringLoadBalancer, a moment before the first, would tell nothing more.
+// uses, which people and dashboards already know. `EnsuringLoadBalancer` is not among them: an address is there within
+// milliseconds, and two events for each Service that comes are enough for the API server.
 
 import type { EventRecorder, EventTarget } from '../kube/api.ts';
 import type { ServiceView } from '../plan/views.ts';
 
 const NORMAL = [
+  /** It has an address, and which. */
   'EnsuredLoadBalancer',
-  'AnnouncedLoadBalancer',
+  /** There is a host behind the address, and which. */
+  'UpdatedLoadBalancer',
   'DeletingLoadBalancer',
   'DeletedLoadBalancer',
 ] as const;
-const WARNING = ['SyncLoadBalancerFailed', 'UnAvailableLoadBalancer'] as const;
+const WARNING = [
+  'SyncLoadBalancerFailed',
+  'DeleteLoadBalancerFailed',
+  /** No node can announce it. */
+  'UnAvailableLoadBalancer',
+] as const;
 
 export type NormalReason = (typeof NORMAL)[number];
 export type WarningReason = (typeof WARNING)[number];

@@ -146,13 +146,16 @@ export class ServiceReconciler {
     if (!(await this.#writeStatus(service, plan))) return 'done';
     const announced = plan.conditions.find((condition) => condition.type === ANNOUNCED);
     const address = formatAddress(virtualIP.address);
-    if (isNew)
-      reporter.normal(service, 'EnsuredLoadBalancer', `has ${address} from pool "${virtualIP.pool}"`);
-    else if (announced?.reason === 'NoCandidates')
+    if (isNew) reporter.normal(service, 'EnsuredLoadBalancer', `${address} from pool ${virtualIP.pool}`);
+    // Once, when an address is first answered for: a take-over costs neither a write of the Service nor an event.
+    if (announced?.status === 'True')
+      reporter.normal(
+        service,
+        'UpdatedLoadBalancer',
+        `${address} is announced by ${virtualIP.record.holder}`,
+      );
+    else if (announced?.reason === 'NoCandidates' && !isNew)
       reporter.warning(service, 'UnAvailableLoadBalancer', whyNobody);
-    const { holder } = virtualIP.record;
-    if (announced?.status === 'True' && holder !== undefined)
-      reporter.normal(service, 'AnnouncedLoadBalancer', `${holder} answers for ${address}`);
     return 'done';
   }
 

@@ -64,8 +64,8 @@ test('conditions and events tell the way of a Service', async () => {
   assert.equal(bed.hasService('shop'), false);
   assert.deepEqual(bed.plan(), []);
   assert.deepEqual(events, [
-    'Normal EnsuredLoadBalancer web/shop: has 10.77.0.50 from pool "default"',
-    `Normal AnnouncedLoadBalancer web/shop: ${holder} answers for 10.77.0.50`,
+    'Normal EnsuredLoadBalancer web/shop: 10.77.0.50 from pool default',
+    `Normal UpdatedLoadBalancer web/shop: 10.77.0.50 is announced by ${holder}`,
     'Normal DeletingLoadBalancer web/shop: withdrawing 10.77.0.50',
     'Normal DeletedLoadBalancer web/shop: the address is free again',
   ]);

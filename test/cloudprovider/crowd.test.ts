@@ -33,7 +33,7 @@ describe('a crowd of Services', () => {
     assert.ok((counts[0] ?? 0) <= 2 * NAMES.length + 1, `${counts[0]} patches of Services`);
     assert.deepEqual(counts.slice(1), [NAMES.length, NAMES.length]);
     assert.deepEqual(
-      ['EnsuredLoadBalancer', 'AnnouncedLoadBalancer'].map((reason) => countOf(events, reason)),
+      ['EnsuredLoadBalancer', 'UpdatedLoadBalancer'].map((reason) => countOf(events, reason)),
       [NAMES.length, NAMES.length],
     );
     assert.equal(events.length, 2 * NAMES.length);

@@ -58,8 +58,13 @@ describe('the journey of a Service', requirement('cluster'), () => {
   test('tells in conditions and events what happened', async () => {
     await bed().condition('first', 'fairlead.io/Allocated', 'True');
     await bed().condition('first', 'fairlead.io/Announced', 'True');
-    assert.equal((await bed().event('first', 'AnnouncedLoadBalancer')).type, 'Normal');
-    assert.equal((await bed().event('first', 'EnsuredLoadBalancer')).type, 'Normal');
+    const { holder } = await bed().holding('10.77.0.50');
+    const [ensured, updated] = [
+      await bed().event('first', 'EnsuredLoadBalancer'),
+      await bed().event('first', 'UpdatedLoadBalancer'),
+    ];
+    assert.deepEqual([ensured.type, ensured.message], ['Normal', '10.77.0.50 from pool default']);
+    assert.deepEqual([updated.type, updated.message], ['Normal', `10.77.0.50 is announced by ${holder}`]);
   });
 
   test('counts in the pool and in the Announcer of the holder', async () => {
