@@ -28,6 +28,20 @@ describe('bench arguments', () => {
     assert.deepEqual(parseCommand(argv, [bench]), wanted);
   });
 
+  test('another number of objects is another bench, with cases of its own', () => {
+    const counted = (count: number): Bench => ({
+      ...bench,
+      cases: [{ name: `all-of-${count}`, shows: 'all' }],
+      withCount: counted,
+    });
+    const command = parseCommand(['create', '--count', '7'], [counted(100)]);
+    assert.ok(command.kind === 'run');
+    assert.deepEqual(command.cases, ['all-of-7']);
+    const none = parseCommand(['create', '--count', '0'], [counted(100)]);
+    assert.ok(none.kind === 'usage');
+    assert.match(none.problem, /--count "0": want a whole number/);
+  });
+
   test('list', () => {
     assert.deepEqual(parseCommand(['list'], [bench]), { kind: 'list' });
   });
@@ -39,6 +53,7 @@ describe('bench arguments', () => {
     [['create', '--case', 'third'], /no case "third" in create: want one of first, second/],
     [['create', '--runs', '0'], /--runs "0": want a whole number/],
     [['create', '--runs', 'many'], /--runs "many": want a whole number/],
+    [['create', '--count', '7'], /--count 7: create has no number to choose/],
     [['create', '--fast'], /--fast/],
   ] as const) {
     test(`refused: ${argv.join(' ') || 'nothing'}`, () => {

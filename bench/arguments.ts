@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 
 export const USAGE = `usage: npm run bench -- list
-       npm run bench -- NAME [--runs N] [--case NAME]... [--json]
+       npm run bench -- NAME [--runs N] [--case NAME]... [--count N] [--json]
 `;
 
 export type Command =
@@ -21,6 +21,7 @@ export type Command =
 const OPTIONS = {
   json: { type: 'boolean', default: false },
   runs: { type: 'string' },
+  count: { type: 'string' },
   case: { type: 'string', multiple: true, default: [] as string[] },
 } as const;
 
@@ -34,7 +35,7 @@ export function parseCommand(argv: readonly string[], benches: readonly Bench[])
     const bench = benches.find((candidate) => candidate.name === name);
     if (bench === undefined)
       return usage(`no bench "${name}": want one of ${benches.map((b) => b.name).join(', ')}`);
-    return runCommand(bench, values);
+    return countedCommand(bench, values);
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));
   }
@@ -43,7 +44,19 @@ export function parseCommand(argv: readonly string[], benches: readonly Bench[])
 interface Values {
   readonly json: boolean;
   readonly runs?: string | undefined;
+  readonly count?: string | undefined;
   readonly case: readonly string[];
+}
+
+/** Another number of objects makes another bench, whose cases are then chosen. */
+function countedCommand(bench: Bench, values: Values): Command {
+  if (values.count === undefined) return runCommand(bench, values);
+  const count = Number(values.count);
+  if (bench.withCount === undefined)
+    return usage(`--count ${values.count}: ${bench.name} has no number to choose`);
+  if (!Number.isInteger(count) || count < 1)
+    return usage(`--count "${values.count}": want a whole number from 1`);
+  return runCommand(bench.withCount(count), values);
 }
 
 function runCommand(bench: Bench, values: Values): Command {

@@ -42,6 +42,8 @@ export interface Bench {
   /** How often each case is repeated without --runs. */
   readonly runs: number;
   run(options: RunOptions): Promise<Outcome>;
+  /** The same with so many objects, for trying out: its cases have other names. Absent where nothing is counted. */
+  withCount?(count: number): Bench;
 }
 
 /** A single value carries p50 alone. */

@@ -4,8 +4,10 @@ import { arp } from './arp.ts';
 import type { Bench } from './bench.ts';
 import { create } from './create.ts';
 import { ipam } from './ipam.ts';
+import { mass } from './mass.ts';
 import { memory } from './memory.ts';
+import { restart } from './restart.ts';
 import { start } from './start.ts';
 import { watch } from './watch.ts';
 
-export const BENCHES: readonly Bench[] = [create, arp, ipam, memory, start, watch];
+export const BENCHES: readonly Bench[] = [create, arp, ipam, memory, start, watch, mass, restart];

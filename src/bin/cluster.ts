@@ -5,6 +5,7 @@ import { hasCode } from '../kube/api-error.ts';
 import { type Connection, createConnection } from '../kube/connection.ts';
 import { type Credentials, CredentialsError } from '../kube/credentials.ts';
 import { createListWatch } from '../kube/list-watch.ts';
+import { identityOf } from '../kube/object-store.ts';
 import type { ApiOutage } from '../observe/api-outage.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import type { Duration } from '../time/duration.ts';
@@ -79,6 +80,8 @@ export class Watcher {
       ...limits,
       random,
       onProblem,
+      // Both programs keep values of their own: thousands of objects as they came would only be there twice.
+      keep: identityOf,
     });
     watch.onState((state) => {
       if (state === 'Synced') this.#options.outage.succeeded(kind.kind);

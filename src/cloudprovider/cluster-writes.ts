@@ -105,7 +105,7 @@ export class ClusterWrites {
 
   /** A field that is absent from the status is taken away. */
   writePoolStatus(
-    meta: ObjectMeta,
+    meta: Pick<ObjectMeta, 'name' | 'resourceVersion'>,
     { observedGeneration, ipv4, ipv6, conditions }: AddressPoolStatus,
   ): Promise<KubeObject> {
     const counts = { ipv4: ipv4 ?? null, ipv6: ipv6 ?? null };

@@ -4,6 +4,7 @@
 import type { KubeObject, ListWatch, ReconcileResult } from '../kube/api.ts';
 import { between } from '../time/instant.ts';
 import { AllocationBook } from './allocation-book.ts';
+import { Arrivals } from './arrivals.ts';
 import { ClusterState } from './cluster-state.ts';
 import { ClusterWrites } from './cluster-writes.ts';
 import { type ControllerDeps, type ControllerOptions, rulesOf } from './deps.ts';
@@ -47,9 +48,10 @@ export class Controller {
     const shared = { state, book, placement, writes, reporter, log, timestamp, metrics, rules };
     const addresses = new ServiceAddresses(shared);
     const repairs = new StatusRepairs({ clock, queue, reporter });
-    const services = new ServiceReconciler({ ...shared, addresses, repairs });
+    const arrivals = new Arrivals(clock);
+    const services = new ServiceReconciler({ ...shared, addresses, repairs, arrivals });
     const virtualIPs = new VirtualIPReconciler(shared);
-    const pools = new PoolStatusReconciler(shared);
+    const pools = new PoolStatusReconciler({ ...shared, clock, interval: options.poolStatusInterval });
     this.#retrying = new RetryingKeys(this.#watches(), queue);
     this.#triggers = new Triggers({ state, book, placement, liveness, queue, options });
     this.#reconcilers = {

@@ -50,6 +50,8 @@ export interface ControllerOptions {
   readonly workers: number;
   /** How long changes are collected before a pool's status is written, in ms. */
   readonly poolStatusDelay: number;
+  /** The shortest time between two writes of a pool's counts, in ms. */
+  readonly poolStatusInterval: number;
 }
 
 export const rulesOf = ({ loadBalancerClasses, servesClassless }: ControllerOptions): ClassRules => ({
@@ -62,4 +64,5 @@ export const DEFAULT_OPTIONS: ControllerOptions = {
   servesClassless: false,
   workers: 8,
   poolStatusDelay: 200,
+  poolStatusInterval: 5000,
 };

@@ -3,8 +3,14 @@
 
 import type { KubeObject, ListWatch, ObjectMeta } from '../kube/api.ts';
 
+/** What a copy of thousands of objects keeps of their metadata, once; what else matters is in their values. */
+export type EntryMeta = Pick<
+  ObjectMeta,
+  'name' | 'namespace' | 'uid' | 'resourceVersion' | 'generation' | 'creationTimestamp'
+>;
+
 export interface Entry<V> {
-  readonly meta: ObjectMeta;
+  readonly meta: EntryMeta;
   readonly value: V;
 }
 
@@ -87,7 +93,7 @@ export class Mirror<V> {
         return;
       }
     }
-    const now: Stored<V> = { meta, value: this.#read(object), isAhead };
+    const now: Stored<V> = { meta: entryMetaOf(meta), value: this.#read(object), isAhead };
     if (before !== undefined && before.meta.uid !== meta.uid) {
       this.#remember(before.meta.uid);
       this.#entries.delete(key);
@@ -110,6 +116,18 @@ export class Mirror<V> {
   #tell(change: MirrorChange<V>): void {
     for (const handler of this.#handlers) handler(change);
   }
+}
+
+function entryMetaOf(meta: ObjectMeta): EntryMeta {
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = meta;
+  return {
+    name,
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(generation === undefined ? {} : { generation }),
+  };
 }
 
 const keyOf = ({ namespace, name }: Pick<ObjectMeta, 'namespace' | 'name'>): string =>

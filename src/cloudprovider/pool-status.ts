@@ -1,6 +1,7 @@
 // Writes what an AddressPool holds and whether it can be used into its status, and the same counts into the metrics.
-// Off the path of a Service: changes are collected for a moment first.
+// Off the path of a Service: changes are collected for a moment first, and counts are written every few seconds at most.
 
+import type { Clock } from '../host/host.ts';
 import type { Pool } from '../ipam/pool.ts';
 import type { ObjectMeta, ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
@@ -14,6 +15,7 @@ import {
 } from '../resource/address-pool.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import { formatProblems } from '../resource/parsed.ts';
+import { between, type Instant } from '../time/instant.ts';
 import type { AllocationBook } from './allocation-book.ts';
 import { type ClusterState, type PoolEntry, readable } from './cluster-state.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
@@ -24,6 +26,9 @@ export interface PoolStatusDeps {
   readonly book: AllocationBook;
   readonly writes: ClusterWrites;
   readonly metrics: Pick<ControllerMetrics, 'allocations'>;
+  readonly clock: Clock;
+  /** At least so long after the counts of a pool were written they are written again. */
+  readonly interval: number;
   /** RFC 3339. */
   readonly timestamp: () => string;
   readonly log: Log;
@@ -34,19 +39,25 @@ const MAX_MESSAGE = 32_768;
 
 export class PoolStatusReconciler {
   readonly #deps: PoolStatusDeps;
+  /** When the status of each pool was written last. */
+  readonly #written = new Map<string, Instant>();
 
   constructor(deps: PoolStatusDeps) {
     this.#deps = deps;
   }
 
   async reconcile(name: string): Promise<ReconcileResult> {
-    const { state, writes, log } = this.#deps;
-    this.#updateMetrics();
+    const { state, writes, log, clock } = this.#deps;
     const entry = state.pools.get(name);
-    if (entry === undefined) return { kind: 'done' };
-    const present = readAddressPoolStatus(entry.value.object);
+    if (entry === undefined) this.#written.delete(name);
+    const present = entry === undefined ? undefined : readAddressPoolStatus(entry.value.object);
+    const rest = present?.observedGeneration === entry?.meta.generation ? this.#rest(name) : 0;
+    if (rest > 0) return { kind: 'after', milliseconds: rest };
+    this.#updateMetrics();
+    if (entry === undefined || present === undefined) return { kind: 'done' };
     const wanted = this.#statusOf(entry, present);
     if (isSame(present, wanted)) return { kind: 'done' };
+    this.#written.set(name, clock.now());
     try {
       state.pools.note(await writes.writePoolStatus(entry.meta, wanted));
       return { kind: 'done' };
@@ -57,6 +68,12 @@ export class PoolStatusReconciler {
       log.warn('status of AddressPool not written', { pool: name, error });
       return { kind: 'retry' };
     }
+  }
+
+  /** How long its counts have to wait; thousands of Services would else cost as many writes as the time they take. */
+  #rest(name: string): number {
+    const written = this.#written.get(name);
+    return written === undefined ? 0 : this.#deps.interval - between(written, this.#deps.clock.now());
   }
 
   #statusOf({ meta, value }: Entry<PoolEntry>, present: AddressPoolStatus): AddressPoolStatus {

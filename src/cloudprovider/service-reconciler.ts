@@ -24,7 +24,9 @@ import {
 } from '../plan/service-status.ts';
 import type { ServiceView } from '../plan/views.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
+import type { Duration } from '../time/duration.ts';
 import type { AllocationBook, Assignment } from './allocation-book.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
@@ -37,6 +39,7 @@ export interface ServiceReconcilerDeps {
   readonly state: ClusterState;
   readonly book: AllocationBook;
   readonly addresses: ServiceAddresses;
+  readonly arrivals: Arrivals;
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
@@ -60,6 +63,9 @@ const TAKING_AWAY: ReadonlySet<NextStep['kind']> = new Set(['unpublish', 'releas
 /** `contested`: somebody else rewrites the status, and it is left alone for a while. */
 type Publication = 'same' | 'written' | 'contested';
 
+/** Besides the outcomes of a step: come again when this time has passed. */
+type Result = Outcome | Duration;
+
 export class ServiceReconciler {
   readonly #deps: ServiceReconcilerDeps;
 
@@ -69,6 +75,12 @@ export class ServiceReconciler {
 
   /** `key` is namespace/name. Rejects for a bug of ours only: what the API answers is reported, and retried with back-off. */
   async reconcile(key: string): Promise<ReconcileResult> {
+    const result = await this.#run(key);
+    if (result.kind !== 'after') this.#deps.arrivals.leave(key);
+    return result;
+  }
+
+  async #run(key: string): Promise<ReconcileResult> {
     const { state, rules } = this.#deps;
     let failures = 0;
     for (let steps = 0; steps < MAX_STEPS && failures < MAX_FAILURES; steps++) {
@@ -77,7 +89,9 @@ export class ServiceReconciler {
       const virtualIPs = state.virtualIPsOf(service.uid);
       const step = nextStep(service, virtualIPs, rules);
       try {
-        if ((await this.#perform(step, service)) === 'done') return { kind: 'done' };
+        const result = await this.#perform(step, service);
+        if (result === 'done') return { kind: 'done' };
+        if (result !== 'again') return { kind: 'after', milliseconds: result };
       } catch (error) {
         failures++;
         if (!(await this.#recover(error, step, service))) return { kind: 'retry' };
@@ -86,7 +100,7 @@ export class ServiceReconciler {
     return { kind: 'retry' };
   }
 
-  async #perform(step: NextStep, service: ServiceView): Promise<Outcome> {
+  async #perform(step: NextStep, service: ServiceView): Promise<Result> {
     const { addresses } = this.#deps;
     switch (step.kind) {
       case 'add-finalizer':
@@ -106,16 +120,18 @@ export class ServiceReconciler {
   }
 
   async #addFinalizer(service: ServiceView, finalizer: string): Promise<Outcome> {
-    const { state, writes, timestamp } = this.#deps;
+    const { state, writes, arrivals, timestamp } = this.#deps;
+    arrivals.enter(keyOf(service));
     const claims = finalizer === UPSTREAM_FINALIZER && !hasTrace(service) ? [claim(timestamp())] : [];
     state.services.note(await writes.addServiceFinalizer(service, finalizer, claims));
     return 'again';
   }
 
-  async #assign(service: ServiceView): Promise<Outcome> {
-    const { book, addresses } = this.#deps;
+  async #assign(service: ServiceView): Promise<Result> {
+    const { book, addresses, arrivals } = this.#deps;
     const assignment = book.assign(service);
     if (assignment.grants.length > 0) {
+      arrivals.enter(keyOf(service));
       try {
         await addresses.realise(service, assignment.grants);
       } finally {
@@ -123,6 +139,8 @@ export class ServiceReconciler {
       }
       return 'again';
     }
+    const wait = arrivals.wait(keyOf(service), assignment.keep);
+    if (wait > 0) return wait;
     const hasNothingToSay = assignment.keep.length === 0 && assignment.refusal === undefined;
     // What it is to leave goes only when its status says nothing of it any more.
     if (!hasNothingToSay && (await this.#publish(service, assignment)) === 'contested') return 'done';
@@ -175,7 +193,7 @@ export class ServiceReconciler {
   async #writeStatus(service: ServiceView, plan: StatusPlan): Promise<Publication> {
     const { state, writes, repairs } = this.#deps;
     if (plan.isSame) return 'same';
-    const key = serviceKey(`${service.namespace}/${service.name}`);
+    const key = serviceKey(keyOf(service));
     if (repairs.isToWait(key, service, plan)) return 'contested';
     state.services.note(await writes.publishServiceStatus(service, plan));
     return 'written';
@@ -199,7 +217,7 @@ export class ServiceReconciler {
   /** Returns whether to go on at once: a decision on old data is made again on new data. */
   async #recover(error: unknown, step: NextStep, service: ServiceView): Promise<boolean> {
     const { reporter, log } = this.#deps;
-    const key = `${service.namespace}/${service.name}`;
+    const key = keyOf(service);
     try {
       if (hasCode(error, 'Conflict', 'NotFound')) return await this.#readService(service);
     } catch (readError) {
@@ -227,3 +245,5 @@ export class ServiceReconciler {
     return true;
   }
 }
+
+const keyOf = ({ namespace, name }: ServiceView): string => `${namespace}/${name}`;

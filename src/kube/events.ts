@@ -27,8 +27,8 @@ export interface EventRecorderOptions {
 const WRITERS = 4;
 /** Kinds of events that are remembered for counting; the one seen longest ago is forgotten first. */
 const REMEMBERED = 4096;
-/** Events waiting to be written; while the API is away further ones are dropped. */
-const MOST_WAITING = 1000;
+/** Events waiting to be written, two for each of 5,000 Services; while the API is away further ones are dropped. */
+const MOST_WAITING = 10_000;
 const LONGEST_MESSAGE = 1024;
 /** Of each object, as client-go's spam filter has it: one that flaps costs etcd 25 Events and one in five minutes. */
 const BUDGET = { burst: 25, refill: minutes(5), remembered: 4096 };
@@ -59,6 +59,8 @@ class AggregatingRecorder implements EventRecorder {
   /** What was seen and not written since; a count that rises meanwhile goes out with the same write. */
   readonly #waiting = new Set<Sighting>();
   readonly #writing = new Set<Sighting>();
+  /** Since nothing waited. */
+  #dropped = 0;
   #flushed: PromiseWithResolvers<void> | undefined;
   #pause: Timer | undefined;
 
@@ -83,11 +85,8 @@ class AggregatingRecorder implements EventRecorder {
     });
     sighting.count += 1;
     sighting.last = this.#options.timestamp();
-    if (this.#waiting.size < MOST_WAITING) this.#waiting.add(sighting);
-    else
-      this.#options.onProblem(
-        new Error(`event ${reason} dropped: ${MOST_WAITING} others wait to be written`),
-      );
+    if (this.#waiting.size < MOST_WAITING || this.#waiting.has(sighting)) this.#waiting.add(sighting);
+    else this.#dropped += 1;
     this.#pumpLater();
   }
 
@@ -148,8 +147,19 @@ class AggregatingRecorder implements EventRecorder {
     this.#writing.delete(sighting);
     this.#pump();
     if (!this.#isIdle()) return;
+    this.#reportDropped();
     this.#flushed?.resolve();
     this.#flushed = undefined;
+  }
+
+  /** Once for all of them: a line each would be a flood in the log as well. */
+  #reportDropped(): void {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    if (dropped === 0) return;
+    this.#options.onProblem(
+      new Error(`${dropped} events dropped: ${MOST_WAITING} others waited to be written`),
+    );
   }
 
   async #raiseCount(sighting: Sighting): Promise<void> {

@@ -19,7 +19,7 @@ import { ObjectStore } from './object-store.ts';
 import { processTime, sleep, type Time } from './time.ts';
 import { WatchVigil } from './watch-vigil.ts';
 
-export interface ListWatchOptions extends CollectionScope {
+export interface ListWatchOptions<T extends KubeObject = KubeObject> extends CollectionScope {
   /** At least 0, below 1; for jitter. */
   readonly random: () => number;
   /** What failed and when it is tried again; `retryInMs` 0 = a handler threw. */
@@ -27,6 +27,8 @@ export interface ListWatchOptions extends CollectionScope {
   /** The longest pause between two attempts; default: 30 s. */
   readonly retryLimit?: Duration;
   readonly time?: Time;
+  /** What is kept of an object when its handlers have seen it; default: all of it (object-store.ts). */
+  readonly keep?: (object: T) => T;
 }
 
 const BACK_OFF: RetrySchedule = { first: milliseconds(200), factor: 2, limit: seconds(30), jitter: 0.3 };
@@ -45,7 +47,7 @@ type Source = Pick<Connection, 'listPage' | 'watch'>;
 export function createListWatch<T extends KubeObject>(
   source: Source,
   kind: ResourceKind,
-  options: ListWatchOptions,
+  options: ListWatchOptions<T>,
 ): ListWatch<T> {
   return new Reflector<T>(source, kind, options);
 }
@@ -53,11 +55,11 @@ export function createListWatch<T extends KubeObject>(
 class Reflector<T extends KubeObject> implements ListWatch<T> {
   readonly #source: Source;
   readonly #kind: ResourceKind;
-  readonly #options: ListWatchOptions;
+  readonly #options: ListWatchOptions<T>;
   readonly #time: Time;
   readonly #scope: CollectionScope;
   readonly #backOff: RetrySchedule;
-  readonly #store = new ObjectStore<T>();
+  readonly #store: ObjectStore<T>;
   readonly #changeHandlers: ((change: ObjectChange<T>) => void)[] = [];
   readonly #stateHandlers: ((state: WatchState) => void)[] = [];
   readonly #stopping = new AbortController();
@@ -72,11 +74,12 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
   #stage: 'Listing' | 'Opening' | 'Following' = 'Listing';
   #isStarted = false;
 
-  constructor(source: Source, kind: ResourceKind, options: ListWatchOptions) {
+  constructor(source: Source, kind: ResourceKind, options: ListWatchOptions<T>) {
     const { namespace, labelSelector, retryLimit = BACK_OFF.limit } = options;
     this.#source = source;
     this.#kind = kind;
     this.#options = options;
+    this.#store = new ObjectStore(options.keep);
     this.#time = options.time ?? processTime;
     this.#backOff = { ...BACK_OFF, limit: retryLimit };
     this.#scope = {

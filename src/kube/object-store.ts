@@ -8,8 +8,21 @@ export const keyOf = (object: KubeObject): string =>
     ? object.metadata.name
     : `${object.metadata.namespace}/${object.metadata.name}`;
 
+/** What tells one state of one object from any other: enough for those who keep values of their own. */
+export function identityOf({ metadata }: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  const identity = { name, uid, resourceVersion, creationTimestamp };
+  return { metadata: namespace === undefined ? identity : { ...identity, namespace } };
+}
+
 export class ObjectStore<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
+  readonly #keep: (object: T) => T;
+
+  /** `keep` says what is kept of an object, and so what `get`, `values` and `before` of later changes have. */
+  constructor(keep: (object: T) => T = (object) => object) {
+    this.#keep = keep;
+  }
 
   get(key: string): T | undefined {
     return this.#objects.get(key);
@@ -36,7 +49,7 @@ export class ObjectStore<T extends KubeObject> {
     const key = keyOf(object);
     const before = this.#objects.get(key);
     if (before?.metadata.resourceVersion === object.metadata.resourceVersion) return [];
-    this.#objects.set(key, object);
+    this.#objects.set(key, this.#keep(object));
     if (before === undefined) return [{ kind: 'added', object }];
     if (before.metadata.uid === object.metadata.uid) return [{ kind: 'updated', object, before }];
     return [

@@ -201,7 +201,7 @@ test('overlapping pools both work and name each other, and count both families',
   const bed = await bedOf();
   bed.pool('other', '10.77.0.59-10.77.0.60');
   bed.createService('shop', dual('RequireDualStack'));
-  await bed.pass(1000);
+  await bed.pass(6000);
   const { status } = poolStatus(bed, 'default');
   assert.deepEqual(status.ipv4, { total: '10', allocated: '1', available: '9' });
   assert.deepEqual(status.ipv6, { total: '10', allocated: '1', available: '9' });
@@ -210,7 +210,7 @@ test('overlapping pools both work and name each other, and count both families',
   assert.equal(overlap('default'), 'some addresses are also in other');
   assert.equal(overlap('other'), 'some addresses are also in default');
   bed.pool('other', '10.77.0.60');
-  await bed.pass(1000);
+  await bed.pass(6000);
   assert.equal(overlap('default'), undefined);
   bed.assertSound();
 });

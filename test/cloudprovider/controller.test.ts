@@ -76,7 +76,7 @@ test('a settled cluster costs no write, also after a restart', async () => {
   const bed = bedOf();
   const first = await bed.start();
   for (const name of ['a', 'b', 'c']) bed.createService(name);
-  await bed.pass(2000);
+  await bed.pass(6000);
   await first.controller.stop();
   bed.cluster.writes.length = 0;
   const second = await bed.start();
@@ -348,7 +348,7 @@ test('addresses of nodes and reserved ones are not handed out', async () => {
   });
   await bed.start();
   bed.createService('shop');
-  await bed.pass(2000);
+  await bed.pass(6000);
   assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.52');
   const { status: poolStatus } = bed.cluster.get(ADDRESS_POOL, { name: 'default' }) as unknown as {
     status: { ipv4: unknown };

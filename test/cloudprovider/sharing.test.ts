@@ -133,7 +133,7 @@ test('sharers survive a restart as they are, without a write', async () => {
   const { bed, running } = await bedOf();
   for (const [name, port] of Object.entries({ a: 1, b: 2, c: 3 }))
     bed.createService(name, onPort('TCP', port), KEY);
-  await bed.pass(2000);
+  await bed.pass(6000);
   await running.controller.stop();
   bed.cluster.writes.length = 0;
   await bed.start();

@@ -41,7 +41,7 @@ export interface VirtualIPObject extends KubeObject {
   readonly spec: {
     readonly address: string;
     readonly candidates?: readonly string[];
-    readonly services?: readonly { readonly name: string }[];
+    readonly services?: readonly { readonly name: string; readonly uid: string }[];
     readonly reservedFor?: { readonly namespace: string; readonly name: string };
   };
   readonly status?: {

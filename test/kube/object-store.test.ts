@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KubeObject, ObjectChange } from '../../src/kube/api.ts';
-import { keyOf, ObjectStore } from '../../src/kube/object-store.ts';
+import { identityOf, keyOf, ObjectStore } from '../../src/kube/object-store.ts';
 
 const object = (name: string, uid: string, version: number): KubeObject => ({
   metadata: { name, uid, resourceVersion: `${version}`, creationTimestamp: '2026-01-01T00:00:00Z' },
@@ -26,6 +26,19 @@ test('what is already known is no change', () => {
   store.upsert(object('a', 'u1', 1));
   assert.deepEqual(store.upsert(object('a', 'u1', 1)), []);
   assert.deepEqual(store.replace([object('a', 'u1', 1)]), []);
+});
+
+test('where identities are kept, changes are seen whole, and what is kept has nothing else', () => {
+  const store = new ObjectStore(identityOf);
+  const { metadata } = object('a', 'u1', 1);
+  const whole = { kind: 'Service', metadata: { ...metadata, namespace: 'web', labels: { app: 'a' } } };
+  assert.deepEqual(store.upsert(whole), [{ kind: 'added', object: whole }]);
+  const kept = { metadata: { ...metadata, namespace: 'web' } };
+  assert.deepEqual([...store.values()], [kept]);
+  assert.deepEqual(store.upsert(whole), []);
+  const next = { ...whole, metadata: { ...whole.metadata, resourceVersion: '2' } };
+  assert.deepEqual(store.upsert(next), [{ kind: 'updated', object: next, before: kept }]);
+  assert.deepEqual(describe(store.replace([])), ['deleted u1']);
 });
 
 test('another uid under the same name is a deletion and an addition', () => {
