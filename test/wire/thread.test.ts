@@ -67,6 +67,11 @@ test('a thread that can not be woken is given up after the deadline, with an err
 }, async (t) => {
   const bed = new Bed(t);
   const wire = await WireProcess.idle(t, bed.node, 'deaf');
+  // After a turn for another reason it is in poll for certain, and not still reading its first messages.
+  bed.link(bed.node, 'mtu', '1400');
+  const reports = (): readonly number[] =>
+    wire.all('links').flatMap(({ links }) => links.map(({ mtu }) => mtu));
+  await wire.until('a turn', () => reports().includes(1400));
   wire.command({ kind: 'stop' });
   assert.match((await wire.line('stopped')).error ?? '', /^stop wire worker: still running/);
 });
