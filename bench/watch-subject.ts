@@ -4,7 +4,6 @@
 // Usage, where the API server is reachable: node bench/watch-subject.ts fairlead|client-node KUBECONFIG.
 
 import { createInterface } from 'node:readline';
-import { keepYoungGenerationSmall } from '../src/bin/memory.ts';
 import type { KubeObject } from '../src/kube/api.ts';
 import { createConnection } from '../src/kube/connection.ts';
 import { SERVICE } from '../src/kube/kinds.ts';
@@ -37,8 +36,6 @@ interface Subject {
 const tell = (line: WatchLine): void => console.log(JSON.stringify(line));
 
 async function fairlead(kubeconfig: string): Promise<Subject> {
-  // As the controller, whose lists these are.
-  keepYoungGenerationSmall();
   const connection = createConnection(await kubeconfigCredentials(kubeconfig));
   return {
     list: async (namespace) => (await connection.list(SERVICE, { namespace })).length,

@@ -11,7 +11,7 @@ import {
   type ControllerFlags,
   conflictOf,
 } from './flags.ts';
-import { keepSmall, keepYoungGenerationSmall } from './memory.ts';
+import { keepSmall } from './memory.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_CODES = `
@@ -56,7 +56,6 @@ function addControllerCommand(program: Command): void {
       'Gives Services of type LoadBalancer their addresses and plans which nodes may announce each.',
     );
   addControllerFlags(command).action(async (flags: ControllerFlags) => {
-    keepYoungGenerationSmall();
     const { runController } = await import('./controller.ts');
     await runController(flags);
   });

@@ -15,6 +15,7 @@ import type { ApiOutage } from '../observe/api-outage.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { Failure } from './failure.ts';
+import { keepYoungGenerationSmall } from './memory.ts';
 import type { Patience } from './patience.ts';
 
 export interface LeadershipParts {
@@ -108,7 +109,8 @@ export class Leadership {
     log.info('this replica leads');
     metrics.leading(true);
     this.#key.start();
-    controller.start().catch((error: unknown) => {
+    // Not before: the list of everything is what a large young generation makes fast, and others wait for it.
+    controller.start().then(keepYoungGenerationSmall, (error: unknown) => {
       // Stopped before everything was seen once.
       if (this.#state !== 'Stopping') failure.died(error instanceof Error ? error : new Error(String(error)));
     });

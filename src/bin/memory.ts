@@ -1,6 +1,5 @@
-// How the programs ask V8 to be sparing with memory. They do it themselves, before they load what is large, and not
-// where Node is started, so that it holds however they are started; the settings are those that V8 reads each time
-// instead of once at its start.
+// How the programs ask V8 to be sparing with memory. They do it themselves and not where Node is started, so that it holds
+// however they are started; the settings are those that V8 reads each time instead of once at its start.
 
 import { setFlagsFromString } from 'node:v8';
 

@@ -1,5 +1,7 @@
 // Reads the JSON of a list while it is still arriving: most of its items are values when its last byte is here. What it
-// makes of a list is what JSON.parse makes of the whole.
+// makes of a list is what JSON.parse makes of the whole, but for managedFields.
+
+import { withoutManagedFields } from './managed-fields.ts';
 
 /** Bytes that are collected before items are looked for: so many that looking for them costs little. */
 const STEP = 256 * 1024;
@@ -36,7 +38,7 @@ export class ListParser {
   /** The whole document. Throws SyntaxError, as JSON.parse does. */
   end(): unknown {
     this.#decode(false);
-    const document: unknown = JSON.parse(this.#head + this.#text);
+    const document = parse(this.#head + this.#text);
     if (this.#items.length === 0) return document;
     const list = document as { items: readonly unknown[] };
     list.items = [...this.#items, list.items].flat();
@@ -69,7 +71,7 @@ export class ListParser {
     const cut = this.#text.lastIndexOf(between) + 1;
     if (cut === 0) return;
     try {
-      this.#items.push(JSON.parse(`[${this.#text.slice(0, cut)}]`) as unknown[]);
+      this.#items.push(parse(`[${this.#text.slice(0, cut)}]`) as unknown[]);
       this.#text = this.#text.slice(cut + 1);
     } catch {
       // The rest is parsed at its end, which also says what is wrong with it, if anything is.
@@ -77,6 +79,8 @@ export class ListParser {
     }
   }
 }
+
+const parse = (text: string): unknown => JSON.parse(withoutManagedFields(text));
 
 function isJson(text: string): boolean {
   try {

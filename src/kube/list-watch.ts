@@ -3,15 +3,7 @@
 
 import { type Duration, milliseconds, minutes, seconds } from '../time/duration.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
-import type {
-  KubeObject,
-  ListWatch,
-  ObjectChange,
-  ObjectMeta,
-  ResourceKind,
-  WatchProblem,
-  WatchState,
-} from './api.ts';
+import type { KubeObject, ListWatch, ObjectChange, ResourceKind, WatchProblem, WatchState } from './api.ts';
 import { ApiError, hasCode } from './api-error.ts';
 import type { CollectionScope, Connection, WatchEvent } from './connection.ts';
 import { listAll } from './list-pages.ts';
@@ -166,7 +158,6 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
     const list = await listAll<T>(this.#source, this.#kind, { ...this.#scope, signal });
     signal.throwIfAborted();
     this.#refuseOlder(list.resourceVersion);
-    for (const item of list.items) trim(item);
     this.#deliver(this.#store.replace(list.items));
     this.#become('Synced');
     this.#synced.resolve();
@@ -241,7 +232,6 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
     this.#resourceVersion = resourceVersion;
     if (version > this.#highest) this.#highest = version;
     if (event.type === 'BOOKMARK') return;
-    trim(event.object);
     this.#deliver(
       event.type === 'DELETED' ? this.#store.remove(event.object) : this.#store.upsert(event.object),
     );
@@ -267,15 +257,4 @@ class Reflector<T extends KubeObject> implements ListWatch<T> {
       this.#options.onProblem({ kind: this.#kind.kind, error: error as Error, retryInMs: 0 });
     }
   }
-}
-
-/**
- * managedFields can be half of an object, and nobody here reads them. A copy without them, because V8 keeps an object
- * from which a property was deleted as a hash table: half as large again as what is left.
- */
-function trim(object: KubeObject): void {
-  const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & {
-    readonly managedFields?: unknown;
-  };
-  (object as { metadata: ObjectMeta }).metadata = metadata;
 }

@@ -3,6 +3,7 @@
 import type { KubeObject } from './api.ts';
 import { ApiError, codeOf, unreachable } from './api-error.ts';
 import { readLines } from './lines.ts';
+import { withoutManagedFields } from './managed-fields.ts';
 
 export interface ObjectEvent<T> {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -74,7 +75,7 @@ function decodeWatchEvent<T>(line: string, what: string): WatchEvent<T> {
 
 function parse(line: string, what: string): RawEvent {
   try {
-    const event: unknown = JSON.parse(line);
+    const event: unknown = JSON.parse(withoutManagedFields(line));
     if (typeof event === 'object' && event !== null) return event;
   } catch {
     // Reported below, with the line itself.
