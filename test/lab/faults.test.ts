@@ -102,7 +102,10 @@ test('an unknown fault, node or program is an error that lists what there is', n
   const { processes, faults } = await bedFor(t);
   await processes.start(sleeper);
   const attempt = (fault: string, target: string): Promise<FaultReport> => faults.inject(fault, target);
-  await assert.rejects(attempt('explode', 'node1'), /no such fault; there are power-off, power-on, .*start$/);
+  await assert.rejects(
+    attempt('explode', 'node1'),
+    /no such fault; there are power-off, power-on, .*start, hang-main, heal-main$/,
+  );
   await assert.rejects(
     attempt('power-off', 'node9'),
     /there is none; there are node1, node2, cp, router, client$/,
