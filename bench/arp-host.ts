@@ -5,6 +5,7 @@
 
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
+import { keepSmall } from '../src/bin/memory.ts';
 import { createWaker } from '../src/host/linux/event-waker.ts';
 import { formatAddress, parseAddress } from '../src/net/address.ts';
 import type { WireWorkerData } from '../src/wire-worker/client.ts';
@@ -15,6 +16,7 @@ const NODE = 'bench';
 const BLOCKED_MS = 50;
 const PERIOD_MS = 100;
 
+keepSmall();
 const [first = '', count = ''] = process.argv.slice(2);
 const waker = createWaker();
 const pulse = createPulseBuffer();
