@@ -18,6 +18,7 @@ import type { Announcer } from '../resource/announcer.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { readable } from './cluster-state.ts';
+import { keyOf } from './mirror.ts';
 import type { WaitingServices } from './waiting-services.ts';
 
 /** A decision with the VirtualIPs that it is about. */
@@ -246,9 +247,6 @@ const takenByLinks = (announcer: Announcer | undefined): readonly Address[] =>
     .flatMap(unassignableIn);
 
 const grantsOf = (uid: string): string => `granted ${uid}`;
-
-const keyOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
-  `${namespace}/${name}`;
 
 const tenantOf = (service: ServiceView): Tenant => ({
   uid: service.uid,

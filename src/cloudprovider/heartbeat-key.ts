@@ -1,7 +1,8 @@
 // Makes the key of the heartbeats where there is none, and leaves one that is there alone. A chart can not: each
 // rendering would make another one.
 
-import type { KubeApi, KubeObject } from '../kube/api.ts';
+import type { ApiErrorCode, KubeApi, KubeObject } from '../kube/api.ts';
+import { hasCode } from '../kube/api-error.ts';
 import { SECRET } from '../kube/kinds.ts';
 import type { Timer, Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
@@ -73,11 +74,11 @@ export class HeartbeatKey {
 }
 
 /** The result, or undefined if the API answered with this code. */
-async function unless<T>(code: string, request: Promise<T>): Promise<T | undefined> {
+async function unless<T>(code: ApiErrorCode, request: Promise<T>): Promise<T | undefined> {
   try {
     return await request;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === code) return undefined;
+    if (hasCode(error, code)) return undefined;
     throw error;
   }
 }

@@ -130,7 +130,8 @@ function entryMetaOf(meta: ObjectMeta): EntryMeta {
   };
 }
 
-const keyOf = ({ namespace, name }: Pick<ObjectMeta, 'namespace' | 'name'>): string =>
+/** `namespace/name`, or `name` for a cluster-scoped kind. */
+export const keyOf = ({ namespace, name }: Pick<ObjectMeta, 'namespace' | 'name'>): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
 
 /** What the first is against the second: resource versions are decimal numbers that grow (KEP-5504). */

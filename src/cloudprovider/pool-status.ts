@@ -15,6 +15,7 @@ import {
 } from '../resource/address-pool.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import { formatProblems } from '../resource/parsed.ts';
+import type { VirtualIP } from '../resource/virtual-ip.ts';
 import { between, type Instant } from '../time/instant.ts';
 import type { AllocationBook } from './allocation-book.ts';
 import { type ClusterState, type PoolEntry, readable } from './cluster-state.ts';
@@ -34,6 +35,12 @@ export interface PoolStatusDeps {
   readonly log: Log;
 }
 
+interface Allocated {
+  readonly pool: string;
+  readonly family: Family;
+  readonly count: number;
+}
+
 const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
 const MAX_MESSAGE = 32_768;
 
@@ -47,15 +54,16 @@ export class PoolStatusReconciler {
   }
 
   async reconcile(name: string): Promise<ReconcileResult> {
-    const { state, writes, log, clock } = this.#deps;
+    const { state, writes, metrics, log, clock } = this.#deps;
     const entry = state.pools.get(name);
     if (entry === undefined) this.#written.delete(name);
     const present = entry === undefined ? undefined : readAddressPoolStatus(entry.value.object);
     const rest = present?.observedGeneration === entry?.meta.generation ? this.#rest(name) : 0;
     if (rest > 0) return { kind: 'after', milliseconds: rest };
-    this.#updateMetrics();
+    const allocated = this.#allocated();
+    metrics.allocations(allocated);
     if (entry === undefined || present === undefined) return { kind: 'done' };
-    const wanted = this.#statusOf(entry, present);
+    const wanted = this.#statusOf(entry, { present, allocated });
     if (isSame(present, wanted)) return { kind: 'done' };
     this.#written.set(name, clock.now());
     try {
@@ -76,7 +84,10 @@ export class PoolStatusReconciler {
     return written === undefined ? 0 : this.#deps.interval - between(written, this.#deps.clock.now());
   }
 
-  #statusOf({ meta, value }: Entry<PoolEntry>, present: AddressPoolStatus): AddressPoolStatus {
+  #statusOf(
+    { meta, value }: Entry<PoolEntry>,
+    { present, allocated }: { readonly present: AddressPoolStatus; readonly allocated: readonly Allocated[] },
+  ): AddressPoolStatus {
     const observedGeneration = meta.generation ?? 0;
     const isValid = value.parsed.kind === 'value';
     const message =
@@ -91,7 +102,7 @@ export class PoolStatusReconciler {
       timestamp,
     );
     const pool = this.#deps.book.pool(meta.name);
-    const counts = (family: Family) => (pool === undefined ? undefined : this.#countsOf(pool, family));
+    const counts = (family: Family) => (pool === undefined ? undefined : countsOf(pool, family, allocated));
     return { observedGeneration, ipv4: counts('IPv4'), ipv6: counts('IPv6'), conditions };
   }
 
@@ -113,32 +124,26 @@ export class PoolStatusReconciler {
     return withCondition(conditions, overlap, timestamp);
   }
 
-  /** Undefined for a family that the pool does not hold. */
-  #countsOf(pool: Pool, family: Family): FamilyCounts | undefined {
-    const { total, available } = pool.counts(family);
-    if (total === 0n) return undefined;
-    return { total: `${total}`, allocated: `${this.#allocated(pool, family)}`, available: `${available}` };
-  }
-
-  #allocated(pool: Pool, family: Family): number {
-    let count = 0;
-    for (const [, { value }] of this.#deps.state.virtualIPs.entries()) {
-      const virtualIP = readable(value);
-      if (virtualIP?.family === family && pool.contains(virtualIP.address)) count++;
-    }
-    return count;
-  }
-
-  #updateMetrics(): void {
-    const { state, book, metrics } = this.#deps;
+  /** What is allocated of each pool and family that it holds: all of it, because pools may overlap. */
+  #allocated(): readonly Allocated[] {
+    const { state, book } = this.#deps;
     const pools = [...state.pools.entries()].flatMap(([name]) => book.pool(name) ?? []);
-    const counts = pools.flatMap((pool) =>
+    const virtualIPs = [...state.virtualIPs.entries()].flatMap(([, { value }]) => readable(value) ?? []);
+    return pools.flatMap((pool) =>
       FAMILIES.filter((family) => pool.counts(family).total > 0n).map((family) => {
-        return { pool: pool.name, family, count: this.#allocated(pool, family) };
+        const isOfPool = (one: VirtualIP) => one.family === family && pool.contains(one.address);
+        return { pool: pool.name, family, count: virtualIPs.filter(isOfPool).length };
       }),
     );
-    metrics.allocations(counts);
   }
+}
+
+/** Undefined for a family that the pool does not hold. */
+function countsOf(pool: Pool, family: Family, allocated: readonly Allocated[]): FamilyCounts | undefined {
+  const count = allocated.find((one) => one.pool === pool.name && one.family === family)?.count;
+  if (count === undefined) return undefined;
+  const { total, available } = pool.counts(family);
+  return { total: `${total}`, allocated: `${count}`, available: `${available}` };
 }
 
 function isSame(a: AddressPoolStatus, b: AddressPoolStatus): boolean {

@@ -10,6 +10,7 @@ import type { ServiceView } from '../plan/views.ts';
 import { type VirtualIP, virtualIPName } from '../resource/virtual-ip.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { type ClusterWrites, newVirtualIPSpec, refOf } from './cluster-writes.ts';
+import { keyOf } from './mirror.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -142,5 +143,3 @@ export class ServiceAddresses {
     }
   }
 }
-
-const keyOf = ({ namespace, name }: ServiceView): string => `${namespace}/${name}`;

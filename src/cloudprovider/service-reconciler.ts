@@ -29,6 +29,7 @@ import type { AllocationBook, Assignment } from './allocation-book.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
+import { keyOf } from './mirror.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 import type { Reporter } from './reporter.ts';
 import type { Outcome, ServiceAddresses } from './service-addresses.ts';
@@ -245,5 +246,3 @@ export class ServiceReconciler {
     return true;
   }
 }
-
-const keyOf = ({ namespace, name }: ServiceView): string => `${namespace}/${name}`;

@@ -8,6 +8,7 @@ import { isSamePlan, place } from '../plan/placement.ts';
 import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { advertisementsOf, type ClusterWrites, portsOf } from './cluster-writes.ts';
+import { keyOf } from './mirror.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 
 export interface VirtualIPReconcilerDeps {
@@ -82,9 +83,9 @@ export class VirtualIPReconciler {
     state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, spec));
   }
 
-  #withPorts({ namespace, name, uid, ports }: ServiceRef): ServiceRef {
-    const service = this.#deps.state.services.get(`${namespace}/${name}`)?.value;
-    return { namespace, name, uid, ports: service === undefined ? ports : portsOf(service) };
+  #withPorts(ref: ServiceRef): ServiceRef {
+    const service = this.#deps.state.services.get(keyOf(ref))?.value;
+    return service === undefined ? ref : { ...ref, ports: portsOf(service) };
   }
 
   /** The holder takes the finalizer away when it has fallen silent; where there is no holder that lives, we do. */
@@ -99,8 +100,8 @@ export class VirtualIPReconciler {
     state.virtualIPs.note(object);
   }
 
-  #isKnown({ namespace, name, uid }: ServiceRef): boolean {
-    return this.#deps.state.services.get(`${namespace}/${name}`)?.meta.uid === uid;
+  #isKnown(ref: ServiceRef): boolean {
+    return this.#deps.state.services.get(keyOf(ref))?.meta.uid === ref.uid;
   }
 
   /**

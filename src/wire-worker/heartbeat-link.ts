@@ -23,6 +23,7 @@ import {
   HEARTBEAT_PORT,
   type HeartbeatFlags,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { Dscp } from '../protocol/ipv4/ipv4-header.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import { decodeUdpV4, encodeUdpV4 } from '../protocol/udp/udp-v4.ts';
@@ -37,9 +38,6 @@ import type { HeartbeatIdentity } from './heartbeat-settings.ts';
  */
 export const HEARTBEAT_GROUP = 0xe0_00_00_fe;
 export const HEARTBEAT_GROUP_MAC: Mac = multicastMac(HEARTBEAT_GROUP);
-
-/** CS6, network control (RFC 4594 section 3.2). */
-const DSCP = 48;
 
 export const HEARTBEAT_FRAME_BYTES = 1518;
 
@@ -199,7 +197,8 @@ export class HeartbeatLink {
       sourcePort: HEARTBEAT_PORT,
       destinationPort: HEARTBEAT_PORT,
       ttl: HEARTBEAT_HOP_LIMIT,
-      dscp: DSCP,
+      // Network control (RFC 4594 section 3.2).
+      dscp: Dscp.CS6,
       identification: this.#identification++ & 0xffff,
       payload,
     });

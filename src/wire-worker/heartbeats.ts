@@ -10,7 +10,7 @@ import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { HeartbeatCounters, type HeartbeatTotals } from './heartbeat-counters.ts';
 import { HEARTBEAT_GROUP_MAC, HeartbeatLink, type SelfReport, type ToldClaims } from './heartbeat-link.ts';
 import { type HeartbeatIdentity, type HeartbeatSettings, identityOf } from './heartbeat-settings.ts';
-import type { Log } from './log.ts';
+import { type Log, reasonOf } from './log.ts';
 
 /** How long after a socket could not be opened it is tried again, if no change of a link comes first. */
 const RETRY = seconds(1);
@@ -40,7 +40,7 @@ export class Heartbeats {
     this.#deps = deps;
   }
 
-  /** The sockets' descriptors: the same array until one is opened or closed. */
+  /** The sockets' descriptors: the same array until the next update. */
   get fds(): readonly number[] {
     return this.#fds;
   }
@@ -76,7 +76,7 @@ export class Heartbeats {
     } catch (error) {
       this.#deps.log('warn', 'heartbeat port is not reserved', {
         port: HEARTBEAT_PORT,
-        reason: textOf(error),
+        reason: reasonOf(error),
       });
     }
   }
@@ -124,7 +124,7 @@ export class Heartbeats {
       this.#retryAt = after(now, RETRY);
       const level = this.#failing.has(link.index) ? 'debug' : 'warn';
       this.#failing.add(link.index);
-      const values = { link: link.name, index: link.index, reason: textOf(error) };
+      const values = { link: link.name, index: link.index, reason: reasonOf(error) };
       log(level, 'open heartbeat socket failed', values);
       return undefined;
     }
@@ -188,5 +188,3 @@ export class Heartbeats {
     this.#areStandingsNew = true;
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -8,7 +8,7 @@ import type { Link, WireHost } from '../host/host.ts';
 import { formatMac } from '../net/mac.ts';
 import { seconds } from '../time/duration.ts';
 import { after, type Instant } from '../time/instant.ts';
-import type { Log } from './log.ts';
+import { type Log, reasonOf } from './log.ts';
 
 /** How long after a failure it is tried again, if no change of a link comes first. */
 const RETRY = seconds(1);
@@ -105,8 +105,8 @@ export class LinkTable {
     } catch (error) {
       // Most often the link has gone since the dump, and its deletion is about to be reported.
       this.#retryAt = after(now, RETRY);
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#deps.log('warn', 'open packet socket failed', { link: link.name, index: link.index, reason });
+      const values = { link: link.name, index: link.index, reason: reasonOf(error) };
+      this.#deps.log('warn', 'open packet socket failed', values);
     }
   }
 

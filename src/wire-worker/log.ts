@@ -7,6 +7,9 @@ type Line = Extract<FromWorker, { readonly kind: 'log' }>;
 /** A constant message with values. */
 export type Log = (level: Line['level'], message: string, values: Line['values']) => void;
 
+/** What went wrong, as a value of a line. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 export const logTo =
   (post: (message: FromWorker) => void): Log =>
   (level, message, values) =>

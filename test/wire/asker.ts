@@ -7,11 +7,9 @@ import { fileURLToPath } from 'node:url';
 import type { AskerCommand, AskerLine, AskerStart, Heard, Load, Sent } from './asker-process.ts';
 import { run } from './bed.ts';
 import { type LanBed, lanName } from './lan-bed.ts';
+import { Waiters } from './waiters.ts';
 
 const PROGRAM = fileURLToPath(new URL('./asker-process.ts', import.meta.url));
-
-/** A node answers within milliseconds and this asks within a second of its start; ten times that and more is a failure. */
-const DEADLINE_MS = 20_000;
 
 /** The present on the clock of `Sent.at` and `Heard.at`. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
@@ -28,7 +26,7 @@ export class Asker {
   // In the order of `at`.
   readonly #answers: Answer[] = [];
   readonly #announcements: Heard[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Waiters(() => this.#story());
   readonly #marks = new Map<number, () => void>();
   #isReady = false;
   #errors = '';
@@ -68,7 +66,7 @@ export class Asker {
       }
       for (const each of line.heard) this.#hear(each);
     }
-    for (const look of [...this.#waiting]) look();
+    this.#waiters.look();
   }
 
   #hear(heard: Heard): void {
@@ -138,17 +136,7 @@ export class Asker {
 
   /** Waits until something is true of what was heard; fails after the deadline. */
   async until(what: string, isTrue: () => boolean): Promise<void> {
-    if (isTrue()) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const look = (): void => {
-      if (isTrue()) resolve();
-    };
-    const late = setTimeout(() => reject(new Error(`wait for ${what}: ${this.#story()}`)), DEADLINE_MS);
-    this.#waiting.add(look);
-    await promise.finally(() => {
-      clearTimeout(late);
-      this.#waiting.delete(look);
-    });
+    await this.#waiters.until(what, isTrue);
   }
 
   #story(): string {

@@ -6,12 +6,10 @@ import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { HeldAddress, ToWorker, WantedAddress, WireCounters } from '../../src/wire-worker/messages.ts';
+import { DEADLINE_MS, Waiters } from './waiters.ts';
 import type { Command, Line } from './worker-process.ts';
 
 const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
-
-/** Ten times what anything here takes, or more; a test that waits so long has failed. */
-const DEADLINE_MS = 20_000;
 
 /** A namespace, or one with what is added to the environment. */
 type Place = string | { readonly netns: string; readonly env: Readonly<Record<string, string>> };
@@ -19,7 +17,7 @@ type Place = string | { readonly netns: string; readonly env: Readonly<Record<st
 export class WireProcess {
   readonly lines: Line[] = [];
   readonly #child: ChildProcess;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Waiters(() => this.#story());
   #errors = '';
   #isKilled = false;
 
@@ -33,7 +31,7 @@ export class WireProcess {
       // What comes last may be half a line.
       if (this.#isKilled) return;
       this.lines.push(JSON.parse(line) as Line);
-      for (const look of [...this.#waiting]) look();
+      this.#waiters.look();
     });
     child.stderr.on('data', (data: Buffer) => {
       this.#errors += data.toString();
@@ -114,17 +112,7 @@ export class WireProcess {
 
   /** Waits until something is true of the lines; fails after the deadline. */
   async until(what: string, isTrue: () => boolean): Promise<void> {
-    if (isTrue()) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const look = (): void => {
-      if (isTrue()) resolve();
-    };
-    const late = setTimeout(() => reject(new Error(`wait for ${what}: ${this.#story()}`)), DEADLINE_MS);
-    this.#waiting.add(look);
-    await promise.finally(() => {
-      clearTimeout(late);
-      this.#waiting.delete(look);
-    });
+    await this.#waiters.until(what, isTrue);
   }
 
   #story(): string {
