@@ -39,6 +39,15 @@ const orphanAnnouncers: Exercise = async (playground) => {
   await removeSpare(playground);
 };
 
+/** The node with something new to report makes its Announcer at once, the others do within a minute. */
+const announcersThere: Exercise = async ({ bed }) => {
+  for (const name of nodesOf(bed)) {
+    const isThere = async (): Promise<boolean> =>
+      (await bed.lab.api.list<KubeObject>(ANNOUNCER)).some(({ metadata }) => metadata.name === name);
+    await bed.lab.waitFor(`the Announcer of ${name} to be there`, isThere, seconds(90));
+  }
+};
+
 /** Seen at the agent that has something new to report; the others do the same within a minute. */
 const hasOwner: Exercise = async ({ bed, later }) => {
   const { holder } = await bed.holding(await bed.addressOf(later));
@@ -50,6 +59,11 @@ const hasOwner: Exercise = async ({ bed, later }) => {
     },
     SOON,
   );
+};
+
+const announcersAsBefore: Exercise = async (playground) => {
+  await announcersThere(playground);
+  await hasOwner(playground);
 };
 
 const removeLeases: Exercise = async ({ bed }) => {
@@ -80,10 +94,10 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   'watch virtualips': { exercise: rewatch('virtualips') },
   'patch virtualips': { exercise: removeSpare },
   'patch virtualips/status': { exercise: createService },
-  'create announcers': { exercise: removeAnnouncers },
+  'create announcers': { exercise: removeAnnouncers, afterwards: announcersThere },
   'patch announcers': { exercise: orphanAnnouncers, afterwards: hasOwner },
   'patch announcers/status': { exercise: removeSpare },
-  'get nodes': { exercise: removeAnnouncers, afterwards: hasOwner },
+  'get nodes': { exercise: removeAnnouncers, afterwards: announcersAsBefore },
   'get leases': { exercise: removeLeases },
   'list leases': { exercise: relist('leases') },
   'watch leases': { exercise: rewatch('leases') },
