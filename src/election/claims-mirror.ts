@@ -2,7 +2,8 @@
 // digest in each of its frames says whether the copy is right. ELECTION.md section 1.
 
 import type { ClaimsPage, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
-import { claimsDigest as digestOf } from '../protocol/heartbeat/peer-claim.ts';
+import { isGone, isSameClaim } from '../protocol/heartbeat/peer-claim.ts';
+import { ClaimSet } from './claim-set.ts';
 
 /** Pages of one telling: they belong together only under one digest. */
 interface Telling {
@@ -13,57 +14,88 @@ interface Telling {
 /** Beyond all that a node can hold (61,000 addresses): what says so is a mistake, and not worth the memory. */
 const MAX_PAGES = 1024;
 
+/** What is known of a peer's claims has changed. */
+export interface MirrorChange {
+  readonly changed: readonly PeerClaim[];
+  /** Uids of what it does not claim any more. */
+  readonly gone: readonly bigint[];
+}
+
+const NOTHING: MirrorChange = { changed: [], gone: [] };
+
 export class ClaimsMirror {
-  #claims: ReadonlyMap<bigint, PeerClaim> = new Map();
-  #digest = 0n;
+  /** Right under its own digest, which is the one that was said when it was made. */
+  #copy = new ClaimSet();
+  /** What was given out: that of the copy, and what was told since. */
+  readonly #given = new Map<bigint, PeerClaim>();
   #said = 0n;
   #incoming: Telling | undefined;
 
   /** The peer claims something else than the copy shows: its claims have to be asked for. */
   get isStale(): boolean {
-    return this.#said !== this.#digest;
+    return this.#said !== this.#copy.digest;
   }
 
-  /** The copy as it was last right. */
-  get claims(): readonly PeerClaim[] {
-    return [...this.#claims.values()];
-  }
-
-  /** Takes what a frame of the peer says of its claims; returns those that it told, each true for itself. */
-  take(digest: bigint, told: ClaimsPage | undefined): readonly PeerClaim[] {
+  /** Takes what a frame of the peer says of its claims; what it tells is true for itself, also while others are missing. */
+  take(digest: bigint, told: ClaimsPage | undefined): MirrorChange {
     this.#said = digest;
-    if (digest === 0n && this.isStale) this.#become([], digest);
-    // What changed rides in three frames, and pages that another peer asked for come here too.
-    if (told === undefined || !this.isStale) return told?.claims ?? [];
+    if (!this.isStale) return NOTHING;
+    if (digest === 0n) return this.#become(new ClaimSet());
+    if (told === undefined) return NOTHING;
     // No pages: what changed since the frame before.
-    if (told.pages === 0) this.#amend(digest, told.claims);
-    else if (told.pages <= MAX_PAGES) this.#collect(digest, told);
-    return told.claims;
+    if (told.pages === 0) return this.#amend(digest, told.claims);
+    return told.pages <= MAX_PAGES ? this.#collect(digest, told) : NOTHING;
   }
 
-  #amend(digest: bigint, changes: readonly PeerClaim[]): void {
-    const claims = new Map(this.#claims);
-    for (const claim of changes) claims.set(claim.uid, claim);
-    this.#tryToBecome([...claims.values()], digest);
+  /** Nothing is claimed any more. */
+  clear(): MirrorChange {
+    this.#said = 0n;
+    return this.#become(new ClaimSet());
   }
 
-  #collect(digest: bigint, { page, pages, claims }: ClaimsPage): void {
+  /** If a frame was lost, the digest stays another one, the copy as it was, and pages are asked for. */
+  #amend(digest: bigint, changes: readonly PeerClaim[]): MirrorChange {
+    const copy = this.#copy;
+    const before = changes.map(({ uid }) => ({ uid, claim: copy.all.get(uid) }));
+    for (const claim of changes)
+      if (isGone(claim)) copy.delete(claim.uid);
+      else copy.set(claim);
+    if (copy.digest === digest) {
+      this.#incoming = undefined;
+      const { changed, gone } = this.#give(changes);
+      // Told once, and over before the copy was right.
+      const isMoreGiven = this.#given.size > copy.all.size;
+      return { changed, gone: isMoreGiven ? [...gone, ...this.#become(copy).gone] : gone };
+    }
+    for (const { uid, claim } of before.toReversed())
+      if (claim === undefined) copy.delete(uid);
+      else copy.set(claim);
+    return this.#give(changes);
+  }
+
+  #give(told: readonly PeerClaim[]): MirrorChange {
+    const changed = told.filter((claim) => !isGone(claim) && !isSameClaim(this.#given.get(claim.uid), claim));
+    const gone = told.filter((claim) => isGone(claim) && this.#given.has(claim.uid)).map(({ uid }) => uid);
+    for (const claim of changed) this.#given.set(claim.uid, claim);
+    for (const uid of gone) this.#given.delete(uid);
+    return { changed, gone };
+  }
+
+  #collect(digest: bigint, { page, pages, claims }: ClaimsPage): MirrorChange {
     if (this.#incoming?.digest !== digest) this.#incoming = { digest, pages: new Map() };
     this.#incoming.pages.set(page, claims);
-    if (this.#incoming.pages.size < pages) return;
-    const all = [...this.#incoming.pages.values()].flat();
+    if (this.#incoming.pages.size < pages) return this.#give(claims);
+    const all = new ClaimSet([...this.#incoming.pages.values()].flat());
     this.#incoming = undefined;
-    this.#tryToBecome(all, digest);
+    return all.digest === digest ? this.#become(all) : this.#give(claims);
   }
 
-  /** Else something went, or a frame was lost: the digest stays another one, and pages are asked for. */
-  #tryToBecome(claims: readonly PeerClaim[], digest: bigint): void {
-    if (digestOf(claims) === digest) this.#become(claims, digest);
-  }
-
-  #become(claims: readonly PeerClaim[], digest: bigint): void {
-    this.#claims = new Map(claims.map((claim) => [claim.uid, claim]));
-    this.#digest = digest;
+  #become(copy: ClaimSet): MirrorChange {
+    this.#copy = copy;
     this.#incoming = undefined;
+    const gone = [...this.#given.keys()].filter((uid) => !copy.all.has(uid));
+    for (const uid of gone) this.#given.delete(uid);
+    const { changed } = this.#give([...copy.all.values()]);
+    return { changed, gone };
   }
 }

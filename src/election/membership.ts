@@ -1,5 +1,5 @@
 // Who is heard on one segment, and what they say: a pure machine over authenticated heartbeats of one link. Pairs of
-// agents prove to each other that they live now by listing each other's session. ELECTION.md section 1.
+// agents prove to each other that they live now by listing each other's session. ELECTION.md sections 1 and 2.
 //
 // Everything goes to all by multicast but the request for claims, which goes to the one that has them.
 
@@ -8,29 +8,40 @@ import {
   type HeartbeatBody,
   type HeartbeatFrame,
   MAX_HEARD,
+  type Offer,
   type PeerClaim,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
-import { type Duration, milliseconds, seconds, times } from '../time/duration.ts';
-import { after, hasPassed, type Instant } from '../time/instant.ts';
-import { ClaimsMirror } from './claims-mirror.ts';
-import { ClaimsOffer } from './claims-offer.ts';
-import { MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
+import { type Duration, seconds, times } from '../time/duration.ts';
+import { after, between, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import type { NodeId } from './claim-order.ts';
+import type { MirrorChange } from './claims-mirror.ts';
+import { type ClaimsChange, ClaimsOffer } from './claims-offer.ts';
+import { Patience } from './patience.ts';
+import { HEARD_BESIDE_NEWS, isSameView, type Listener, Peer } from './peer.ts';
+import { MEMORY, type Verdict } from './peer-sessions.ts';
+import type { PeerView } from './segment.ts';
 
 export interface MembershipOptions {
-  readonly nodeId: bigint;
+  readonly nodeId: NodeId;
   /** Random, new at each start of the agent; machines of one session may follow each other and run side by side. */
   readonly session: bigint;
   readonly interval: Duration;
+  /** After so many intervals of silence this node is dead for the others. */
+  readonly multiplier: number;
 }
 
 export type MembershipInput =
   /** A heartbeat that passed all checks of its codec. */
   | { readonly kind: 'frame'; readonly frame: HeartbeatFrame }
-  /** What this node claims, whole; a new claim is told to the others at once. */
-  | { readonly kind: 'claims'; readonly claims: readonly PeerClaim[] }
+  /** What became of some of this node's claims; a new one is told to the others at once. */
+  | ({ readonly kind: 'claims' } & ClaimsChange)
+  /** Addresses that others shall take from this node. */
+  | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
   /** Something in the header changed that the others should know at once, such as HUNG. */
-  | { readonly kind: 'urgent' };
+  | { readonly kind: 'urgent' }
+  /** This node was stopped for a while: nobody's silence of that time means anything. */
+  | { readonly kind: 'gap' };
 
 /** Why a frame of a member changed nothing; the names are those of OBJECTS.md. */
 export type MembershipDrop = 'unknown-sender' | Exclude<Verdict, 'begins' | 'counts'>;
@@ -39,83 +50,67 @@ export type MembershipOutput =
   | {
       readonly kind: 'transmit';
       readonly sequence: bigint;
+      readonly multiplier: number;
       readonly claimsDigest: bigint;
       readonly body: HeartbeatBody;
       /** One peer by its node id and session, or everybody. */
       readonly to: Recipient | undefined;
     }
-  /** A peer said, provably now, that its main thread hangs, or that it does not any more; or it fell silent. */
-  | { readonly kind: 'standing'; readonly nodeId: bigint; readonly isHung: boolean }
-  /** A peer has told claims: those that it has just changed, or a page of all. */
-  | { readonly kind: 'claimed'; readonly nodeId: bigint; readonly claims: readonly PeerClaim[] }
-  /** Nothing at all is known of a peer any more. */
-  | { readonly kind: 'gone'; readonly nodeId: bigint }
+  /** A peer that has proven that it lives is another than before; undefined: nothing at all is known of it any more. */
+  | { readonly kind: 'peer'; readonly nodeId: NodeId; readonly peer: PeerView | undefined }
+  /** A peer claims something else than before. */
+  | ({ readonly kind: 'claims'; readonly nodeId: NodeId } & MirrorChange)
+  /** A peer wants this node to take addresses from it. */
+  | { readonly kind: 'offered'; readonly nodeId: NodeId; readonly offers: readonly Offer[] }
   | { readonly kind: 'drop'; readonly reason: MembershipDrop };
 
 export interface Recipient {
-  readonly nodeId: bigint;
+  readonly nodeId: NodeId;
   readonly session: bigint;
 }
 
-/** What is known of a peer that has proven that it lives. */
-export interface Member {
-  readonly nodeId: bigint;
-  readonly isHung: boolean;
-  /** How long it was not heard. */
-  readonly silence: Duration;
-  /** It was heard lately enough. */
-  readonly isLive: boolean;
-  /** All that it claims, as far as it was heard. */
-  readonly claims: readonly PeerClaim[];
-}
-
-interface Peer {
-  readonly sessions: PeerSessions;
-  /** What it calls its own detection time. */
-  detection: Duration;
-  isHung: boolean;
-  claims: ClaimsMirror;
-}
-
-/** With nobody there a node says hello this often (ELECTION.md, Words: segment). */
+/** With nobody there, and nothing to claim, a node says hello this often (ELECTION.md, Words: segment). */
 const HELLO_INTERVAL = seconds(1);
-/** Who was heard within this or its own detection time, whichever is longer, is taken for alive. */
-const LIVE = seconds(1);
 /** A change rides in this many frames (ELECTION.md section 1). */
 const NEWS_FRAMES = 3;
 /** So many changes and listed sessions fit into one frame together; more changes are left to pages. */
 const NEWS_LIMIT = 40;
-const HEARD_BESIDE_NEWS = 15;
+/** So many offers, and what else a frame may hold beside them. */
+const OFFERS_PER_FRAME = 20;
+/** A peer that was silent for so long is forgotten: its Lease has run out long before. */
+const FORGET_AFTER = seconds(60);
 /** An attacker without the key adds nobody; this bounds a mistake, such as a cluster of thousands of nodes on one link. */
 const PEER_LIMIT = 1024;
 
+interface Known {
+  readonly peer: Peer;
+  /** As it was given out last; undefined before it has proven that it lives. */
+  view: PeerView | undefined;
+  /** When it was answered last although it had proven nothing. */
+  greetedAt: Instant | undefined;
+}
+
 export class Membership implements Machine<MembershipInput, MembershipOutput> {
   readonly #options: MembershipOptions;
-  readonly #peers = new Map<bigint, Peer>();
+  readonly #peers = new Map<NodeId, Known>();
   readonly #offer = new ClaimsOffer();
+  readonly #patience: Patience;
   /** The first and the last that were given out. */
   #first: bigint | undefined;
   #sequence = 0n;
-  /** Claims that changed lately, each with how many frames it still rides in. */
+  /** Claims that changed or ended lately, each with how many frames it still rides in. */
   readonly #news = new Map<bigint, { readonly claim: PeerClaim; frames: number }>();
   #nextBeat: Instant | undefined;
+  #nextDeath: Instant | undefined;
   #heardFrom = 0;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#patience = new Patience(options);
   }
 
   deadline(): Instant | undefined {
-    return this.#nextBeat;
-  }
-
-  /** The peers that have proven that they live, and were not silent for long. */
-  members(now: Instant): readonly Member[] {
-    return Array.from(this.#peers, ([nodeId, peer]) => {
-      const { isHung, claims } = peer;
-      const silence = peer.sessions.silence(now);
-      return { nodeId, isHung, silence, isLive: isLive(now, peer), claims: claims.claims };
-    }).filter(({ silence }) => silence < MEMORY);
+    return earlier(this.#nextBeat, this.#nextDeath);
   }
 
   step(now: Instant, input: MembershipInput | Timeout): readonly MembershipOutput[] {
@@ -123,33 +118,99 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
       case 'frame':
         return this.#hear(now, input.frame);
       case 'claims':
-        return this.#claim(now, input.claims);
+        return this.#claim(now, input);
+      case 'offers':
+        return this.#tellOffers(now, input.offers);
       case 'urgent':
         return this.#beat(now);
+      case 'gap':
+        return this.#excuse(now);
       case 'timeout':
-        return this.#nextBeat === undefined || hasPassed(this.#nextBeat, now) ? this.#beat(now) : [];
+        return this.#timeout(now);
     }
   }
 
-  #claim(now: Instant, claims: readonly PeerClaim[]): readonly MembershipOutput[] {
-    const { changed, isAnyNew } = this.#offer.replace(claims);
-    for (const claim of changed) this.#news.set(claim.uid, { claim, frames: NEWS_FRAMES });
-    for (const uid of this.#news.keys()) if (!this.#offer.has(uid)) this.#news.delete(uid);
+  #timeout(now: Instant): readonly MembershipOutput[] {
+    const changes = this.#review(now);
+    if (this.#nextBeat !== undefined && !hasPassed(this.#nextBeat, now)) return changes;
+    if (this.#nextBeat !== undefined) this.#patience.late(now, between(this.#nextBeat, now));
+    return [...changes, ...this.#beat(now)];
+  }
+
+  #excuse(now: Instant): readonly MembershipOutput[] {
+    for (const { peer, view } of this.#peers.values()) if (view?.state !== 'Dead') peer.sessions.excuse(now);
+    return this.#review(now);
+  }
+
+  /** Looks at every peer again: who is silent, and whether others hear it. */
+  #review(now: Instant): readonly MembershipOutput[] {
+    const outputs: MembershipOutput[] = [];
+    this.#nextDeath = undefined;
+    for (const [nodeId, known] of this.#peers) outputs.push(...this.#look(now, nodeId, known));
+    return outputs;
+  }
+
+  #look(now: Instant, nodeId: NodeId, known: Known): readonly MembershipOutput[] {
+    const { peer } = known;
+    const silence = peer.sessions.silence(now);
+    if (silence >= FORGET_AFTER && peer.sessions.heard(now).length === 0) {
+      this.#peers.delete(nodeId);
+      return known.view === undefined ? [] : [{ kind: 'peer', nodeId, peer: undefined }];
+    }
+    if (peer.sessions.session === undefined) return [];
+    const heardUntil = peer.isSilent(now) ? this.#heardUntil(now, nodeId, peer) : peer.deadAt(now);
+    this.#nextDeath = earlier(this.#nextDeath, heardUntil);
+    const state = !peer.isSilent(now) ? 'Live' : heardUntil === undefined ? 'Dead' : 'PathLost';
+    const view = peer.view(state, peer.heardNobody && this.#isHeardByAnother(now, nodeId));
+    if (isSameView(known.view, view)) return [];
+    known.view = view;
+    return [{ kind: 'peer', nodeId, peer: view }];
+  }
+
+  /** Until when a silent peer counts as heard by another one: it has heard something newer from it, and lately. */
+  #heardUntil(now: Instant, nodeId: NodeId, peer: Peer): Instant | undefined {
+    const last = peer.lastHeard(now);
+    let until: Instant | undefined;
+    for (const [other, { peer: witness }] of this.#peers) {
+      if (other === nodeId || last === undefined || witness.isSilent(now)) continue;
+      const heardAt = witness.hears(nodeId, last);
+      const end = heardAt && after(heardAt, peer.detection);
+      if (end !== undefined && !hasPassed(end, now) && (until === undefined || end > until)) until = end;
+    }
+    return until;
+  }
+
+  /** Another peer and this node hear each other. */
+  #isHeardByAnother(now: Instant, nodeId: NodeId): boolean {
+    for (const [other, { peer }] of this.#peers)
+      if (other !== nodeId && peer.hearsMe && !peer.isSilent(now)) return true;
+    return false;
+  }
+
+  #claim(now: Instant, change: ClaimsChange): readonly MembershipOutput[] {
+    const { news, isAnyNew } = this.#offer.change(change);
+    for (const claim of news) this.#news.set(claim.uid, { claim, frames: NEWS_FRAMES });
     // More than a frame holds: the others see the digest and ask for pages.
     if (this.#news.size > NEWS_LIMIT) this.#news.clear();
     // That a claim was recorded can wait for the next heartbeat; a thousand of them would be a thousand frames.
     return isAnyNew ? this.#beat(now) : [];
   }
 
+  #tellOffers(now: Instant, offers: readonly Offer[]): readonly MembershipOutput[] {
+    const frames: MembershipOutput[] = [];
+    for (let start = 0; start < offers.length; start += OFFERS_PER_FRAME)
+      frames.push(this.#transmit(now, { offers: offers.slice(start, start + OFFERS_PER_FRAME) }));
+    return frames;
+  }
+
   #beat(now: Instant): readonly MembershipOutput[] {
-    const forgotten = this.#forget(now);
-    const isHeard = this.#peers.size > 0;
-    this.#nextBeat = after(now, isHeard ? this.#options.interval : HELLO_INTERVAL);
+    // Who has claims says so often even if nobody was heard for long: a partition may be over at any time.
+    const isNeeded = this.#peers.size > 0 || this.#offer.digest !== 0n;
+    this.#nextBeat = after(now, isNeeded ? this.#options.interval : HELLO_INTERVAL);
     const news = this.#takeNews();
     const heard = this.#heard(now, news === undefined ? MAX_HEARD : HEARD_BESIDE_NEWS);
     const pages = this.#offer.takePages();
     return [
-      ...forgotten,
       this.#transmit(now, { heard, ...(news && { claims: news }) }),
       ...pages.map((claims) => this.#transmit(now, { claims })),
       ...this.#requests(now),
@@ -166,9 +227,9 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   /** To each live peer whose claims are not known. */
   #requests(now: Instant): readonly MembershipOutput[] {
     const requests: MembershipOutput[] = [];
-    for (const [nodeId, peer] of this.#peers) {
+    for (const [nodeId, { peer }] of this.#peers) {
       const { session } = peer.sessions;
-      if (session === undefined || !peer.claims.isStale || !isLive(now, peer)) continue;
+      if (session === undefined || !peer.isStale || peer.isSilent(now)) continue;
       const body = { heard: this.#heardOf(now, nodeId), isClaimsRequest: true };
       requests.push(this.#transmit(now, body, { nodeId, session }));
     }
@@ -179,6 +240,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     return {
       kind: 'transmit',
       sequence: this.#number(now),
+      multiplier: this.#patience.multiplier(now),
       claimsDigest: this.#offer.digest,
       body: { heard: [], isClaimsRequest: false, offers: [], revoked: [], ...body },
       to,
@@ -206,49 +268,49 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #heardOf(now: Instant, nodeId: bigint): readonly Heard[] {
-    const heard = this.#peers.get(nodeId)?.sessions.heard(now) ?? [];
+    const heard = this.#peers.get(nodeId)?.peer.sessions.heard(now) ?? [];
     return heard.map(({ session, sequence, age }) => {
       return { nodeId, session, sequence: Number(BigInt.asUintN(32, sequence)), age };
     });
   }
 
-  #forget(now: Instant): readonly MembershipOutput[] {
-    const outputs: MembershipOutput[] = [];
-    for (const [nodeId, peer] of this.#peers) {
-      if (peer.sessions.silence(now) < MEMORY) continue;
-      // It may have moved again since.
-      if (peer.isHung) outputs.push({ kind: 'standing', nodeId, isHung: false });
-      peer.isHung = false;
-      if (peer.sessions.heard(now).length > 0) continue;
-      this.#peers.delete(nodeId);
-      outputs.push({ kind: 'gone', nodeId });
-    }
-    return outputs;
-  }
-
   #hear(now: Instant, frame: HeartbeatFrame): readonly MembershipOutput[] {
     const { nodeId, session, sequence } = frame;
     // Heard on a second link of the same segment, or another node under our name.
-    const peer = nodeId === this.#options.nodeId ? undefined : this.#peerOf(now, nodeId);
-    if (peer === undefined) return [{ kind: 'drop', reason: 'unknown-sender' }];
-    const verdict = peer.sessions.hear(now, { session, sequence, isProof: this.#isProof(now, frame) });
-    if (verdict === 'replayed' || verdict === 'unproven-session') return [{ kind: 'drop', reason: verdict }];
-    // What the former life said of its main thread stays until this very frame says otherwise.
-    if (verdict === 'begins') peer.claims = new ClaimsMirror();
-    return this.#believe(peer, frame);
+    const known = nodeId === this.#options.nodeId ? undefined : this.#peerOf(now, nodeId);
+    if (known === undefined) return [{ kind: 'drop', reason: 'unknown-sender' }];
+    const verdict = known.peer.sessions.hear(now, { session, sequence, isProof: this.#isProof(now, frame) });
+    if (verdict === 'unproven-session')
+      return [{ kind: 'drop', reason: verdict }, ...this.#greet(now, known)];
+    if (verdict === 'replayed') return [{ kind: 'drop', reason: verdict }];
+    const ended = verdict === 'begins' ? known.peer.begin() : NOTHING;
+    return [...told(nodeId, ended), ...this.#believe(now, known, frame)];
   }
 
-  #believe(peer: Peer, { nodeId, flags, body, ...frame }: HeartbeatFrame): readonly MembershipOutput[] {
-    const outputs: MembershipOutput[] = [];
-    peer.detection = times(frame.interval, frame.multiplier);
-    if (peer.isHung !== flags.isHung) {
-      peer.isHung = flags.isHung;
-      outputs.push({ kind: 'standing', nodeId, isHung: peer.isHung });
-    }
-    const claims = peer.claims.take(frame.claimsDigest, body.claims);
-    if (claims.length > 0) outputs.push({ kind: 'claimed', nodeId, claims });
+  /** Who has proven nothing is answered, so that it can: once an interval at most. */
+  #greet(now: Instant, known: Known): readonly MembershipOutput[] {
+    const { interval } = this.#options;
+    if (known.greetedAt !== undefined && !hasPassed(after(known.greetedAt, interval), now)) return [];
+    known.greetedAt = now;
+    return this.#beat(now);
+  }
+
+  #believe(now: Instant, known: Known, frame: HeartbeatFrame): readonly MembershipOutput[] {
+    const { nodeId, body } = frame;
+    const change = known.peer.believe(now, frame, this.#listener(now));
     if (body.isClaimsRequest) this.#offer.ask();
-    return outputs;
+    const offers = body.offers.filter(({ to }) => to === this.#options.nodeId);
+    // First what it claims, so that a peer that is seen to live is not taken for one that claims nothing.
+    return [
+      ...told(nodeId, change),
+      ...this.#look(now, nodeId, known),
+      ...(offers.length > 0 ? [{ kind: 'offered', nodeId, offers } as const] : []),
+    ];
+  }
+
+  #listener(now: Instant): Listener {
+    const { nodeId, session, interval } = this.#options;
+    return { nodeId, session, detection: times(interval, this.#patience.multiplier(now)) };
   }
 
   /** It is for us if for one peer alone, and lists a number that was given out lately, and since this machine began. */
@@ -269,19 +331,19 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     return listed >= this.#first && listed > clock - BigInt(MEMORY);
   }
 
-  #peerOf(now: Instant, nodeId: bigint): Peer | undefined {
+  #peerOf(now: Instant, nodeId: NodeId): Known | undefined {
     const known = this.#peers.get(nodeId);
     if (known !== undefined) return known;
     if (this.#peers.size === PEER_LIMIT) return undefined;
-    const detection = milliseconds(0);
-    const peer = { sessions: new PeerSessions(), detection, isHung: false, claims: new ClaimsMirror() };
-    this.#peers.set(nodeId, peer);
+    const found: Known = { peer: new Peer(), view: undefined, greetedAt: undefined };
+    this.#peers.set(nodeId, found);
     // From the next interval on it is listed, and not only at the next hello.
-    const soon = after(now, this.#options.interval);
-    if (this.#nextBeat === undefined || this.#nextBeat > soon) this.#nextBeat = soon;
-    return peer;
+    this.#nextBeat = earlier(this.#nextBeat, after(now, this.#options.interval));
+    return found;
   }
 }
 
-const isLive = (now: Instant, { sessions, detection }: Peer): boolean =>
-  sessions.silence(now) <= Math.max(LIVE, detection);
+const NOTHING: MirrorChange = { changed: [], gone: [] };
+
+const told = (nodeId: NodeId, change: MirrorChange): readonly MembershipOutput[] =>
+  change.changed.length + change.gone.length === 0 ? [] : [{ kind: 'claims', nodeId, ...change }];

@@ -57,6 +57,13 @@ export class PeerSessions {
       : between(this.#proven.countedAt, now);
   }
 
+  /** Its silence up to now means nothing. */
+  excuse(now: Instant): void {
+    if (this.#proven === undefined) return;
+    this.#proven.countedAt = now;
+    this.#proven.provenAt = now;
+  }
+
   hear(now: Instant, { session, sequence, isProof }: SignOfLife): Verdict {
     if (this.#former.includes(session)) return 'replayed';
     const known = [this.#proven, this.#unproven].find((each) => each?.session === session);

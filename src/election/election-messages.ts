@@ -1,0 +1,75 @@
+// What goes into the election of a node and what comes out of it. ELECTION.md sections 2 to 9.
+
+import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import type { NodeId } from './claim-order.ts';
+import type { WithdrawReason } from './record.ts';
+import type { PeerView } from './segment.ts';
+import type { Probe, WantedElection } from './tenure.ts';
+
+export type ElectionInput =
+  /** What has changed of the wanted state, or all of it; what is held and not in it any more is withdrawn. */
+  | {
+      readonly kind: 'want';
+      readonly isWhole: boolean;
+      readonly addresses: readonly WantedElection[];
+      readonly dropped: readonly string[];
+    }
+  /** Heartbeats begin or end on a link. */
+  | { readonly kind: 'segment'; readonly segment: number; readonly isOpen: boolean }
+  /** A peer as it is now; undefined when nothing is known of it any more. */
+  | {
+      readonly kind: 'peer';
+      readonly segment: number;
+      readonly node: NodeId;
+      readonly peer: PeerView | undefined;
+    }
+  /** What a peer claims has changed. */
+  | {
+      readonly kind: 'claims';
+      readonly segment: number;
+      readonly node: NodeId;
+      readonly changed: readonly PeerClaim[];
+      readonly gone: readonly bigint[];
+    }
+  /** Whose Leases live, whole. */
+  | { readonly kind: 'leases'; readonly alive: readonly NodeId[] }
+  | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
+  | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
+  /** Whether this node may take addresses; and whether its main thread hangs, so that it gives them up if it can. */
+  | { readonly kind: 'self'; readonly isAble: boolean; readonly isHung: boolean }
+  /** A peer wants this node to take an address from it. */
+  | { readonly kind: 'offered'; readonly uid: bigint; readonly epoch: number }
+  /** What the wire said about an address for which `probe` asked. */
+  | { readonly kind: 'probed'; readonly uid: string; readonly address: Probe; readonly gateway: Probe }
+  /** Claim nothing more; keep each held address until somebody else has claimed it. */
+  | { readonly kind: 'leave' };
+
+export type ElectionOutput =
+  /** Answer for it from now on, and say so on the wire. */
+  | { readonly kind: 'announce'; readonly uid: string; readonly epoch: number }
+  /** Record this node as holder at `epoch`, if the record's epoch still is `previous`. */
+  | { readonly kind: 'claim'; readonly uid: string; readonly epoch: number; readonly previous: number }
+  /** Ask on the wire whether anybody answers for the address, and whether the gateway does. */
+  | { readonly kind: 'probe'; readonly uid: string }
+  /** Tell a peer to take it. */
+  | {
+      readonly kind: 'offer';
+      readonly segment: number;
+      readonly uid: bigint;
+      readonly epoch: number;
+      readonly to: NodeId;
+    }
+  /** Neither answered nor to be recorded any more. */
+  | { readonly kind: 'withdraw'; readonly uid: string; readonly reason: WithdrawReason }
+  /** Once, after `leave`: nothing is held any more. */
+  | { readonly kind: 'left' };
+
+/** What is answered, as the peers are told of it. */
+export interface HeldElection {
+  readonly uid: string;
+  readonly epoch: number;
+  readonly isRecorded: boolean;
+  readonly isAlone: boolean;
+  /** Offered to another node. */
+  readonly isLeaving: boolean;
+}

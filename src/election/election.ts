@@ -1,0 +1,447 @@
+// Which addresses this node holds: a pure machine over all VirtualIPs that concern it, fed with what is heard on the
+// segments, with the API's records, and with whose Leases live. ELECTION.md sections 2 to 9.
+//
+// Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
+
+import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import type { Machine, Timeout } from '../protocol/machine.ts';
+import { DeadlineQueue } from '../time/deadline-queue.ts';
+import { seconds } from '../time/duration.ts';
+import { after, hasPassed, type Instant } from '../time/instant.ts';
+import type { NodeId } from './claim-order.ts';
+import { contest, isLostByRecord } from './contest.ts';
+import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
+import { Entries } from './entries.ts';
+import { type ElectionView, occupantOf, waitOf } from './occupancy.ts';
+import { nextOffer } from './offer.ts';
+import type { WithdrawReason } from './record.ts';
+import { Segment } from './segment.ts';
+import {
+  type Asking,
+  type ElectionOptions,
+  type Entry,
+  type Held,
+  isHeld,
+  isSameRecord,
+  WATCHING,
+  type WantedElection,
+} from './tenure.ts';
+
+/** How often a node that hears nobody asks the wire again. */
+const PROBE_INTERVAL = seconds(1);
+
+export class Election implements Machine<ElectionInput, ElectionOutput> {
+  readonly #options: ElectionOptions;
+  readonly #entries = new Entries();
+  readonly #segments = new Map<number, Segment>();
+  readonly #queue = new DeadlineQueue<string>();
+  /** Looked at again at the end of this step. */
+  readonly #dirty = new Set<Entry>();
+  readonly #changed = new Map<string, bigint>();
+  #heldCount = 0;
+  #leases: ReadonlySet<NodeId> | undefined;
+  #isAble = true;
+  #isHung = false;
+  #departure: 'Staying' | 'Leaving' | 'Left' = 'Staying';
+  #outputs: ElectionOutput[] = [];
+
+  constructor(options: ElectionOptions) {
+    this.#options = options;
+  }
+
+  deadline(): Instant | undefined {
+    return this.#queue.first()?.due;
+  }
+
+  /** All addresses that are answered now, recorded or not. */
+  held(): readonly HeldElection[] {
+    const held: HeldElection[] = [];
+    for (const entry of this.#entries.all()) {
+      const found = heldOf(entry);
+      if (found !== undefined) held.push(found);
+    }
+    return held;
+  }
+
+  /** One of them. */
+  heldOf(uid: string): HeldElection | undefined {
+    const entry = this.#entries.get(uid);
+    return entry && heldOf(entry);
+  }
+
+  /** The same as the peers are told of it. */
+  claimOf(uid: string): PeerClaim | undefined {
+    const entry = this.#entries.get(uid);
+    const held = entry && heldOf(entry);
+    if (entry === undefined || held === undefined) return undefined;
+    const { shortUid, createdAt } = entry.wanted;
+    const { epoch, isRecorded, isAlone, isLeaving } = held;
+    return { uid: shortUid, createdAt, epoch, isRecorded, isAlone, state: isLeaving ? 'Leaving' : 'Held' };
+  }
+
+  /** Nobody is heard on the segment. */
+  isAlone(segment: number): boolean {
+    return this.#segments.get(segment)?.isAlone ?? true;
+  }
+
+  /** Of what `claimOf` may have become something else since the last call. */
+  takeChanged(): readonly Pick<WantedElection, 'uid' | 'shortUid'>[] {
+    const changed = Array.from(this.#changed, ([uid, shortUid]) => ({ uid, shortUid }));
+    this.#changed.clear();
+    return changed;
+  }
+
+  step(now: Instant, input: ElectionInput | Timeout): readonly ElectionOutput[] {
+    this.#outputs = [];
+    this.#take(now, input);
+    for (let first = this.#queue.first(); first !== undefined && hasPassed(first.due, now); ) {
+      this.#queue.delete(first.key);
+      this.#touch(this.#entries.get(first.key));
+      first = this.#queue.first();
+    }
+    for (const entry of this.#dirty) this.#look(now, entry);
+    this.#dirty.clear();
+    this.#finishLeaving();
+    return this.#outputs;
+  }
+
+  #take(now: Instant, input: ElectionInput | Timeout): void {
+    switch (input.kind) {
+      case 'want':
+        return this.#want(now, input);
+      case 'segment':
+        return this.#setSegment(now, input);
+      case 'peer':
+        return this.#setPeer(now, input);
+      case 'claims':
+        return this.#setClaims(input);
+      case 'leases':
+        this.#leases = new Set(input.alive);
+        return this.#touchAll();
+      case 'recorded':
+        return this.#recorded(now, input);
+      case 'refused':
+        return this.#refused(now, input);
+      case 'self':
+        [this.#isAble, this.#isHung] = [input.isAble, input.isHung];
+        return this.#touchAll();
+      case 'offered':
+        return this.#offered(input);
+      case 'probed':
+        return this.#probed(input);
+      case 'leave':
+        if (this.#departure === 'Staying') this.#departure = 'Leaving';
+        return this.#touchAll();
+      case 'timeout':
+    }
+  }
+
+  #touch(entry: Entry | undefined): void {
+    if (entry !== undefined) this.#dirty.add(entry);
+  }
+
+  #touchAll(): void {
+    for (const entry of this.#entries.all()) this.#dirty.add(entry);
+  }
+
+  #touchSegment(segment: number): void {
+    for (const entry of this.#entries.all()) if (entry.wanted.segment === segment) this.#dirty.add(entry);
+  }
+
+  #want(
+    now: Instant,
+    { isWhole, addresses, dropped }: Extract<ElectionInput, { readonly kind: 'want' }>,
+  ): void {
+    const wanted = new Set(isWhole ? addresses.map(({ uid }) => uid) : []);
+    const gone = isWhole ? [...this.#entries.uids()].filter((uid) => !wanted.has(uid)) : dropped;
+    for (const uid of gone) this.#drop(uid);
+    for (const each of addresses) this.#believe(now, this.#entries.want(now, each));
+  }
+
+  #drop(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    this.#withdraw(entry, 'Released');
+    this.#entries.delete(entry);
+    this.#queue.delete(uid);
+    this.#dirty.delete(entry);
+  }
+
+  /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
+  #believe(now: Instant, entry: Entry): void {
+    this.#touch(entry);
+    const { record } = entry.wanted;
+    if (isSameRecord(record, entry.record)) return;
+    // Even an older epoch than the refused one is news: the API has just said that what is known here was wrong (a
+    // cluster restored from a backup goes back).
+    const isRefused = entry.tenure.state === 'Refused';
+    if (record.epoch < entry.record.epoch && !isRefused) return;
+    this.#setRecord(now, entry, record);
+    if (isRefused) entry.tenure = WATCHING;
+  }
+
+  #setRecord(now: Instant, entry: Entry, record: Entry['record']): void {
+    entry.record = record;
+    entry.recordedAt = now;
+    entry.highest = Math.max(entry.highest, record.epoch);
+    if (!isHeld(entry.tenure)) return;
+    entry.tenure = { ...entry.tenure, isRecorded: record.holder === this.#options.me };
+    this.#noteChange(entry);
+  }
+
+  #setSegment(now: Instant, { segment, isOpen }: Extract<ElectionInput, { readonly kind: 'segment' }>): void {
+    if (isOpen) this.#segments.set(segment, new Segment(now));
+    else this.#segments.delete(segment);
+    this.#touchSegment(segment);
+  }
+
+  #setPeer(now: Instant, { segment, node, peer }: Extract<ElectionInput, { readonly kind: 'peer' }>): void {
+    const known = this.#segments.get(segment);
+    if (peer === undefined) known?.forget(node);
+    else known?.setPeer(now, node, peer);
+    this.#touchSegment(segment);
+  }
+
+  #setClaims({ segment, node, changed, gone }: Extract<ElectionInput, { readonly kind: 'claims' }>): void {
+    const known = this.#segments.get(segment);
+    for (const claim of changed) {
+      known?.claim(node, claim);
+      const entry = this.#entries.getShort(claim.uid);
+      if (entry === undefined) continue;
+      entry.highest = Math.max(entry.highest, claim.epoch);
+      this.#touch(entry);
+    }
+    for (const uid of gone) {
+      known?.unclaim(node, uid);
+      const entry = this.#entries.getShort(uid);
+      entry?.beaten.delete(node);
+      this.#touch(entry);
+    }
+  }
+
+  #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || epoch < entry.record.epoch) return;
+    this.#setRecord(now, entry, { holder: this.#options.me, epoch });
+    this.#touch(entry);
+  }
+
+  #refused(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    const { tenure } = entry;
+    const isAsked = (tenure.state === 'Asking' || isHeld(tenure)) && tenure.epoch === epoch;
+    // When the record already shows the claim, the refused write was a repetition.
+    if (!isAsked || (isHeld(tenure) && tenure.isRecorded && entry.record.epoch === epoch)) return;
+    this.#withdraw(entry, 'LostElection');
+    // The record that won may have come before the refusal.
+    const isKnown = !isSameRecord(entry.record, entry.claimedFrom);
+    entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
+    this.#touch(entry);
+  }
+
+  #offered({ uid, epoch }: { readonly uid: bigint; readonly epoch: number }): void {
+    const entry = this.#entries.getShort(uid);
+    if (entry === undefined || epoch < entry.highest) return;
+    entry.highest = epoch;
+    entry.isOffered = true;
+    this.#touch(entry);
+  }
+
+  #probed({ uid, address, gateway }: Extract<ElectionInput, { readonly kind: 'probed' }>): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.tenure.state !== 'Asking') return;
+    entry.tenure = { ...entry.tenure, address, gateway };
+    this.#touch(entry);
+  }
+
+  #look(now: Instant, entry: Entry): void {
+    this.#queue.delete(entry.wanted.uid);
+    const view = this.#viewOf(now, entry);
+    if (isHeld(entry.tenure)) this.#keep(entry, entry.tenure, view);
+    if (isHeld(entry.tenure)) return view && this.#offer(entry, entry.tenure, view);
+    const isForMe = view !== undefined && this.#mayTake(entry, view);
+    if (isForMe) this.#consider(entry, view);
+    else this.#watch(entry);
+    entry.isOffered = false;
+  }
+
+  /** Undefined where this node could not answer for the address. */
+  #viewOf(now: Instant, { wanted }: Entry): ElectionView | undefined {
+    const segment = wanted.segment === undefined ? undefined : this.#segments.get(wanted.segment);
+    return segment && { now, segment, options: this.#options, leases: this.#leases };
+  }
+
+  #mayTake({ wanted }: Entry, { segment }: ElectionView): boolean {
+    const isReady = this.#departure === 'Staying' && this.#isAble && !this.#isHung;
+    return isReady && !segment.isMute && wanted.candidates.includes(this.#options.me);
+  }
+
+  /** Somebody else's, or nobody's: not asked for any more. */
+  #watch(entry: Entry): void {
+    if (entry.tenure.state === 'Asking') this.#withdraw(entry, 'TakenOver');
+    if (entry.tenure.state !== 'Refused') entry.tenure = WATCHING;
+  }
+
+  /** An address that is not held here, and that this node may take. */
+  #consider(entry: Entry, view: ElectionView): void {
+    const { now, segment, options } = view;
+    const { tenure } = entry;
+    const listenedAt = segment.listenedAt(options.listening);
+    if (!hasPassed(listenedAt, now)) return this.#wakeAt(entry, listenedAt);
+    if (tenure.state === 'Refused') {
+      const retryAt = after(tenure.since, options.retryPause);
+      if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
+      entry.tenure = WATCHING;
+    }
+    if (entry.isOffered) return this.#claim(entry, view);
+    const occupant = occupantOf(entry, view);
+    if (occupant === undefined) return this.#await(entry, view);
+    this.#watch(entry);
+    if (occupant.until !== undefined) this.#wakeAt(entry, occupant.until);
+  }
+
+  /** A vacant address: until the candidates before this node have had their time. */
+  #await(entry: Entry, view: ElectionView): void {
+    const { now, segment, options } = view;
+    const { tenure } = entry;
+    const since = 'since' in tenure ? tenure.since : now;
+    const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
+    if (tenure.state === 'Asking') return this.#ask(entry, view);
+    if (!hasPassed(claimAt, now)) {
+      entry.tenure = { state: 'Waiting', since };
+      return this.#wakeAt(entry, claimAt);
+    }
+    const { holder } = entry.record;
+    const isOthers = holder !== undefined && holder !== options.me;
+    if (segment.isAlone && isOthers) this.#ask(entry, view);
+    else this.#claim(entry, view);
+  }
+
+  /** Hearing nobody may mean that this node is the one that is cut off. ELECTION.md section 6. */
+  #ask(entry: Entry, view: ElectionView): void {
+    const { tenure } = entry;
+    if (tenure.state !== 'Asking') return this.#beginToAsk(entry, view);
+    const { now, segment, options } = view;
+    const isRecorded = entry.record.holder === options.me;
+    const isSilent = tenure.address === 'Silent' && tenure.gateway === 'Answered';
+    const waitedAt = after(tenure.since, options.aloneWait);
+    const isFree = !segment.isAlone || (isSilent && hasPassed(waitedAt, now));
+    if (isRecorded || isFree) return this.#answer(entry, view, tenure.epoch);
+    const askAt = after(tenure.probedAt, PROBE_INTERVAL);
+    if (hasPassed(askAt, now)) this.#probe(entry, tenure, now);
+    else this.#wakeAt(entry, hasPassed(waitedAt, now) ? askAt : waitedAt);
+  }
+
+  #beginToAsk(entry: Entry, { now, options }: ElectionView): void {
+    const epoch = ++entry.highest;
+    this.#probe(entry, { state: 'Asking', since: now, epoch }, now);
+    this.#record(entry, epoch);
+    this.#wakeAt(entry, after(now, options.aloneWait));
+  }
+
+  #probe(entry: Entry, asking: Pick<Asking, 'state' | 'since' | 'epoch'>, now: Instant): void {
+    entry.tenure = { ...asking, probedAt: now, address: 'Pending', gateway: 'Pending' };
+    this.#outputs.push({ kind: 'probe', uid: entry.wanted.uid });
+    this.#wakeAt(entry, after(now, PROBE_INTERVAL));
+  }
+
+  /** Answers, and has it recorded in parallel. */
+  #claim(entry: Entry, view: ElectionView): void {
+    const isAsked = entry.tenure.state === 'Asking';
+    const epoch = entry.tenure.state === 'Asking' ? entry.tenure.epoch : ++entry.highest;
+    this.#answer(entry, view, epoch);
+    if (!isAsked) this.#record(entry, epoch);
+  }
+
+  #answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
+    const isRecorded = entry.record.holder === options.me;
+    entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone };
+    entry.beaten.clear();
+    this.#heldCount++;
+    this.#noteChange(entry);
+    this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
+  }
+
+  #record(entry: Entry, epoch: number): void {
+    entry.claimedFrom = entry.record;
+    this.#outputs.push({ kind: 'claim', uid: entry.wanted.uid, epoch, previous: entry.record.epoch });
+  }
+
+  /** A held address against what others claim. */
+  #keep(entry: Entry, held: Held, view: ElectionView | undefined): void {
+    if (isLostByRecord(entry, held, this.#options.me)) return this.#withdraw(entry, 'TakenOver');
+    if (view === undefined) {
+      this.#setAlone(entry, held, true);
+      return;
+    }
+    const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
+    const { segment } = view;
+    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
+    const verdict = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
+    if (verdict.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
+    this.#setAlone(entry, held, isAlone);
+    if (verdict.kind === 'Raise') this.#raise(entry, { ...held, isAlone }, verdict.above);
+  }
+
+  #setAlone(entry: Entry, held: Held, isAlone: boolean): void {
+    if (held.isAlone === isAlone) return;
+    entry.tenure = { ...held, isAlone };
+    this.#noteChange(entry);
+  }
+
+  #raise(entry: Entry, held: Held, above: number): void {
+    const epoch = Math.max(entry.highest, above, held.epoch) + 1;
+    entry.highest = epoch;
+    entry.tenure = { ...held, epoch };
+    this.#noteChange(entry);
+    this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
+    this.#record(entry, epoch);
+  }
+
+  /** Make before break: an address that should be elsewhere is offered to one after the other, until it is taken. */
+  #offer(entry: Entry, { epoch }: Held, view: ElectionView): void {
+    const isMoving = this.#departure !== 'Staying';
+    const wasOffered = entry.offer !== undefined;
+    entry.offer = nextOffer(entry, view, isMoving);
+    if (wasOffered !== (entry.offer !== undefined)) this.#noteChange(entry);
+    const { offer } = entry;
+    if (offer === undefined) return;
+    const { segment, shortUid: uid } = entry.wanted;
+    if (offer.at === view.now && segment !== undefined)
+      this.#outputs.push({ kind: 'offer', segment, uid, epoch, to: offer.to });
+    this.#wakeAt(entry, after(offer.at, view.options.offerPatience));
+  }
+
+  #withdraw(entry: Entry, reason: WithdrawReason): void {
+    const { state } = entry.tenure;
+    if (state === 'Held') {
+      this.#heldCount--;
+      this.#noteChange(entry);
+    }
+    if (state === 'Held' || state === 'Asking')
+      this.#outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
+    entry.tenure = WATCHING;
+    entry.offer = undefined;
+  }
+
+  #noteChange({ wanted: { uid, shortUid } }: Entry): void {
+    this.#changed.set(uid, shortUid);
+  }
+
+  #wakeAt(entry: Entry, due: Instant): void {
+    this.#queue.set(entry.wanted.uid, due);
+  }
+
+  #finishLeaving(): void {
+    if (this.#departure !== 'Leaving' || this.#heldCount > 0) return;
+    this.#departure = 'Left';
+    this.#outputs.push({ kind: 'left' });
+  }
+}
+
+function heldOf({ wanted: { uid }, tenure, offer }: Entry): HeldElection | undefined {
+  if (!isHeld(tenure)) return undefined;
+  const { epoch, isRecorded, isAlone } = tenure;
+  return { uid, epoch, isRecorded, isAlone, isLeaving: offer !== undefined };
+}

@@ -1,0 +1,222 @@
+// All of the election on one node: the membership machine of each link, and the election over what they hear. A pure
+// machine between the sockets and the main thread. ELECTION.md.
+
+import type { HeartbeatFlags, HeartbeatFrame, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import type { Machine, Timeout } from '../protocol/machine.ts';
+import type { Duration } from '../time/duration.ts';
+import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import { Election } from './election.ts';
+import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
+import {
+  Membership,
+  type MembershipDrop,
+  type MembershipOptions,
+  type MembershipOutput,
+} from './membership.ts';
+import type { ElectionOptions } from './tenure.ts';
+
+export interface ElectorOptions extends ElectionOptions {
+  /** How long a link waits for heartbeats to begin before Leases and records have to be enough. */
+  readonly keyPatience: Duration;
+}
+
+/** What heartbeats of this node are made with, but for keys. */
+export type ElectorIdentity = Omit<MembershipOptions, 'nodeId'>;
+
+export type ElectorInput =
+  /** Heartbeats begin, with the session of this start of the agent; later ones change nothing. */
+  | { readonly kind: 'identity'; readonly identity: ElectorIdentity }
+  /** A link where addresses can be answered is there, or is not any more. */
+  | { readonly kind: 'link'; readonly link: number; readonly isOpen: boolean }
+  /** A heartbeat that passed all checks of its codec. */
+  | { readonly kind: 'frame'; readonly link: number; readonly frame: HeartbeatFrame }
+  /** This node was stopped for a while. */
+  | { readonly kind: 'gap' }
+  | Exclude<ElectionInput, { readonly kind: 'segment' | 'peer' | 'claims' | 'offered' }>;
+
+type Transmit = Extract<MembershipOutput, { readonly kind: 'transmit' }>;
+
+export type ElectorOutput =
+  | (Transmit & { readonly link: number; readonly flags: HeartbeatFlags })
+  | { readonly kind: 'drop'; readonly link: number; readonly reason: MembershipDrop }
+  | Exclude<ElectionOutput, { readonly kind: 'offer' }>;
+
+interface Link {
+  readonly openedAt: Instant;
+  /** Undefined before heartbeats begin. */
+  membership: Membership | undefined;
+  /** The election has begun to listen on it. */
+  isSegment: boolean;
+}
+
+export class Elector implements Machine<ElectorInput, ElectorOutput> {
+  readonly #options: ElectorOptions;
+  readonly #election: Election;
+  readonly #links = new Map<number, Link>();
+  #identity: ElectorIdentity | undefined;
+  #isHung = false;
+  #isLeaving = false;
+  #outputs: ElectorOutput[] = [];
+
+  constructor(options: ElectorOptions) {
+    this.#options = options;
+    this.#election = new Election(options);
+  }
+
+  deadline(): Instant | undefined {
+    let deadline = this.#election.deadline();
+    for (const { membership, isSegment, openedAt } of this.#links.values()) {
+      deadline = earlier(deadline, membership?.deadline());
+      if (!isSegment) deadline = earlier(deadline, after(openedAt, this.#options.keyPatience));
+    }
+    return deadline;
+  }
+
+  held(): readonly HeldElection[] {
+    return this.#election.held();
+  }
+
+  heldOf(uid: string): HeldElection | undefined {
+    return this.#election.heldOf(uid);
+  }
+
+  step(now: Instant, input: ElectorInput | Timeout): readonly ElectorOutput[] {
+    this.#outputs = [];
+    this.#take(now, input);
+    this.#tellClaims(now);
+    return this.#outputs;
+  }
+
+  #take(now: Instant, input: ElectorInput | Timeout): void {
+    switch (input.kind) {
+      case 'identity':
+        this.#identity ??= input.identity;
+        for (const [index, link] of this.#links) this.#begin(now, index, link);
+        return;
+      case 'link':
+        return this.#setLink(now, input);
+      case 'frame':
+        return this.#listen(now, input.link, { kind: 'frame', frame: input.frame });
+      case 'gap':
+        for (const index of this.#links.keys()) this.#listen(now, index, input);
+        return;
+      case 'timeout':
+        return this.#timeout(now);
+      case 'self':
+        return this.#setSelf(now, input);
+      default:
+        if (input.kind === 'leave') this.#isLeaving = true;
+        this.#elect(now, input);
+        if (input.kind === 'leave') this.#hurry(now);
+    }
+  }
+
+  #timeout(now: Instant): void {
+    for (const [index, link] of this.#links) {
+      if (!link.isSegment && hasPassed(after(link.openedAt, this.#options.keyPatience), now))
+        this.#openSegment(now, index, link);
+      const deadline = link.membership?.deadline();
+      if (deadline === undefined || hasPassed(deadline, now)) this.#listen(now, index, { kind: 'timeout' });
+    }
+    const deadline = this.#election.deadline();
+    if (deadline !== undefined && hasPassed(deadline, now)) this.#elect(now, { kind: 'timeout' });
+  }
+
+  #setSelf(now: Instant, input: Extract<ElectorInput, { readonly kind: 'self' }>): void {
+    const isNews = input.isHung !== this.#isHung;
+    this.#isHung = input.isHung;
+    this.#elect(now, input);
+    if (isNews) this.#hurry(now);
+  }
+
+  /** Says at once what has changed in the header. */
+  #hurry(now: Instant): void {
+    for (const index of this.#links.keys()) this.#listen(now, index, { kind: 'urgent' });
+  }
+
+  #setLink(now: Instant, { link: index, isOpen }: Extract<ElectorInput, { readonly kind: 'link' }>): void {
+    const known = this.#links.get(index);
+    if (!isOpen) {
+      this.#links.delete(index);
+      if (known?.isSegment === true) this.#elect(now, { kind: 'segment', segment: index, isOpen });
+    } else if (known === undefined) {
+      const link: Link = { openedAt: now, membership: undefined, isSegment: false };
+      this.#links.set(index, link);
+      this.#begin(now, index, link);
+    }
+  }
+
+  #begin(now: Instant, index: number, link: Link): void {
+    if (this.#identity === undefined || link.membership !== undefined) return;
+    link.membership = new Membership({ ...this.#identity, nodeId: this.#options.me });
+    if (!link.isSegment) this.#openSegment(now, index, link);
+    const changed = this.held().flatMap(({ uid }) => this.#election.claimOf(uid) ?? []);
+    this.#listen(now, index, { kind: 'claims', changed, gone: [] });
+    this.#listen(now, index, { kind: 'timeout' });
+  }
+
+  #openSegment(now: Instant, segment: number, link: Link): void {
+    link.isSegment = true;
+    this.#elect(now, { kind: 'segment', segment, isOpen: true });
+  }
+
+  #elect(now: Instant, input: ElectionInput | Timeout): void {
+    for (const output of this.#election.step(now, input)) {
+      if (output.kind === 'offer') {
+        const { segment, uid, epoch, to } = output;
+        this.#listen(now, segment, { kind: 'offers', offers: [{ uid, epoch, to }] });
+      } else this.#outputs.push(output);
+    }
+  }
+
+  #listen(now: Instant, index: number, input: Parameters<Membership['step']>[1]): void {
+    const outputs = this.#links.get(index)?.membership?.step(now, input) ?? [];
+    for (const output of outputs) this.#hear(now, index, output);
+  }
+
+  #hear(now: Instant, link: number, output: MembershipOutput): void {
+    switch (output.kind) {
+      case 'transmit':
+        this.#outputs.push({ ...output, link, flags: this.#flags(link) });
+        return;
+      case 'drop':
+        this.#outputs.push({ ...output, link });
+        return;
+      case 'peer': {
+        const { nodeId: node, peer } = output;
+        return this.#elect(now, { kind: 'peer', segment: link, node, peer });
+      }
+      case 'claims': {
+        const { nodeId: node, changed, gone } = output;
+        return this.#elect(now, { kind: 'claims', segment: link, node, changed, gone });
+      }
+      case 'offered':
+        for (const { uid, epoch } of output.offers) this.#elect(now, { kind: 'offered', uid, epoch });
+    }
+  }
+
+  #flags(link: number): HeartbeatFlags {
+    const isAlone = this.#election.isAlone(link);
+    return {
+      isLeaving: this.#isLeaving,
+      isUnable: false,
+      isHung: this.#isHung,
+      hasNoApi: false,
+      isAlone,
+    };
+  }
+
+  /** The peers learn of a claim in the step that made it. */
+  #tellClaims(now: Instant): void {
+    const uids = this.#election.takeChanged();
+    if (uids.length === 0) return;
+    const changed: PeerClaim[] = [];
+    const gone: bigint[] = [];
+    for (const { uid, shortUid } of uids) {
+      const claim = this.#election.claimOf(uid);
+      if (claim === undefined) gone.push(shortUid);
+      else changed.push(claim);
+    }
+    for (const index of this.#links.keys()) this.#listen(now, index, { kind: 'claims', changed, gone });
+  }
+}

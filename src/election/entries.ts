@@ -1,0 +1,59 @@
+// The addresses that concern a node, by both of their names, and how high the epochs of those were that do not any more.
+
+import type { Instant } from '../time/instant.ts';
+import { type Entry, WATCHING, type WantedElection } from './tenure.ts';
+
+/** How many released addresses are remembered; a late record is late by seconds, not by thousands of releases. */
+const REMEMBERED = 4096;
+
+export class Entries {
+  readonly #entries = new Map<string, Entry>();
+  readonly #byShortUid = new Map<bigint, Entry>();
+  /** The highest epochs of what was released last, oldest first. */
+  readonly #released = new Map<string, number>();
+
+  get(uid: string): Entry | undefined {
+    return this.#entries.get(uid);
+  }
+
+  /** By what heartbeats call it. */
+  getShort(uid: bigint): Entry | undefined {
+    return this.#byShortUid.get(uid);
+  }
+
+  uids(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  all(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
+  /** The entry of an address as it is wanted now. */
+  want(now: Instant, wanted: WantedElection): Entry {
+    const known = this.#entries.get(wanted.uid);
+    if (known !== undefined) {
+      known.wanted = wanted;
+      return known;
+    }
+    const { uid, record } = wanted;
+    const entry: Entry = {
+      ...{ wanted, record, recordedAt: now, claimedFrom: record, tenure: WATCHING },
+      highest: Math.max(record.epoch, this.#released.get(uid) ?? 0),
+      ...{ offer: undefined, isOffered: false, beaten: new Map() },
+    };
+    this.#entries.set(uid, entry);
+    this.#byShortUid.set(wanted.shortUid, entry);
+    this.#released.delete(uid);
+    return entry;
+  }
+
+  /** An address may come back while the record of it is still the old one, and its epoch must not go back then. */
+  delete({ wanted: { uid, shortUid }, highest }: Entry): void {
+    this.#entries.delete(uid);
+    this.#byShortUid.delete(shortUid);
+    this.#released.set(uid, highest);
+    const [oldest] = this.#released.keys();
+    if (this.#released.size > REMEMBERED && oldest !== undefined) this.#released.delete(oldest);
+  }
+}

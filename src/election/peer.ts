@@ -1,0 +1,140 @@
+// One peer of a segment as its heartbeats show it: whether it lives, what it says of itself and of the others, and what
+// it claims. ELECTION.md sections 1 and 2.
+
+import type { HeartbeatFlags, HeartbeatFrame } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { type Duration, milliseconds, times } from '../time/duration.ts';
+import { after, hasPassed, type Instant } from '../time/instant.ts';
+import type { NodeId } from './claim-order.ts';
+import { ClaimsMirror, type MirrorChange } from './claims-mirror.ts';
+import { PeerSessions } from './peer-sessions.ts';
+import type { PeerView } from './segment.ts';
+
+/** That a peer has heard another one. */
+interface Witness {
+  readonly session: bigint;
+  /** The low 32 bits. */
+  readonly sequence: number;
+  readonly heardAt: Instant;
+}
+
+/** This node, as its peers should list it. */
+export interface Listener {
+  readonly nodeId: NodeId;
+  readonly session: bigint;
+  /** How long it may be silent. */
+  readonly detection: Duration;
+}
+
+const SILENT_FLAGS: HeartbeatFlags = {
+  ...{ isLeaving: false, isUnable: false, isHung: false },
+  ...{ hasNoApi: false, isAlone: false },
+};
+
+/** A sender that has news to tell lists fewer than this, and else up to all that a frame has room for. */
+export const HEARD_BESIDE_NEWS = 15;
+
+export class Peer {
+  readonly sessions = new PeerSessions();
+  #claims = new ClaimsMirror();
+  #flags = SILENT_FLAGS;
+  #detection: Duration = milliseconds(0);
+  #hearsMe = false;
+  /** When it last heard anybody, by what it said; undefined before its first list. */
+  #heardAnybodyAt: Instant | undefined;
+  #saidAt: Instant | undefined;
+  readonly #witnesses = new Map<NodeId, Witness>();
+
+  get isStale(): boolean {
+    return this.#claims.isStale;
+  }
+
+  /** When it is dead if nothing is heard until then. */
+  deadAt(now: Instant): Instant | undefined {
+    const silence = this.sessions.silence(now);
+    return Number.isFinite(silence) ? after(now, milliseconds(this.#detection - silence)) : undefined;
+  }
+
+  isSilent(now: Instant): boolean {
+    return this.sessions.silence(now) > this.#detection;
+  }
+
+  /** A new session: what the former one claimed and heard is void; what it said of itself stays until it says otherwise. */
+  begin(): MirrorChange {
+    const { gone } = this.#claims.clear();
+    this.#witnesses.clear();
+    this.#heardAnybodyAt = undefined;
+    return { changed: [], gone };
+  }
+
+  /** Takes what a frame that counts says. */
+  believe(now: Instant, frame: HeartbeatFrame, listener: Listener): MirrorChange {
+    this.#flags = frame.flags;
+    this.#detection = times(frame.interval, frame.multiplier);
+    const { claims } = frame.body;
+    // Pages come without a list, and a request with one entry.
+    const isBeat = frame.receiverSession === 0n && (claims === undefined || claims.pages === 0);
+    if (isBeat) this.#takeHeard(now, frame, listener);
+    return this.#claims.take(frame.claimsDigest, claims);
+  }
+
+  #takeHeard(now: Instant, { body }: HeartbeatFrame, { nodeId, session, detection }: Listener): void {
+    this.#saidAt = now;
+    for (const { nodeId: node, age, ...heard } of body.heard) {
+      const heardAt = after(now, milliseconds(-age));
+      this.#witnesses.set(node, { ...heard, heardAt });
+      if (this.#heardAnybodyAt === undefined || heardAt > this.#heardAnybodyAt)
+        this.#heardAnybodyAt = heardAt;
+    }
+    const mine = body.heard.find((each) => each.nodeId === nodeId && each.session === session);
+    if (mine !== undefined) this.#hearsMe = mine.age <= detection;
+    else if (body.heard.length < HEARD_BESIDE_NEWS) this.#hearsMe = false;
+  }
+
+  /** Until when this peer, which is heard, counts as hearing the other one, and something that `sequence` is older than. */
+  hears(node: NodeId, than: { readonly session: bigint; readonly sequence: number }): Instant | undefined {
+    const witness = this.#witnesses.get(node);
+    if (witness === undefined) return undefined;
+    const isNewer = witness.session !== than.session || ((witness.sequence - than.sequence) | 0) > 0;
+    return isNewer ? witness.heardAt : undefined;
+  }
+
+  get detection(): Duration {
+    return this.#detection;
+  }
+
+  get hearsMe(): boolean {
+    return this.#hearsMe;
+  }
+
+  /** At its last list it had heard nobody for as long as it takes to be dead. */
+  get heardNobody(): boolean {
+    if (this.#saidAt === undefined || this.#heardAnybodyAt === undefined) return false;
+    return hasPassed(after(this.#heardAnybodyAt, this.#detection), this.#saidAt);
+  }
+
+  /** The low 32 bits of the last number that counted, with its session. */
+  lastHeard(now: Instant): { readonly session: bigint; readonly sequence: number } | undefined {
+    const { session } = this.sessions;
+    const heard = this.sessions.heard(now).find((each) => each.session === session);
+    return heard && { session: heard.session, sequence: Number(BigInt.asIntN(32, heard.sequence)) };
+  }
+
+  view(state: PeerView['state'], isDeaf: boolean): PeerView {
+    const { isLeaving, isUnable, isHung } = this.#flags;
+    const hasAllClaims = !this.isStale;
+    return {
+      ...{ state, isLeaving, isUnable, isHung, isDeaf },
+      ...{ hearsMe: this.#hearsMe, hasAllClaims, detection: this.#detection },
+    };
+  }
+}
+
+export const isSameView = (a: PeerView | undefined, b: PeerView): boolean =>
+  a !== undefined &&
+  a.state === b.state &&
+  a.isLeaving === b.isLeaving &&
+  a.isUnable === b.isUnable &&
+  a.isHung === b.isHung &&
+  a.isDeaf === b.isDeaf &&
+  a.hearsMe === b.hearsMe &&
+  a.hasAllClaims === b.hasAllClaims;
