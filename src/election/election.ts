@@ -23,6 +23,7 @@ import {
   type Held,
   isHeld,
   isSameRecord,
+  type Probing,
   WATCHING,
   type WantedElection,
 } from './tenure.ts';
@@ -250,7 +251,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   #probed({ uid, address, gateway }: Extract<ElectionInput, { readonly kind: 'probed' }>): void {
     const entry = this.#entries.get(uid);
-    if (entry?.tenure.state !== 'Asking') return;
+    if (entry?.tenure.state !== 'Probing') return;
     entry.tenure = { ...entry.tenure, address, gateway };
     this.#touch(entry);
   }
@@ -305,45 +306,51 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #await(entry: Entry, view: ElectionView): void {
     const { now, segment, options } = view;
     const { tenure } = entry;
-    const since = 'since' in tenure ? tenure.since : now;
+    if (tenure.state === 'Asking') return this.#ask(entry, tenure, view);
+    if (tenure.state === 'Probing' && segment.isAlone) return this.#probe(entry, tenure, view);
+    const since = tenure.state === 'Waiting' ? tenure.since : now;
     const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
-    if (tenure.state === 'Asking') return this.#ask(entry, view);
     if (!hasPassed(claimAt, now)) {
       entry.tenure = { state: 'Waiting', since };
       return this.#wakeAt(entry, claimAt);
     }
     const { holder } = entry.record;
     const isOthers = holder !== undefined && holder !== options.me;
-    if (segment.isAlone && isOthers) this.#ask(entry, view);
+    if (segment.isAlone && isOthers) this.#beginToProbe(entry, now);
     else this.#claim(entry, view);
   }
 
-  /** Hearing nobody may mean that this node is the one that is cut off. ELECTION.md section 6. */
-  #ask(entry: Entry, view: ElectionView): void {
-    const { tenure } = entry;
-    if (tenure.state !== 'Asking') return this.#beginToAsk(entry, view);
-    const { now, segment, options } = view;
-    const isRecorded = entry.record.holder === options.me;
-    const isSilent = tenure.address === 'Silent' && tenure.gateway === 'Answered';
-    const waitedAt = after(tenure.since, options.aloneWait);
-    const isFree = !segment.isAlone || (isSilent && hasPassed(waitedAt, now));
-    if (isRecorded || isFree) return this.#answer(entry, view, tenure.epoch);
-    const askAt = after(tenure.probedAt, PROBE_INTERVAL);
-    if (hasPassed(askAt, now)) this.#probe(entry, tenure, now);
-    else this.#wakeAt(entry, hasPassed(waitedAt, now) ? askAt : waitedAt);
+  /**
+   * Hearing nobody may mean that this node is the one that is cut off. Then nothing may be recorded either: the API would
+   * take the address from a holder that is well, and that everybody else hears. ELECTION.md section 6.
+   */
+  #probe(entry: Entry, { address, gateway, probedAt }: Probing, { now }: ElectionView): void {
+    if (address === 'Silent' && gateway === 'Answered') return this.#beginToAsk(entry, now);
+    const probeAt = after(probedAt, PROBE_INTERVAL);
+    if (hasPassed(probeAt, now)) this.#beginToProbe(entry, now);
+    else this.#wakeAt(entry, probeAt);
   }
 
-  #beginToAsk(entry: Entry, { now, options }: ElectionView): void {
-    const epoch = ++entry.highest;
-    this.#probe(entry, { state: 'Asking', since: now, epoch }, now);
-    this.#record(entry, epoch);
-    this.#wakeAt(entry, after(now, options.aloneWait));
-  }
-
-  #probe(entry: Entry, asking: Pick<Asking, 'state' | 'since' | 'epoch'>, now: Instant): void {
-    entry.tenure = { ...asking, probedAt: now, address: 'Pending', gateway: 'Pending' };
+  #beginToProbe(entry: Entry, now: Instant): void {
+    entry.tenure = { state: 'Probing', probedAt: now, address: 'Pending', gateway: 'Pending' };
     this.#outputs.push({ kind: 'probe', uid: entry.wanted.uid });
     this.#wakeAt(entry, after(now, PROBE_INTERVAL));
+  }
+
+  #beginToAsk(entry: Entry, now: Instant): void {
+    const epoch = ++entry.highest;
+    entry.tenure = { state: 'Asking', since: now, epoch };
+    this.#record(entry, epoch);
+    this.#wakeAt(entry, after(now, this.#options.aloneWait));
+  }
+
+  #ask(entry: Entry, { since, epoch }: Asking, view: ElectionView): void {
+    const { now, segment, options } = view;
+    const isRecorded = entry.record.holder === options.me;
+    const waitedAt = after(since, options.aloneWait);
+    const isFree = !segment.isAlone || hasPassed(waitedAt, now);
+    if (isRecorded || isFree) this.#answer(entry, view, epoch);
+    else this.#wakeAt(entry, waitedAt);
   }
 
   /** Answers, and has it recorded in parallel. */
