@@ -149,7 +149,8 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   #begin(now: Instant, index: number, link: Link): void {
     if (this.#identity === undefined || link.membership !== undefined) return;
     link.membership = new Membership({ ...this.#identity, nodeId: this.#options.me });
-    if (!link.isSegment) this.#openSegment(now, index, link);
+    // Whatever was waited for without heartbeats: who is there is heard from now on.
+    this.#openSegment(now, index, link);
     const changed = this.held().flatMap(({ uid }) => this.#election.claimOf(uid) ?? []);
     this.#listen(now, index, { kind: 'claims', changed, gone: [] });
     this.#listen(now, index, { kind: 'timeout' });
