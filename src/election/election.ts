@@ -9,8 +9,8 @@ import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isLostByRecord } from './contest.ts';
-import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
+import { contest, isMutual, verdictOfRecord } from './contest.ts';
+import type { ElectionInput, ElectionOutput, HeldElection, News } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { type ElectionView, occupantOf, waitOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
@@ -112,10 +112,12 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
         return this.#want(now, input);
       case 'segment':
         return this.#setSegment(now, input);
-      case 'peer':
-        return this.#setPeer(now, input);
-      case 'claims':
-        return this.#setClaims(input);
+      case 'heard':
+        for (const news of input.news) this.#hear(now, input.segment, news);
+        return;
+      case 'gap':
+        for (const segment of this.#segments.values()) segment.listenAnew(now);
+        return this.#touchAll();
       case 'leases':
         this.#leases = new Set(input.alive);
         return this.#touchAll();
@@ -126,8 +128,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       case 'self':
         [this.#isAble, this.#isHung] = [input.isAble, input.isHung];
         return this.#touchAll();
-      case 'offered':
-        return this.#offered(input);
       case 'probed':
         return this.#probed(input);
       case 'leave':
@@ -196,26 +196,31 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#touchSegment(segment);
   }
 
-  #setPeer(now: Instant, { segment, node, peer }: Extract<ElectionInput, { readonly kind: 'peer' }>): void {
+  #hear(now: Instant, segment: number, news: News): void {
     const known = this.#segments.get(segment);
-    if (peer === undefined) known?.forget(node);
-    else known?.setPeer(now, node, peer);
+    if (known === undefined) return;
+    if (news.kind === 'claims') return this.#setClaims(known, news);
+    if (news.kind === 'offered') {
+      for (const offer of news.offers) this.#offered(offer);
+      return;
+    }
+    if (news.peer === undefined) known.forget(news.nodeId);
+    else known.setPeer(now, news.nodeId, news.peer);
     this.#touchSegment(segment);
   }
 
-  #setClaims({ segment, node, changed, gone }: Extract<ElectionInput, { readonly kind: 'claims' }>): void {
-    const known = this.#segments.get(segment);
+  #setClaims(known: Segment, { nodeId, changed, gone }: Extract<News, { readonly kind: 'claims' }>): void {
     for (const claim of changed) {
-      known?.claim(node, claim);
+      known.claim(nodeId, claim);
       const entry = this.#entries.getShort(claim.uid);
       if (entry === undefined) continue;
       entry.highest = Math.max(entry.highest, claim.epoch);
       this.#touch(entry);
     }
     for (const uid of gone) {
-      known?.unclaim(node, uid);
+      known.unclaim(nodeId, uid);
       const entry = this.#entries.getShort(uid);
-      entry?.beaten.delete(node);
+      entry?.beaten.delete(nodeId);
       this.#touch(entry);
     }
   }
@@ -223,6 +228,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
     const entry = this.#entries.get(uid);
     if (entry === undefined || epoch < entry.record.epoch) return;
+    entry.isRefused = false;
     this.#setRecord(now, entry, { holder: this.#options.me, epoch });
     this.#touch(entry);
   }
@@ -234,11 +240,15 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isAsked = (tenure.state === 'Asking' || isHeld(tenure)) && tenure.epoch === epoch;
     // When the record already shows the claim, the refused write was a repetition.
     if (!isAsked || (isHeld(tenure) && tenure.isRecorded && entry.record.epoch === epoch)) return;
+    this.#touch(entry);
+    if (isHeld(tenure)) {
+      entry.isRefused = true;
+      return;
+    }
     this.#withdraw(entry, 'LostElection');
     // The record that won may have come before the refusal.
     const isKnown = !isSameRecord(entry.record, entry.claimedFrom);
     entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
-    this.#touch(entry);
   }
 
   #offered({ uid, epoch }: { readonly uid: bigint; readonly epoch: number }): void {
@@ -371,24 +381,48 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #record(entry: Entry, epoch: number): void {
+    entry.isRefused = false;
     entry.claimedFrom = entry.record;
     this.#outputs.push({ kind: 'claim', uid: entry.wanted.uid, epoch, previous: entry.record.epoch });
   }
 
   /** A held address against what others claim. */
   #keep(entry: Entry, held: Held, view: ElectionView | undefined): void {
-    if (isLostByRecord(entry, held, this.#options.me)) return this.#withdraw(entry, 'TakenOver');
-    if (view === undefined) {
-      this.#setAlone(entry, held, true);
-      return;
-    }
+    // Where this node could not answer, the API decides.
+    if (view === undefined) return this.#keepUnheard(entry, held);
     const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const { segment } = view;
     const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
-    const verdict = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
-    if (verdict.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
+    const rival = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
+    const record = verdictOfRecord(entry, held, { ...view, isLeaving });
+    if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
     this.#setAlone(entry, held, isAlone);
-    if (verdict.kind === 'Raise') this.#raise(entry, { ...held, isAlone }, verdict.above);
+    if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(entry, record.until);
+    const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
+    if (above > 0) this.#raise(entry, { ...held, isAlone }, above);
+    else this.#settle(entry, { ...held, isAlone }, view);
+  }
+
+  #keepUnheard(entry: Entry, held: Held): void {
+    const { holder, epoch } = entry.record;
+    const isOthers = holder !== undefined && holder !== this.#options.me;
+    if (isOthers && epoch >= held.epoch) this.#withdraw(entry, 'TakenOver');
+    else this.#setAlone(entry, held, true);
+  }
+
+  /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
+  #settle(entry: Entry, held: Held, { segment }: ElectionView): void {
+    if (!entry.isRefused) return;
+    const { record, claimedFrom } = entry;
+    const isKnown = !isSameRecord(record, claimedFrom);
+    // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
+    if (!isKnown && !segment.isAlone) return;
+    entry.isRefused = false;
+    const { holder } = record;
+    const isOwn = holder === undefined || holder === this.#options.me;
+    if (!isKnown || !(isOwn || isMutual(segment.peer(holder)))) this.#withdraw(entry, 'LostElection');
+    else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
+    else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
 
   #setAlone(entry: Entry, held: Held, isAlone: boolean): void {
@@ -430,6 +464,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       this.#outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
     entry.tenure = WATCHING;
     entry.offer = undefined;
+    entry.isRefused = false;
   }
 
   #noteChange({ wanted: { uid, shortUid } }: Entry): void {

@@ -89,6 +89,8 @@ export interface Entry {
   recordedAt: Instant;
   /** The record that the last claim supposed. */
   claimedFrom: KnownRecord;
+  /** The API has refused the last claim; what it knows instead may be still on its way. */
+  isRefused: boolean;
   /** The highest epoch seen or claimed: the next claim is above it. */
   highest: number;
   offer: Offer | undefined;
