@@ -70,8 +70,9 @@ export class Coverage {
     this.#judge(uid, Math.max(began, could));
   }
 
-  #judge(uid: string, start: number): void {
+  #judge(uid: string, since: number): void {
     const { strikes, nodes, now, counts } = this.#options;
+    const start = strikes.countsFrom(since);
     const end = now();
     const gap = end - start;
     if (gap > 1) count(counts, 'gap');

@@ -11,7 +11,10 @@ export interface Fault {
   /** How often it is drawn, beside the others. */
   readonly weight: number;
   /** Undefined where it can not strike now. */
-  readonly draw: (world: World, random: Random) => Omit<Blow, 'kind' | 'effect'> | undefined;
+  readonly draw: (
+    world: World,
+    random: Random,
+  ) => (Omit<Blow, 'kind' | 'effect'> & Partial<Pick<Blow, 'effect'>>) | undefined;
   readonly effect: Effect;
 }
 

@@ -5,8 +5,11 @@
 export interface Effect {
   /** Whether addresses may move because of it: of the nodes that it touches, to them, and for how long after its end. */
   readonly moves: { readonly aftermath: number } | undefined;
-  /** How much longer than without it an address may go unanswered, while it lasts and until so long after its end. */
-  readonly gap: { readonly margin: number; readonly aftermath: number };
+  /**
+   * How much longer than without it an address may go unanswered, while it lasts and until so long after its end.
+   * `isOpen`: while it lasts there is no limit.
+   */
+  readonly gap: { readonly margin: number; readonly aftermath: number; readonly isOpen?: boolean };
 }
 
 export interface Strike {
@@ -52,6 +55,18 @@ export class Strikes {
       if (nodes === undefined || nodes.includes(from) || nodes.includes(to)) return kind;
     }
     return undefined;
+  }
+
+  /** From when on an address that is unanswered since `start` should be answered. */
+  countsFrom(start: number): number {
+    let from = start;
+    for (const { effect, to } of this.all) if (effect.gap.isOpen === true) from = Math.max(from, to);
+    return from;
+  }
+
+  /** Of this kind one lasts now. */
+  lasts(kind: string): boolean {
+    return this.all.some((strike) => strike.kind === kind && strike.to >= this.#now());
   }
 
   /** How much longer than in a calm world the address may have been unanswered between two instants. */
