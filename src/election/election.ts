@@ -3,7 +3,7 @@
 //
 // Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
 
-import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import type { Offer, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
@@ -12,7 +12,7 @@ import type { NodeId } from './claim-order.ts';
 import { contest, isMutual, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput, HeldElection, News } from './election-messages.ts';
 import { Entries } from './entries.ts';
-import { type ElectionView, occupantOf, waitOf } from './occupancy.ts';
+import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
 import type { WithdrawReason } from './record.ts';
 import { Segment } from './segment.ts';
@@ -201,7 +201,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (known === undefined) return;
     if (news.kind === 'claims') return this.#setClaims(known, news);
     if (news.kind === 'offered') {
-      for (const offer of news.offers) this.#offered(offer);
+      for (const offer of news.offers) this.#offered(news.nodeId, offer);
       return;
     }
     if (news.peer === undefined) known.forget(news.nodeId);
@@ -251,11 +251,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
   }
 
-  #offered({ uid, epoch }: { readonly uid: bigint; readonly epoch: number }): void {
+  #offered(by: NodeId, { uid, epoch }: Offer): void {
     const entry = this.#entries.getShort(uid);
     if (entry === undefined || epoch < entry.highest) return;
     entry.highest = epoch;
-    entry.isOffered = true;
+    entry.offeredBy = by;
     this.#touch(entry);
   }
 
@@ -274,7 +274,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isForMe = view !== undefined && this.#mayTake(entry, view);
     if (isForMe) this.#consider(entry, view);
     else this.#watch(entry);
-    entry.isOffered = false;
+    entry.offeredBy = undefined;
   }
 
   /** Undefined where this node could not answer for the address. */
@@ -305,7 +305,9 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
       entry.tenure = WATCHING;
     }
-    if (entry.isOffered) return this.#claim(entry, view);
+    // One that leaves may not know yet that somebody else has taken it.
+    const claimant = claimantOf(entry, view, entry.offeredBy);
+    if (entry.offeredBy !== undefined && claimant === undefined) return this.#claim(entry, view);
     const occupant = occupantOf(entry, view);
     if (occupant === undefined) return this.#await(entry, view);
     this.#watch(entry);

@@ -7,7 +7,7 @@ import type { World } from './world.ts';
 /** Both sides act, and the API or the heartbeats decide when they meet again. */
 const SPLIT = {
   moves: { aftermath: 3000 },
-  gap: { margin: 17_000, aftermath: 17_000 },
+  gap: { margin: 2000, aftermath: 1000 },
 };
 
 /**
