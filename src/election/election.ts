@@ -116,8 +116,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
         for (const news of input.news) this.#hear(now, input.segment, news);
         return;
       case 'gap':
-        for (const segment of this.#segments.values()) segment.listenAnew(now);
-        return this.#touchAll();
+        return this.#gap(now);
       case 'leases':
         this.#leases = new Set(input.alive);
         return this.#touchAll();
@@ -223,6 +222,14 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       entry?.beaten.delete(nodeId);
       this.#touch(entry);
     }
+  }
+
+  /** Others may have taken what is held: until they have been heard, it is held as by one that hears nobody. */
+  #gap(now: Instant): void {
+    for (const segment of this.#segments.values()) segment.listenAnew(now);
+    for (const entry of this.#entries.all())
+      if (isHeld(entry.tenure)) this.#setAlone(entry, entry.tenure, true);
+    this.#touchAll();
   }
 
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -394,7 +401,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (view === undefined) return this.#keepUnheard(entry, held);
     const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const { segment } = view;
-    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
+    const listenedAt = segment.listenedAt(this.#options.listening);
+    const isCompared = segment.isCompared && hasPassed(listenedAt, view.now);
+    if (!hasPassed(listenedAt, view.now)) this.#wakeAt(entry, listenedAt);
+    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !isCompared);
     const rival = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
@@ -408,7 +418,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #keepUnheard(entry: Entry, held: Held): void {
     const { holder, epoch } = entry.record;
     const isOthers = holder !== undefined && holder !== this.#options.me;
-    if (isOthers && epoch >= held.epoch) this.#withdraw(entry, 'TakenOver');
+    // A claim that is recorded now would take the address from somebody who does answer.
+    if (!held.isRecorded || (isOthers && epoch >= held.epoch)) this.#withdraw(entry, 'TakenOver');
     else this.#setAlone(entry, held, true);
   }
 
