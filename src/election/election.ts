@@ -9,7 +9,7 @@ import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isMutual, verdictOfRecord } from './contest.ts';
+import { contest, isRecordOpen, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput, HeldElection, News } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
@@ -424,16 +424,14 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
-  #settle(entry: Entry, held: Held, { segment }: ElectionView): void {
+  #settle(entry: Entry, held: Held, view: ElectionView): void {
     if (!entry.isRefused) return;
     const { record, claimedFrom } = entry;
     const isKnown = !isSameRecord(record, claimedFrom);
     // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
-    if (!isKnown && !segment.isAlone) return;
+    if (!isKnown && !view.segment.isAlone) return;
     entry.isRefused = false;
-    const { holder } = record;
-    const isOwn = holder === undefined || holder === this.#options.me;
-    if (!isKnown || !(isOwn || isMutual(segment.peer(holder)))) this.#withdraw(entry, 'LostElection');
+    if (!isKnown || !isRecordOpen(entry, view)) this.#withdraw(entry, 'LostElection');
     else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
