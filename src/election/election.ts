@@ -198,7 +198,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #hear(now: Instant, segment: number, news: News): void {
     const known = this.#segments.get(segment);
     if (known === undefined) return;
-    if (news.kind === 'claims') return this.#setClaims(known, news);
+    if (news.kind === 'claims') return this.#setClaims(now, known, news);
     if (news.kind === 'offered') {
       for (const offer of news.offers) this.#offered(news.nodeId, offer);
       return;
@@ -208,9 +208,13 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#touchSegment(segment);
   }
 
-  #setClaims(known: Segment, { nodeId, changed, gone }: Extract<News, { readonly kind: 'claims' }>): void {
+  #setClaims(
+    now: Instant,
+    known: Segment,
+    { nodeId, changed, gone }: Extract<News, { readonly kind: 'claims' }>,
+  ): void {
     for (const claim of changed) {
-      known.claim(nodeId, claim);
+      known.claim(now, nodeId, claim);
       const entry = this.#entries.getShort(claim.uid);
       if (entry === undefined) continue;
       entry.highest = Math.max(entry.highest, claim.epoch);
@@ -224,11 +228,14 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     }
   }
 
-  /** Others may have taken what is held: until they have been heard, it is held as by one that hears nobody. */
+  /** Others may have taken what is held. */
   #gap(now: Instant): void {
     for (const segment of this.#segments.values()) segment.listenAnew(now);
     for (const entry of this.#entries.all())
-      if (isHeld(entry.tenure)) this.#setAlone(entry, entry.tenure, true);
+      if (isHeld(entry.tenure)) {
+        entry.tenure = { ...entry.tenure, isDoubtful: true };
+        this.#noteChange(entry);
+      }
     this.#touchAll();
   }
 
@@ -301,12 +308,19 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (entry.tenure.state !== 'Refused') entry.tenure = WATCHING;
   }
 
+  /** If it has not yet, it will be looked at again then. */
+  #hasListened(entry: Entry, { now, segment, options }: ElectionView): boolean {
+    const listenedAt = segment.listenedAt(options.listening);
+    if (hasPassed(listenedAt, now)) return true;
+    this.#wakeAt(entry, listenedAt);
+    return false;
+  }
+
   /** An address that is not held here, and that this node may take. */
   #consider(entry: Entry, view: ElectionView): void {
-    const { now, segment, options } = view;
+    const { now, options } = view;
     const { tenure } = entry;
-    const listenedAt = segment.listenedAt(options.listening);
-    if (!hasPassed(listenedAt, now)) return this.#wakeAt(entry, listenedAt);
+    if (!this.#hasListened(entry, view)) return;
     if (tenure.state === 'Refused') {
       const retryAt = after(tenure.since, options.retryPause);
       if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
@@ -382,7 +396,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   #answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
     const isRecorded = entry.record.holder === options.me;
-    entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone };
+    entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone, isDoubtful: false };
     entry.beaten.clear();
     this.#heldCount++;
     this.#noteChange(entry);
@@ -399,20 +413,19 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #keep(entry: Entry, held: Held, view: ElectionView | undefined): void {
     // Where this node could not answer, the API decides.
     if (view === undefined) return this.#keepUnheard(entry, held);
-    const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const { segment } = view;
-    const listenedAt = segment.listenedAt(this.#options.listening);
-    const isCompared = segment.isCompared && hasPassed(listenedAt, view.now);
-    if (!hasPassed(listenedAt, view.now)) this.#wakeAt(entry, listenedAt);
-    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !isCompared);
+    const isDoubtful = held.isDoubtful && !this.#hasListened(entry, view);
+    const isLeaving =
+      isDoubtful || this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
+    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
     const rival = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
-    this.#setAlone(entry, held, isAlone);
+    const kept = this.#become(entry, held, { isAlone, isDoubtful });
     if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(entry, record.until);
     const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
-    if (above > 0) this.#raise(entry, { ...held, isAlone }, above);
-    else this.#settle(entry, { ...held, isAlone }, view);
+    if (above > 0) this.#raise(entry, kept, above);
+    else this.#settle(entry, kept, view);
   }
 
   #keepUnheard(entry: Entry, held: Held): void {
@@ -420,7 +433,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isOthers = holder !== undefined && holder !== this.#options.me;
     // A claim that is recorded now would take the address from somebody who does answer.
     if (!held.isRecorded || (isOthers && epoch >= held.epoch)) this.#withdraw(entry, 'TakenOver');
-    else this.#setAlone(entry, held, true);
+    else this.#become(entry, held, { isAlone: true, isDoubtful: held.isDoubtful });
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
@@ -436,10 +449,12 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
 
-  #setAlone(entry: Entry, held: Held, isAlone: boolean): void {
-    if (held.isAlone === isAlone) return;
-    entry.tenure = { ...held, isAlone };
+  #become(entry: Entry, held: Held, changes: Pick<Held, 'isAlone' | 'isDoubtful'>): Held {
+    if (held.isAlone === changes.isAlone && held.isDoubtful === changes.isDoubtful) return held;
+    const kept = { ...held, ...changes };
+    entry.tenure = kept;
     this.#noteChange(entry);
+    return kept;
   }
 
   #raise(entry: Entry, held: Held, above: number): void {
@@ -495,6 +510,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
 function heldOf({ wanted: { uid }, tenure, offer }: Entry): HeldElection | undefined {
   if (!isHeld(tenure)) return undefined;
-  const { epoch, isRecorded, isAlone } = tenure;
-  return { uid, epoch, isRecorded, isAlone, isLeaving: offer !== undefined };
+  const { epoch, isRecorded, isAlone, isDoubtful } = tenure;
+  return { uid, epoch, isRecorded, isAlone, isLeaving: isDoubtful || offer !== undefined };
 }
