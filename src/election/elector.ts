@@ -5,6 +5,7 @@ import type { HeartbeatFlags, HeartbeatFrame, PeerClaim } from '../protocol/hear
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import type { Duration } from '../time/duration.ts';
 import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import type { NodeId } from './claim-order.ts';
 import { Election } from './election.ts';
 import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type MembershipOptions,
   type MembershipOutput,
 } from './membership.ts';
+import type { PeerView } from './segment.ts';
 import type { ElectionOptions } from './tenure.ts';
 
 export interface ElectorOptions extends ElectionOptions {
@@ -39,6 +41,13 @@ type Transmit = Extract<MembershipOutput, { readonly kind: 'transmit' }>;
 export type ElectorOutput =
   | (Transmit & { readonly link: number; readonly flags: HeartbeatFlags })
   | { readonly kind: 'drop'; readonly link: number; readonly reason: MembershipDrop }
+  /** A peer is another than before; undefined: nothing is known of it any more. For people to read. */
+  | {
+      readonly kind: 'peer';
+      readonly link: number;
+      readonly node: NodeId;
+      readonly peer: PeerView | undefined;
+    }
   | Exclude<ElectionOutput, { readonly kind: 'offer' }>;
 
 interface Link {
@@ -184,6 +193,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
         return;
       case 'peer': {
         const { nodeId: node, peer } = output;
+        this.#outputs.push({ kind: 'peer', link, node, peer });
         return this.#elect(now, { kind: 'peer', segment: link, node, peer });
       }
       case 'claims': {

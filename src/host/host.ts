@@ -130,6 +130,8 @@ export interface WireHost {
   readonly poller: Poller;
   readonly digests: Digests;
   openArpSocket(link: Pick<Link, 'index' | 'name'>): LinkSocket;
+  /** Receives ARP of any kind. */
+  openProbeSocket(link: Pick<Link, 'index' | 'name'>): LinkSocket;
   /** Receives UDP datagrams to `port` over IPv4, also those to the Ethernet multicast address `group`. */
   openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>, port: number, group: Mac): LinkSocket;
   /** Keeps a UDP port from being used by others, and the kernel from refusing what comes to it. */

@@ -64,6 +64,8 @@ export type FromWorker =
       readonly name: string;
       readonly epoch: number;
       readonly previous: number;
+      /** The link it is, or will be, answered on. */
+      readonly link: string | undefined;
     }
   /** An address is no longer answered. */
   | {
