@@ -10,6 +10,7 @@ import { keepSmall } from '../src/bin/memory.ts';
 import { createWaker } from '../src/host/linux/event-waker.ts';
 import { formatAddress, parseAddress } from '../src/net/address.ts';
 import type { WireWorkerData } from '../src/wire-worker/client.ts';
+import { DEFAULT_HEARTBEAT } from '../src/wire-worker/election-times.ts';
 import type { FromWorker, ToWorker, WantedAddress } from '../src/wire-worker/messages.ts';
 import { createPulseBuffer, Pulse } from '../src/wire-worker/pulse.ts';
 
@@ -21,7 +22,7 @@ keepSmall();
 const [first = '', count = ''] = process.argv.slice(2);
 const waker = createWaker();
 const pulse = createPulseBuffer();
-const workerData: WireWorkerData = { node: NODE, wakerFd: waker.fd, pulse, hangTimeoutMs: 2000 };
+const workerData: WireWorkerData = { node: NODE, wakerFd: waker.fd, pulse, hangTimeoutMs: 2000, heartbeat: DEFAULT_HEARTBEAT };
 // As src/wire-worker/client.ts starts it; from here that would start the sources instead of the bundle.
 const worker = new Worker(new URL('../dist/wire-worker.js', import.meta.url), {
   name: 'wire-worker',

@@ -136,6 +136,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     worker: startWireWorker({
       node: flags.nodeName,
       hangTimeout: flags.hangTimeout,
+      heartbeat: { interval: flags.heartbeatInterval, multiplier: flags.heartbeatMultiplier },
       waker: createWaker(),
       atExit: (handler) => process.on('exit', handler),
     }),

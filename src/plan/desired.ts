@@ -20,6 +20,8 @@ export interface WantedAddress {
   readonly record: OwnershipRecord;
   /** Glob patterns of link names; empty = any link that fits. */
   readonly interfaces: readonly string[];
+  /** The node that somebody wants it on. */
+  readonly moveTo?: string;
 }
 
 /**

@@ -42,6 +42,8 @@ export class ElectionDriver {
   readonly #prober: Prober;
   #choice = new LinkChoice([]);
   #links: ReadonlyMap<number, Link> = new Map();
+  /** What was last told of each peer, by link and node. */
+  readonly #told = new Map<string, string>();
   #gateways: ReadonlyMap<number, number> = new Map();
   #fds: {
     readonly heartbeats: readonly number[];
@@ -88,6 +90,12 @@ export class ElectionDriver {
     return this.#elector.heldOf(uid);
   }
 
+  /** The name of the link that would answer for an address; undefined while none fits. */
+  linkOf(uid: string): string | undefined {
+    const { wanted, address } = this.#deps.wanted.get(uid);
+    return this.#choice.choose(address, wanted.interfaces)?.name;
+  }
+
   /** Heartbeats begin, or go on with other keys. */
   configure(now: Instant, settings: HeartbeatSettings): readonly Decision[] {
     const identity = identityOf(this.#deps.node, settings, this.#deps.host.digests);
@@ -108,7 +116,7 @@ export class ElectionDriver {
     for (const link of this.#links.keys())
       if (!before.has(link)) decisions.push(...this.step(now, { kind: 'link', link, isOpen: true }));
     // Another link may be the one that fits.
-    const addresses = this.#deps.wanted.all().map((wanted) => this.#wantedOf(wanted.uid));
+    const addresses = Array.from(this.#deps.wanted.uids(), (uid) => this.#wantedOf(uid));
     return [...decisions, ...this.step(now, { kind: 'want', isWhole: true, addresses, dropped: [] })];
   }
 
@@ -199,9 +207,14 @@ export class ElectionDriver {
   }
 
   #tell({ link, node, peer }: Extract<ElectorOutput, { readonly kind: 'peer' }>): void {
+    const description = peer === undefined ? { state: 'forgotten' } : describe(peer);
+    const [key, text] = [`${link}/${node}`, JSON.stringify(description)];
+    if (this.#told.get(key) === text) return;
+    if (peer === undefined) this.#told.delete(key);
+    else this.#told.set(key, text);
     const values = { node: this.#ids.nameOf(node), link: this.#links.get(link)?.name ?? `${link}` };
-    if (peer === undefined) this.#deps.log('info', 'peer forgotten', values);
-    else this.#deps.log(isWell(peer) ? 'info' : 'warn', 'peer', { ...values, ...describe(peer) });
+    const isGood = peer === undefined || isWell(peer);
+    this.#deps.log(isGood ? 'info' : 'warn', 'peer', { ...values, ...description });
   }
 
   close(): void {

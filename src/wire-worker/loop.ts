@@ -1,38 +1,22 @@
 // The wire worker's loop: waits in poll(2) for frames, link changes, messages of the main thread and the machines'
-// deadlines, and does what the ownership machine says. Knows the host as a type only, so it runs against fakes too.
+// deadlines, and does what the election says. Knows the host as a type only, so it runs against fakes too.
 
 import { L2Announcer } from '../announce/l2/l2-announcer.ts';
 import { L2Counters } from '../announce/l2/l2-counters.ts';
-import {
-  type HeldOwnership,
-  Ownership,
-  type OwnershipInput,
-  type OwnershipOutput,
-} from '../election/ownership.ts';
+import type { HeldElection } from '../election/election-messages.ts';
+import type { ElectorOptions } from '../election/elector.ts';
 import type { LinkMonitor, Waker, WireHost } from '../host/host.ts';
-import type { Timeout } from '../protocol/machine.ts';
-import { milliseconds, seconds } from '../time/duration.ts';
+import { type Duration, milliseconds, times } from '../time/duration.ts';
 import { between, earlier, hasPassed, type Instant } from '../time/instant.ts';
-import type { SelfReport } from './heartbeat-link.ts';
+import { type Decision, ElectionDriver } from './election-driver.ts';
+import { DEFAULT_HEARTBEAT, electionTimes, type HeartbeatTimes } from './election-times.ts';
 import { LinkTable } from './link-table.ts';
 import { type Log, logTo } from './log.ts';
 import { LOOK_INTERVAL, type MainWatch } from './main-watch.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
-import { Peers } from './peers.ts';
+import { Quiet } from './quiet.ts';
 import { Reporter } from './reporter.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
-
-/**
- * The k-th candidate claims k times this later. ELECTION.md section 4 asks for 50 ms, for claims that are heard on the
- * LAN; while they travel through the API only, a slow write would make the second candidate claim too.
- */
-const CLAIM_STAGGER = milliseconds(500);
-
-/** The default duration of a node's Lease. */
-const RECORD_TRUST = seconds(15);
-
-/** Ten heartbeats, and as many chances to hear a claim again. */
-const CLAIM_TRUST = seconds(1);
 
 export interface WireLoopOptions {
   readonly host: WireHost;
@@ -44,6 +28,9 @@ export interface WireLoopOptions {
   readonly post: (message: FromWorker) => void;
   /** Undefined where the main thread is not watched: it counts as moving. */
   readonly mainWatch?: MainWatch;
+  readonly heartbeat?: HeartbeatTimes;
+  /** Other times for the election than those that follow from the heartbeat's. */
+  readonly election?: Partial<ElectorOptions>;
 }
 
 export class WireLoop {
@@ -55,17 +42,20 @@ export class WireLoop {
   readonly #log: Log;
   readonly #table: LinkTable;
   readonly #announcer = new L2Announcer();
-  readonly #ownership: Ownership;
   readonly #wanted: WantedAddresses;
   readonly #reporter: Reporter;
   readonly #mainWatch: MainWatch | undefined;
-  readonly #peers: Peers;
+  readonly #election: ElectionDriver;
+  /** How long this thread may stand still before the others take its node for dead. */
+  readonly #detection: Duration;
+  readonly #quiet: Quiet;
   #fds: {
     readonly sockets: readonly number[];
-    readonly peers: readonly number[];
+    readonly election: readonly number[];
     readonly all: readonly number[];
   };
   #turns = 0;
+  #turnedAt: Instant | undefined;
   #isStopped = false;
   #malformedSeen = 0;
 
@@ -81,18 +71,18 @@ export class WireLoop {
       counters: this.#counters,
       log: this.#log,
     });
-    this.#ownership = new Ownership({
-      node,
-      claimStagger: CLAIM_STAGGER,
-      recordTrust: RECORD_TRUST,
-      claimTrust: CLAIM_TRUST,
-    });
     this.#wanted = new WantedAddresses(this.#log);
     this.#reporter = new Reporter(post);
     this.#mainWatch = options.mainWatch;
-    const self = (): SelfReport => this.#self();
-    this.#peers = new Peers({ node, host, wanted: this.#wanted, self, log: this.#log });
-    this.#fds = { sockets: [], peers: [], all: [this.#waker.fd, this.#monitor.fd] };
+    const { heartbeat = DEFAULT_HEARTBEAT, election } = options;
+    this.#detection = times(heartbeat.interval, heartbeat.multiplier);
+    this.#quiet = new Quiet(heartbeat.interval);
+    this.#election = new ElectionDriver({
+      ...{ node, host, wanted: this.#wanted, log: this.#log },
+      options: { ...electionTimes(heartbeat), ...election },
+      mainAge: () => this.#mainWatch?.age ?? milliseconds(0),
+    });
+    this.#fds = { sockets: [], election: [], all: [this.#waker.fd, this.#monitor.fd] };
   }
 
   /** Learns the links and says that the worker is ready; then messages that came before are handled. */
@@ -112,9 +102,11 @@ export class WireLoop {
 
   /** Waits once and handles all that is due; false after a `stop` message. */
   turn(): boolean {
-    const ready = this.#host.poller.wait(this.#pollSet(), this.#timeout());
+    const timeout = this.#timeout();
+    const ready = this.#host.poller.wait(this.#pollSet(), timeout);
     this.#turns++;
     const now = this.#host.clock.now();
+    this.#noticeGap(now, timeout);
     if (this.#mainWatch !== undefined) this.#lookAtMain(now, this.#mainWatch);
     // What the main thread withdraws is not answered from the next frame on, so messages come before frames.
     if (ready.includes(this.#waker.fd)) this.#handleMessages(now);
@@ -122,26 +114,53 @@ export class WireLoop {
     for (const link of this.#table.sockets.values()) if (ready.includes(link.socket.fd)) link.receive();
     // Frames are taken before the links are looked at: who asks after a change of the MAC learns the new one.
     if (ready.length > 0 && this.#monitor.drain()) this.#refreshLinks(now);
-    for (const link of this.#table.sockets.values()) link.answer();
-    for (const input of this.#peers.receive(now, ready)) this.#step(now, input);
+    this.#answer();
+    this.#perform(now, this.#election.receive(now, ready));
+    this.#endQuiet(now);
     this.#timeouts(now);
     return true;
   }
 
+  /** This thread stood still, and others may have taken over what it holds (ELECTION.md section 2). */
+  #noticeGap(now: Instant, timeout: number | undefined): void {
+    const before = this.#turnedAt;
+    this.#turnedAt = now;
+    if (before === undefined || timeout === undefined) return;
+    const gap = between(before, now) - timeout;
+    if (gap <= this.#detection) return;
+    this.#log('warn', 'stood still; answers nothing until others were heard', { ms: Math.round(gap) });
+    this.#quiet.begin();
+    this.#perform(now, this.#election.step(now, { kind: 'gap' }));
+  }
+
+  #answer(): void {
+    for (const link of this.#table.sockets.values())
+      if (this.#quiet.isQuiet) link.discard();
+      else link.answer();
+  }
+
+  #endQuiet(now: Instant): void {
+    const postponed = this.#quiet.end(now, this.#election.hasMore);
+    if (postponed === undefined) return;
+    this.#announcer.reconcile(now, this.#table);
+    this.#announce(now, postponed);
+  }
+
   #pollSet(): readonly number[] {
     const sockets = this.#table.fds;
-    const peers = this.#peers.fds;
-    if (sockets !== this.#fds.sockets || peers !== this.#fds.peers)
-      this.#fds = { sockets, peers, all: [this.#waker.fd, this.#monitor.fd, ...sockets, ...peers] };
+    const election = this.#election.fds;
+    if (sockets !== this.#fds.sockets || election !== this.#fds.election)
+      this.#fds = { sockets, election, all: [this.#waker.fd, this.#monitor.fd, ...sockets, ...election] };
     return this.#fds.all;
   }
 
   /** Milliseconds until the next deadline or look at the main thread; undefined if there is none. */
   #timeout(): number | undefined {
-    let deadline = earlier(this.#ownership.deadline(), this.#table.deadline());
-    if (this.#peers.hasMore) return 0;
-    deadline = earlier(deadline, this.#peers.deadline());
-    for (const link of this.#table.sockets.values()) deadline = earlier(deadline, link.deadline());
+    if (this.#election.hasMore) return 0;
+    let deadline = earlier(this.#election.deadline(), this.#table.deadline());
+    deadline = earlier(deadline, this.#quiet.deadline());
+    if (!this.#quiet.isQuiet)
+      for (const link of this.#table.sockets.values()) deadline = earlier(deadline, link.deadline());
     const look = this.#mainWatch === undefined ? undefined : LOOK_INTERVAL;
     if (deadline === undefined) return look;
     return Math.min(Math.max(0, between(this.#host.clock.now(), deadline)), look ?? Number.POSITIVE_INFINITY);
@@ -149,13 +168,9 @@ export class WireLoop {
 
   // One step of each machine a turn: what is due after that makes the next turn's timeout 0, and frames come between.
   #timeouts(now: Instant): void {
-    // A claim that is still heard may be what a wait was for.
-    if (isDue(this.#ownership.deadline(), now))
-      for (const input of this.#peers.claimsTo(now, this.#ownership.due(now))) this.#step(now, input);
-    if (isDue(this.#ownership.deadline(), now)) this.#step(now, { kind: 'timeout' });
-    for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
-    this.#peers.tell(now, (uid) => this.#ownership.heldOf(uid));
-    this.#peers.timeouts(now);
+    this.#perform(now, this.#election.timeouts(now));
+    if (!this.#quiet.isQuiet)
+      for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
     if (isDue(this.#table.deadline(), now)) this.#refreshLinks(now);
   }
 
@@ -179,22 +194,26 @@ export class WireLoop {
           counters: {
             ...this.#counters.totals(),
             turns: this.#turns,
-            heartbeats: this.#peers.totals(),
+            heartbeats: this.#election.totals(),
           },
         });
         return;
       case 'want':
-        this.#step(now, { kind: 'want', ...this.#wanted.take(message) });
-        return;
+        return this.#want(now, message);
       case 'liveness':
-        for (const input of this.#peers.setAlive(message.alive)) this.#step(now, input);
-        return;
+        return this.#perform(now, this.#election.setAlive(now, message.alive));
       case 'heartbeats':
-        this.#peers.configure(now, message.settings);
-        return;
+        return this.#perform(now, this.#election.configure(now, message.settings));
       default:
-        this.#step(now, message);
+        return this.#perform(now, this.#election.step(now, message));
     }
+  }
+
+  #want(now: Instant, message: Extract<ToWorker, { readonly kind: 'want' }>): void {
+    const decisions = this.#election.want(now, message);
+    // What is held already may have got other interfaces.
+    const held = message.addresses.map(({ uid }) => uid).filter((uid) => this.#election.heldOf(uid));
+    this.#perform(now, decisions, held);
   }
 
   /** Nothing more is taken while the main thread hangs; what is held is answered until an able node has claimed it. */
@@ -203,42 +222,25 @@ export class WireLoop {
     if (change === undefined) return;
     if (change === 'Hangs') this.#log('error', 'main thread hangs', { ms: Math.round(watch.age) });
     if (change === 'Moves') this.#log('warn', 'main thread moves again', {});
-    this.#step(now, { kind: 'able', isAble: watch.isAble });
-    if (change === 'Hangs' || change === 'Moves') this.#peers.hurry(now);
-    // One that moves hears from the API who has claimed what; one that hangs has only what it has heard.
-    if (!watch.isAble) for (const input of this.#peers.claims(now)) this.#step(now, input);
-  }
-
-  #self(): SelfReport {
-    const idle = { isHung: false, isAble: true, age: milliseconds(0) };
-    const { isHung, isAble, age } = this.#mainWatch ?? idle;
-    const flags = { isLeaving: false, isUnable: !isAble, isHung, hasNoApi: false, isAlone: false };
-    return { flags, mainAge: age };
+    const { isAble, isHung } = watch;
+    this.#perform(now, this.#election.step(now, { kind: 'self', isAble, isHung }));
   }
 
   /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */
-  #step(now: Instant, input: OwnershipInput | Timeout): void {
-    const outputs = this.#ownership.step(now, input);
-    const changed = new Set(outputs.flatMap(touched));
-    if (changed.size > 0) this.#peers.heldChanged(changed, 'Now');
-    if (input.kind === 'recorded') this.#peers.heldChanged([input.uid], 'Soon');
-    if (input.kind === 'want') {
-      // What is held already may be recorded now, or have got other interfaces.
-      const kept = input.addresses.map(({ uid }) => uid).filter((uid) => this.#ownership.heldOf(uid));
-      this.#peers.heldChanged(kept, 'Soon');
-      for (const uid of kept) changed.add(uid);
-    }
+  #perform(now: Instant, decisions: readonly Decision[], others: readonly string[] = []): void {
+    const changed = new Set([...others, ...decisions.flatMap(touched)]);
     if (changed.size > 0) this.#announce(now, changed);
-    for (const output of outputs) this.#tell(output);
+    for (const decision of decisions) this.#tell(decision);
   }
 
-  #tell(output: OwnershipOutput): void {
+  #tell(output: Decision): void {
     switch (output.kind) {
       case 'announce':
         return;
       case 'claim': {
         const { uid, epoch, previous } = output;
-        this.#options.post({ kind: 'claim', uid, name: this.#wanted.nameOf(uid), epoch, previous });
+        const link = this.#election.linkOf(uid);
+        this.#options.post({ kind: 'claim', uid, name: this.#wanted.nameOf(uid), epoch, previous, link });
         return;
       }
       case 'withdraw': {
@@ -253,19 +255,20 @@ export class WireLoop {
 
   /** Makes what is answered equal to what is held of these. */
   #announce(now: Instant, uids: Iterable<string>): void {
-    const held: HeldOwnership[] = [];
+    const held: HeldElection[] = [];
     const gone: string[] = [];
     for (const uid of uids) {
-      const each = this.#ownership.heldOf(uid);
+      const each = this.#election.heldOf(uid);
       if (each === undefined) gone.push(uid);
       else held.push(each);
     }
-    const changed = held.map((each) => this.#wanted.announced(each));
+    const answered = this.#quiet.postpone(held);
+    const changed = answered.map((each) => this.#wanted.announced(each));
     this.#announcer.change(now, { changed, gone }, this.#table);
     this.#reportHeld(held, gone);
   }
 
-  #reportHeld(held: readonly HeldOwnership[], gone: readonly string[]): void {
+  #reportHeld(held: readonly HeldElection[], gone: readonly string[]): void {
     const reports = held.map(({ uid, epoch }) => {
       return { uid, name: this.#wanted.nameOf(uid), epoch, link: this.#announcer.linkOf(uid) };
     });
@@ -280,9 +283,9 @@ export class WireLoop {
       return;
     }
     this.#table.update(now, links, this.#monitor.takeInterrupted());
-    this.#peers.update(now, links);
-    this.#announcer.reconcile(now, this.#table);
-    this.#reportHeld(this.#ownership.held(), []);
+    this.#perform(now, this.#election.setLinks(now, links, new Map()));
+    if (!this.#quiet.isQuiet) this.#announcer.reconcile(now, this.#table);
+    this.#reportHeld(this.#election.held(), []);
     this.#reporter.reportLinks(links);
     const malformed = this.#monitor.malformedMessages;
     if (malformed > this.#malformedSeen)
@@ -293,13 +296,13 @@ export class WireLoop {
   /** Closes what the loop opened; the waker stays with the thread that made it. */
   close(): void {
     this.#table.close();
-    this.#peers.close();
+    this.#election.close();
     this.#monitor.close();
   }
 }
 
 /** The uid of an address that is answered from now on, or not any more. */
-const touched = (output: OwnershipOutput): readonly string[] =>
+const touched = (output: Decision): readonly string[] =>
   output.kind === 'announce' || output.kind === 'withdraw' ? [output.uid] : [];
 
 const isDue = (deadline: Instant | undefined, now: Instant): boolean =>

@@ -1,26 +1,25 @@
 // The addresses that the main thread wants, with their text read once.
 
 import type { HeldIPv4Address } from '../announce/l2/l2-announcer.ts';
-import type { HeardClaim, HeldOwnership } from '../election/ownership.ts';
+import type { HeldElection } from '../election/election-messages.ts';
 import { parseAddress } from '../net/address.ts';
-import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { shortUid } from './heartbeat-settings.ts';
 import type { Log } from './log.ts';
 import type { ToWorker, WantedAddress } from './messages.ts';
 
 type WantMessage = Extract<ToWorker, { readonly kind: 'want' }>;
 
-interface Known {
+export interface KnownAddress {
   readonly wanted: WantedAddress;
+  /** The uid as heartbeats carry it. */
+  readonly shortUid: bigint;
   /** As an unsigned 32-bit number. */
   readonly address: number;
 }
 
 export class WantedAddresses {
   readonly #log: Log;
-  /** By what heartbeats call them. */
-  readonly #uids = new Map<bigint, string>();
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, KnownAddress>();
   /** Names, by uid, of what the last message has dropped. */
   readonly #dropped = new Map<string, string>();
   /** Uids that could not be used, so that each is logged once. */
@@ -51,7 +50,6 @@ export class WantedAddresses {
     if (known === undefined) return;
     this.#dropped.set(uid, known.wanted.name);
     this.#known.delete(uid);
-    this.#uids.delete(shortUid(uid));
   }
 
   /** False for what is no IPv4 address. */
@@ -63,8 +61,7 @@ export class WantedAddresses {
       this.#refuse(wanted);
       return false;
     }
-    this.#known.set(uid, { wanted, address });
-    this.#uids.set(shortUid(uid), uid);
+    this.#known.set(uid, { wanted, address, shortUid: known?.shortUid ?? shortUid(uid) });
     return true;
   }
 
@@ -82,27 +79,21 @@ export class WantedAddresses {
     return name;
   }
 
-  /** What peers were heard claiming, as far as it concerns this node. */
-  heard(claims: readonly PeerClaim[], by: Pick<HeardClaim, 'isByHung' | 'winsTies'>): readonly HeardClaim[] {
-    return claims.flatMap(({ uid: short, epoch, isRecorded }) => {
-      const uid = this.#uids.get(short);
-      return uid === undefined ? [] : [{ ...by, uid, epoch, isRecorded }];
-    });
+  /** One that is wanted now. */
+  get(uid: string): KnownAddress {
+    const known = this.#known.get(uid);
+    if (known === undefined) throw new Error(`look up VirtualIP ${uid}: not wanted`);
+    return known;
   }
 
-  /** What is held, as heartbeats tell it. */
-  claimed({ uid, epoch, isRecorded }: HeldOwnership): PeerClaim {
-    const createdAt = this.#known.get(uid)?.wanted.createdAt ?? 0;
-    // Whether it was claimed while nobody was heard matters only to nodes that order claims by themselves.
-    return { uid: shortUid(uid), createdAt, epoch, state: 'Held', isRecorded, isAlone: false };
+  uids(): Iterable<string> {
+    return this.#known.keys();
   }
 
   /** What is held, as the announcer needs it. */
-  announced({ uid, epoch }: HeldOwnership): HeldIPv4Address {
-    const known = this.#known.get(uid);
-    // Ownership holds nothing but what is wanted.
-    if (known === undefined) throw new Error(`announce VirtualIP ${uid}: held, but not wanted`);
-    return { uid, epoch, address: known.address, interfaces: known.wanted.interfaces };
+  announced({ uid, epoch }: HeldElection): HeldIPv4Address {
+    const { wanted, address } = this.get(uid);
+    return { uid, epoch, address, interfaces: wanted.interfaces };
   }
 }
 

@@ -134,6 +134,13 @@ export class ArpLink {
     return true;
   }
 
+  /** Takes what is waiting, and answers none of it: it may be old, and the addresses somebody else's by now. */
+  discard(): void {
+    for (this.socket.fill(); this.socket.receive(this.#received.bytes) > 0; this.socket.fill())
+      do this.#counters.stale++;
+      while (this.socket.receive(this.#received.bytes) > 0);
+  }
+
   /** Adds what the kernel has counted. */
   count(): void {
     this.#counters.kernelDrops += this.socket.takeDrops();
