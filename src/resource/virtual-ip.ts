@@ -23,6 +23,9 @@ import {
 /** The finalizer that keeps the name, and so the address, taken until its holder has fallen silent. */
 export const WITHDRAW_FINALIZER = 'fairlead.io/withdraw';
 
+/** On a VirtualIP: the name of the node that shall hold it. Taken away by the controller when it does. */
+export const MOVE_TO = 'fairlead.io/move-to';
+
 export type Phase = 'Pending' | 'Announced' | 'Moving' | 'Withdrawn' | 'Conflict';
 
 export interface ServicePort {
@@ -75,6 +78,8 @@ export interface VirtualIP {
   /** RFC 3339; since when the holder holds it. */
   readonly since?: string;
   readonly conditions: readonly Condition[];
+  /** The node that somebody wants it on. */
+  readonly moveTo?: string;
 }
 
 /** metadata.name: the address, IPv6 as eight groups without leading zeros or compression, joined by `-`. */
@@ -126,6 +131,12 @@ const readStatus = objectOf({
 
 const UNHELD = { holder: '', epoch: 0, phase: 'Pending', since: undefined, conditions: [] } as const;
 
+const readMoveTo = objectOf({
+  metadata: objectOf({
+    annotations: withDefault(objectOf({ [MOVE_TO]: optional(text) }), { [MOVE_TO]: undefined }),
+  }),
+});
+
 const readVirtualIP = objectOf({
   metadata: readMetadata,
   spec: readSpec,
@@ -149,5 +160,16 @@ export function parseVirtualIP(object: unknown): Parsed<VirtualIP> {
   const isDeleting = metadata.deletionTimestamp !== undefined;
   const record: OwnershipRecord = { holder: holder === '' ? undefined : holder, epoch };
   const value = { name, uid, resourceVersion, createdAt, isDeleting, finalizers, ...spec, ...rest, record };
-  return { kind: 'value', value: since === undefined ? value : { ...value, since } };
+  const moveTo = moveToOf(object);
+  return {
+    kind: 'value',
+    value: { ...value, ...(since !== undefined && { since }), ...(moveTo !== undefined && { moveTo }) },
+  };
+}
+
+/** What is no text is passed over: nobody can be moved to it. */
+function moveToOf(object: unknown): string | undefined {
+  const parsed = readMoveTo(object, '');
+  const moveTo = parsed.kind === 'value' ? parsed.value.metadata.annotations[MOVE_TO] : undefined;
+  return moveTo === '' ? undefined : moveTo;
 }
