@@ -55,7 +55,7 @@ export class Peer {
   }
 
   isSilent(now: Instant): boolean {
-    return this.sessions.silence(now) > this.#detection;
+    return this.sessions.silence(now) >= this.#detection;
   }
 
   /** A new session: what the former one claimed and heard is void; what it said of itself stays until it says otherwise. */

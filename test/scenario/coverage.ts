@@ -1,0 +1,91 @@
+// Invariants 1 and 5: an address is answered for where clients are, as long as there is a node that could.
+
+import type { JudgeOptions } from './judge.ts';
+import { CLAIM_STAGGER, DETECTION, INTERVAL } from './settings.ts';
+import { count, nodeName } from './surroundings.ts';
+
+/** What a node that hears nobody needs for its questions: both probes, then the API's time or its answer. */
+const ALONE = 250;
+/** Frames on their way, and a loop that serves several machines. */
+const SLACK = 5;
+
+/** How long an address may stay unanswered in a world of `nodes` with no fault but the one that took its holder. */
+export const gapLimit = (nodes: number): number =>
+  DETECTION + (nodes - 1) * CLAIM_STAGGER + INTERVAL + ALONE + SLACK;
+
+export class Coverage {
+  readonly #options: JudgeOptions;
+  readonly #fail: (invariant: number, text: string) => void;
+  /** Since when nobody answers. */
+  readonly #uncovered = new Map<string, number>();
+  /** Since when each node could take over, undisturbed. */
+  readonly #ableSince: (number | undefined)[];
+  readonly #plannedAt = new Map<string, { readonly candidates: readonly number[]; readonly at: number }>();
+
+  constructor(options: JudgeOptions, fail: (invariant: number, text: string) => void) {
+    this.#options = options;
+    this.#fail = fail;
+    this.#ableSince = options.nodes.map(() => undefined);
+  }
+
+  look(): void {
+    const { api, now, nodes, network } = this.#options;
+    nodes.forEach((node, i) => {
+      this.#ableSince[i] = node.isAble && this.#isConnected(i) ? (this.#ableSince[i] ?? now()) : undefined;
+    });
+    for (const uid of api.uids) {
+      this.#notePlan(uid);
+      const isCovered = nodes.some((node, i) => node.answers(uid) && network.areJoined(i, network.gateway));
+      if (!isCovered) this.#uncovered.set(uid, this.#uncovered.get(uid) ?? now());
+      else if (this.#uncovered.has(uid)) this.#end(uid);
+    }
+    for (const uid of this.#uncovered.keys()) if (api.get(uid) === undefined) this.#uncovered.delete(uid);
+  }
+
+  #notePlan(uid: string): void {
+    const candidates = this.#options.api.get(uid)?.candidates ?? [];
+    if (this.#plannedAt.get(uid)?.candidates === candidates) return;
+    this.#plannedAt.set(uid, { candidates, at: this.#options.now() });
+  }
+
+  /** With the clients, and with nobody half. */
+  #isConnected(i: number): boolean {
+    const { network, nodes } = this.#options;
+    if (!network.areJoined(i, network.gateway)) return false;
+    return nodes.every(({ isUp }, j) => i === j || !isUp || network.reaches(i, j) === network.reaches(j, i));
+  }
+
+  /** Since when there has been somebody that could answer, if there is one now. */
+  #couldSince(uid: string): number | undefined {
+    const { candidates, at } = this.#plannedAt.get(uid) ?? { candidates: [], at: 0 };
+    const since = candidates.flatMap((node) => this.#ableSince[node] ?? []);
+    return since.length === 0 ? undefined : Math.max(at, Math.min(...since));
+  }
+
+  #end(uid: string): void {
+    const began = this.#uncovered.get(uid);
+    this.#uncovered.delete(uid);
+    const could = this.#couldSince(uid);
+    if (began === undefined || could === undefined) return;
+    this.#judge(uid, Math.max(began, could));
+  }
+
+  #judge(uid: string, start: number): void {
+    const { strikes, nodes, now, counts } = this.#options;
+    const end = now();
+    const gap = end - start;
+    if (gap > 1) count(counts, 'gap');
+    const limit = gapLimit(nodes.length) + strikes.margin(uid, start, end);
+    if (gap <= limit) return;
+    const able = nodes.filter((_, i) => this.#ableSince[i] !== undefined).map(({ index }) => nodeName(index));
+    const text = `${uid} was not answered for ${gap.toFixed(1)} ms, limit ${limit}; able: ${able}`;
+    this.#fail(1, text);
+  }
+
+  finish(): void {
+    for (const [uid, began] of this.#uncovered) {
+      const could = this.#couldSince(uid);
+      if (could !== undefined) this.#judge(uid, Math.max(began, could));
+    }
+  }
+}

@@ -1,0 +1,154 @@
+// The faults of a virtual world, each with what it may do (strikes.ts). Margins are those of ELECTION.md: the Lease of a
+// holder that nobody hears (15 s, and up to 7 s for the renewal before), the grace at start, the time of a hang.
+
+import type { Random } from './random.ts';
+import type { Effect } from './strikes.ts';
+import type { Blow, World } from './world.ts';
+
+export interface Fault {
+  readonly kind: string;
+  /** How often it is drawn, beside the others. */
+  readonly weight: number;
+  /** Undefined where it can not strike now. */
+  readonly draw: (world: World, random: Random) => Omit<Blow, 'kind' | 'effect'> | undefined;
+  readonly effect: Effect;
+}
+
+const NEVER_MOVES = undefined;
+const NO_GAP = { margin: 0, aftermath: 0 };
+/** Until the Lease of a holder that is not heard has expired: 15 s since it was seen first, looked at twice a second. */
+const LEASE_GAP = 17_000;
+
+/** Any node that is up. */
+function pickUp({ nodes }: World, random: Random): number | undefined {
+  const up = nodes.filter(({ isUp }) => isUp).map(({ index }) => index);
+  return up.length === 0 ? undefined : random.pick(up);
+}
+
+const POWER_OFF: Fault = {
+  kind: 'power-off',
+  weight: 4,
+  // One that boots has heard nobody yet, and may be the only one there is.
+  effect: { moves: { aftermath: 0 }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
+  draw: (world, random) => {
+    const node = pickUp(world, random);
+    if (node === undefined) return undefined;
+    const duration = random.between(2000, 25_000);
+    const begin = (): void => world.node(node).crash('power off');
+    return { nodes: [node], duration, begin, end: () => world.node(node).start(true) };
+  },
+};
+
+const CRASH: Fault = {
+  kind: 'crash',
+  weight: 3,
+  effect: { moves: { aftermath: 0 }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
+  draw: (world, random) => {
+    const node = pickUp(world, random);
+    if (node === undefined) return undefined;
+    const duration = random.between(50, 4000);
+    const begin = (): void => world.node(node).crash('crash');
+    return { nodes: [node], duration, begin, end: () => world.node(node).start() };
+  },
+};
+
+const STALL: Fault = {
+  kind: 'stall',
+  weight: 3,
+  effect: { moves: { aftermath: 1500 }, gap: { margin: 1000, aftermath: 12_000 } },
+  draw: (world, random) => {
+    const node = pickUp(world, random);
+    if (node === undefined) return undefined;
+    const duration = random.chance(0.3) ? random.between(20, 400) : random.between(300, 9000);
+    return { nodes: [node], duration, begin: () => world.node(node).stall(duration) };
+  },
+};
+
+const SUSPEND: Fault = {
+  kind: 'suspend',
+  weight: 1,
+  effect: { moves: { aftermath: 1500 }, gap: { margin: 1500, aftermath: 12_000 } },
+  draw: (world, random) => {
+    const nodes = world.nodes.filter(() => random.chance(0.7)).map(({ index }) => index);
+    const duration = random.between(5000, 20_000);
+    // They wake up one after the other.
+    const begin = (): void => {
+      for (const node of nodes) world.node(node).stall(duration - random.between(0, 400));
+    };
+    return { nodes, duration, begin };
+  },
+};
+
+const HANG: Fault = {
+  kind: 'hang',
+  weight: 3,
+  effect: { moves: { aftermath: 2500 }, gap: { margin: 500, aftermath: 3000 } },
+  draw: (world, random) => {
+    const node = pickUp(world, random);
+    if (node === undefined) return undefined;
+    const duration = random.between(500, 12_000);
+    return { nodes: [node], duration, begin: () => world.node(node).hang(duration) };
+  },
+};
+
+const HANG_ALL: Fault = {
+  kind: 'hang-all',
+  weight: 2,
+  // Moving again in different instants, some are able before others.
+  effect: { moves: NEVER_MOVES, gap: { margin: 0, aftermath: 3000 } },
+  draw: (world, random) => {
+    const duration = random.between(1000, 12_000);
+    const begin = (): void => {
+      for (const node of world.nodes) node.hang(duration - random.between(0, 900));
+    };
+    return { duration, begin };
+  },
+};
+
+const LEAVE: Fault = {
+  kind: 'leave',
+  weight: 3,
+  effect: { moves: { aftermath: 0 }, gap: NO_GAP },
+  draw: (world, random) => {
+    const node = pickUp(world, random);
+    if (node === undefined) return undefined;
+    const duration = random.between(5500, 12_000);
+    return {
+      ...{ nodes: [node], duration, begin: () => world.node(node).leave() },
+      end: () => world.node(node).start(),
+    };
+  },
+};
+
+const COLD_START: Fault = {
+  kind: 'cold-start',
+  weight: 1,
+  effect: { moves: { aftermath: LEASE_GAP }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
+  draw: (world, random) => {
+    const duration = random.between(3000, 8000);
+    const { agenda, nodes, api } = world;
+    const isApiLate = random.chance(0.5);
+    const begin = (): void => {
+      if (isApiLate) api.fail(true);
+      for (const node of nodes) {
+        node.crash('power off');
+        agenda.after(random.between(500, duration), () => node.start(true));
+      }
+    };
+    const end = (): void => {
+      if (isApiLate) api.fail(false);
+    };
+    return { duration, begin, end, text: isApiLate ? 'and the API' : '' };
+  },
+};
+
+export const NODE_FAULTS: readonly Fault[] = [
+  POWER_OFF,
+  CRASH,
+  STALL,
+  SUSPEND,
+  HANG,
+  HANG_ALL,
+  LEAVE,
+  COLD_START,
+];

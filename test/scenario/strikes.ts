@@ -1,0 +1,54 @@
+// The faults that have struck a virtual world, with what each may do: whether it may move addresses, and how long an
+// address may go unanswered because of it. These are the margins of the invariants.
+
+/** What a kind of fault may do. All in milliseconds. */
+export interface Effect {
+  /** Whether addresses may move because of it: of the nodes that it touches, to them, and for how long after its end. */
+  readonly moves: { readonly aftermath: number } | undefined;
+  /** How much longer than without it an address may go unanswered, while it lasts and until so long after its end. */
+  readonly gap: { readonly margin: number; readonly aftermath: number };
+}
+
+export interface Strike {
+  readonly kind: string;
+  readonly effect: Effect;
+  /** Undefined: all of them. */
+  readonly nodes: readonly number[] | undefined;
+  /** Undefined: all of them. */
+  readonly uid: string | undefined;
+  readonly from: number;
+  to: number;
+}
+
+export class Strikes {
+  readonly all: Strike[] = [];
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  add(strike: Strike): void {
+    this.all.push(strike);
+  }
+
+  reasonToMove(uid: string, from: number, to: number): string | undefined {
+    const now = this.#now();
+    for (const { kind, effect, nodes, uid: concerned, to: end } of this.all) {
+      if (effect.moves === undefined || now > end + effect.moves.aftermath) continue;
+      if (concerned !== undefined && concerned !== uid) continue;
+      if (nodes === undefined || nodes.includes(from) || nodes.includes(to)) return kind;
+    }
+    return undefined;
+  }
+
+  /** How much longer than in a calm world the address may have been unanswered between two instants. */
+  margin(uid: string, start: number, end: number): number {
+    let margin = 0;
+    for (const { effect, uid: concerned, from, to } of this.all) {
+      if (from > end || to + effect.gap.aftermath < start) continue;
+      if (concerned === undefined || concerned === uid) margin = Math.max(margin, effect.gap.margin);
+    }
+    return margin;
+  }
+}
