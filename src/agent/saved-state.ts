@@ -4,6 +4,7 @@
 import type { StateStore } from '../host/host.ts';
 import type { KubeObject } from '../kube/api.ts';
 import type { Timer, Timers } from '../kube/time.ts';
+import { formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
 import { formatProblems, type Parsed } from '../resource/parsed.ts';
 import {
@@ -18,6 +19,7 @@ import {
   text,
 } from '../resource/reader.ts';
 import { type Duration, milliseconds, seconds } from '../time/duration.ts';
+import type { KnownVirtualIP } from './virtual-ips.ts';
 
 /** At most one write in so long. */
 const WRITE_INTERVAL = seconds(1);
@@ -46,6 +48,22 @@ const readSaved = objectOf({
   keys: optional(objectOf({ clusterUid: name, data: mapOf(text) })),
   virtualIPs: listOf(readObject),
 });
+
+/** As the API had it, as far as an agent reads it; `holding`: of this node, if it answers, whatever the record says. */
+export function savedObject(
+  virtualIP: KnownVirtualIP,
+  holding: { readonly holder: string; readonly epoch: number } | undefined,
+): KubeObject {
+  const { name: virtualIPName, uid, resourceVersion, generation, createdAt, finalizers, ...rest } = virtualIP;
+  const { address, family, pool, services, candidates, advertisements, record, phase } = rest;
+  const metadata = { name: virtualIPName, uid, resourceVersion, generation, finalizers };
+  const { holder = '', epoch } = holding ?? record;
+  return {
+    metadata: { ...metadata, creationTimestamp: createdAt },
+    spec: { address: formatAddress(address), family, pool, services, candidates, advertisements },
+    status: { holder, epoch, phase },
+  } as KubeObject;
+}
 
 export interface SavedStateDeps {
   readonly store: StateStore;
