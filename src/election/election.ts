@@ -3,16 +3,16 @@
 //
 // Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
 
-import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import type { Offer, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isMutual, verdictOfRecord } from './contest.ts';
+import { contest, isRecordOpen, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput, HeldElection, News } from './election-messages.ts';
 import { Entries } from './entries.ts';
-import { type ElectionView, occupantOf, waitOf } from './occupancy.ts';
+import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
 import type { WithdrawReason } from './record.ts';
 import { Segment } from './segment.ts';
@@ -116,8 +116,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
         for (const news of input.news) this.#hear(now, input.segment, news);
         return;
       case 'gap':
-        for (const segment of this.#segments.values()) segment.listenAnew(now);
-        return this.#touchAll();
+        return this.#gap(now);
       case 'leases':
         this.#leases = new Set(input.alive);
         return this.#touchAll();
@@ -201,7 +200,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (known === undefined) return;
     if (news.kind === 'claims') return this.#setClaims(known, news);
     if (news.kind === 'offered') {
-      for (const offer of news.offers) this.#offered(offer);
+      for (const offer of news.offers) this.#offered(news.nodeId, offer);
       return;
     }
     if (news.peer === undefined) known.forget(news.nodeId);
@@ -223,6 +222,14 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       entry?.beaten.delete(nodeId);
       this.#touch(entry);
     }
+  }
+
+  /** Others may have taken what is held: until they have been heard, it is held as by one that hears nobody. */
+  #gap(now: Instant): void {
+    for (const segment of this.#segments.values()) segment.listenAnew(now);
+    for (const entry of this.#entries.all())
+      if (isHeld(entry.tenure)) this.#setAlone(entry, entry.tenure, true);
+    this.#touchAll();
   }
 
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -251,11 +258,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
   }
 
-  #offered({ uid, epoch }: { readonly uid: bigint; readonly epoch: number }): void {
+  #offered(by: NodeId, { uid, epoch }: Offer): void {
     const entry = this.#entries.getShort(uid);
     if (entry === undefined || epoch < entry.highest) return;
     entry.highest = epoch;
-    entry.isOffered = true;
+    entry.offeredBy = by;
     this.#touch(entry);
   }
 
@@ -274,7 +281,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isForMe = view !== undefined && this.#mayTake(entry, view);
     if (isForMe) this.#consider(entry, view);
     else this.#watch(entry);
-    entry.isOffered = false;
+    entry.offeredBy = undefined;
   }
 
   /** Undefined where this node could not answer for the address. */
@@ -305,7 +312,9 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
       entry.tenure = WATCHING;
     }
-    if (entry.isOffered) return this.#claim(entry, view);
+    // One that leaves may not know yet that somebody else has taken it.
+    const claimant = claimantOf(entry, view, entry.offeredBy);
+    if (entry.offeredBy !== undefined && claimant === undefined) return this.#claim(entry, view);
     const occupant = occupantOf(entry, view);
     if (occupant === undefined) return this.#await(entry, view);
     this.#watch(entry);
@@ -392,7 +401,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (view === undefined) return this.#keepUnheard(entry, held);
     const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const { segment } = view;
-    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
+    const listenedAt = segment.listenedAt(this.#options.listening);
+    const isCompared = segment.isCompared && hasPassed(listenedAt, view.now);
+    if (!hasPassed(listenedAt, view.now)) this.#wakeAt(entry, listenedAt);
+    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !isCompared);
     const rival = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
@@ -406,21 +418,20 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #keepUnheard(entry: Entry, held: Held): void {
     const { holder, epoch } = entry.record;
     const isOthers = holder !== undefined && holder !== this.#options.me;
-    if (isOthers && epoch >= held.epoch) this.#withdraw(entry, 'TakenOver');
+    // A claim that is recorded now would take the address from somebody who does answer.
+    if (!held.isRecorded || (isOthers && epoch >= held.epoch)) this.#withdraw(entry, 'TakenOver');
     else this.#setAlone(entry, held, true);
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
-  #settle(entry: Entry, held: Held, { segment }: ElectionView): void {
+  #settle(entry: Entry, held: Held, view: ElectionView): void {
     if (!entry.isRefused) return;
     const { record, claimedFrom } = entry;
     const isKnown = !isSameRecord(record, claimedFrom);
     // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
-    if (!isKnown && !segment.isAlone) return;
+    if (!isKnown && !view.segment.isAlone) return;
     entry.isRefused = false;
-    const { holder } = record;
-    const isOwn = holder === undefined || holder === this.#options.me;
-    if (!isKnown || !(isOwn || isMutual(segment.peer(holder)))) this.#withdraw(entry, 'LostElection');
+    if (!isKnown || !isRecordOpen(entry, view)) this.#withdraw(entry, 'LostElection');
     else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }

@@ -35,9 +35,10 @@ const SLOW_API: Fault = {
   effect: { moves: undefined, gap: NO_GAP },
   draw: ({ api }, random) => {
     const extra = random.between(50, 1500);
-    const begin = (): void => void (api.latency += extra);
-    const end = (): void => void (api.latency -= extra);
-    return { duration: random.between(2000, 15_000), begin, end };
+    const change = (by: number) => (): void => {
+      api.latency += by;
+    };
+    return { duration: random.between(2000, 15_000), begin: change(extra), end: change(-extra) };
   },
 };
 
@@ -67,8 +68,8 @@ function nodeFlag(world: World, random: Random, flag: 'isWatchStale' | 'isListFa
   };
 }
 
-/** What the watch still has to tell takes the time of a list. */
-const PLANNED = { moves: { aftermath: 20_000 }, gap: { margin: 20_000, aftermath: 20_000 } };
+/** What a broken watch has missed takes the time of a list. */
+const PLANNED = { moves: { aftermath: 3000 }, gap: { margin: 3000, aftermath: 3000 } };
 
 const uids = ({ api }: World): readonly string[] => [...api.uids];
 
