@@ -12,10 +12,11 @@ import type { NodeId } from './claim-order.ts';
 import { contest, isLostByRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
 import { Entries } from './entries.ts';
+import { claimOf, heldOf } from './held.ts';
 import { type ElectionView, occupantOf, waitOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
 import type { WithdrawReason } from './record.ts';
-import { Segment } from './segment.ts';
+import { Segments } from './segments.ts';
 import {
   type Asking,
   type ElectionOptions,
@@ -33,10 +34,8 @@ const PROBE_INTERVAL = seconds(1);
 export class Election implements Machine<ElectionInput, ElectionOutput> {
   readonly #options: ElectionOptions;
   readonly #entries = new Entries();
-  readonly #segments = new Map<number, Segment>();
+  readonly #segments = new Segments(this.#entries);
   readonly #queue = new DeadlineQueue<string>();
-  /** Looked at again at the end of this step. */
-  readonly #dirty = new Set<Entry>();
   readonly #changed = new Map<string, bigint>();
   #heldCount = 0;
   #leases: ReadonlySet<NodeId> | undefined;
@@ -55,12 +54,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   /** All addresses that are answered now, recorded or not. */
   held(): readonly HeldElection[] {
-    const held: HeldElection[] = [];
-    for (const entry of this.#entries.all()) {
-      const found = heldOf(entry);
-      if (found !== undefined) held.push(found);
-    }
-    return held;
+    return [...this.#entries.all()].flatMap((entry) => heldOf(entry) ?? []);
   }
 
   /** One of them. */
@@ -72,11 +66,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   /** The same as the peers are told of it. */
   claimOf(uid: string): PeerClaim | undefined {
     const entry = this.#entries.get(uid);
-    const held = entry && heldOf(entry);
-    if (entry === undefined || held === undefined) return undefined;
-    const { shortUid, createdAt } = entry.wanted;
-    const { epoch, isRecorded, isAlone, isLeaving } = held;
-    return { uid: shortUid, createdAt, epoch, isRecorded, isAlone, state: isLeaving ? 'Leaving' : 'Held' };
+    return entry && claimOf(entry);
   }
 
   /** Nobody is heard on the segment. */
@@ -99,8 +89,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       this.#touch(this.#entries.get(first.key));
       first = this.#queue.first();
     }
-    for (const entry of this.#dirty) this.#look(now, entry);
-    this.#dirty.clear();
+    for (const entry of this.#entries.takeTouched()) this.#look(now, entry);
     this.#finishLeaving();
     return this.#outputs;
   }
@@ -110,42 +99,31 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       case 'want':
         return this.#want(now, input);
       case 'segment':
-        return this.#setSegment(now, input);
       case 'peer':
-        return this.#setPeer(now, input);
       case 'claims':
-        return this.#setClaims(input);
+      case 'offered':
+        return this.#segments.take(now, input);
       case 'leases':
         this.#leases = new Set(input.alive);
-        return this.#touchAll();
+        return this.#entries.touchAll();
       case 'recorded':
         return this.#recorded(now, input);
       case 'refused':
         return this.#refused(now, input);
       case 'self':
         [this.#isAble, this.#isHung] = [input.isAble, input.isHung];
-        return this.#touchAll();
-      case 'offered':
-        return this.#offered(input);
+        return this.#entries.touchAll();
       case 'probed':
         return this.#probed(input);
       case 'leave':
         if (this.#departure === 'Staying') this.#departure = 'Leaving';
-        return this.#touchAll();
+        return this.#entries.touchAll();
       case 'timeout':
     }
   }
 
   #touch(entry: Entry | undefined): void {
-    if (entry !== undefined) this.#dirty.add(entry);
-  }
-
-  #touchAll(): void {
-    for (const entry of this.#entries.all()) this.#dirty.add(entry);
-  }
-
-  #touchSegment(segment: number): void {
-    for (const entry of this.#entries.all()) if (entry.wanted.segment === segment) this.#dirty.add(entry);
+    this.#entries.touch(entry);
   }
 
   #want(
@@ -164,7 +142,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#withdraw(entry, 'Released');
     this.#entries.delete(entry);
     this.#queue.delete(uid);
-    this.#dirty.delete(entry);
   }
 
   /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
@@ -189,36 +166,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#noteChange(entry);
   }
 
-  #setSegment(now: Instant, { segment, isOpen }: Extract<ElectionInput, { readonly kind: 'segment' }>): void {
-    if (isOpen) this.#segments.set(segment, new Segment(now));
-    else this.#segments.delete(segment);
-    this.#touchSegment(segment);
-  }
-
-  #setPeer(now: Instant, { segment, node, peer }: Extract<ElectionInput, { readonly kind: 'peer' }>): void {
-    const known = this.#segments.get(segment);
-    if (peer === undefined) known?.forget(node);
-    else known?.setPeer(now, node, peer);
-    this.#touchSegment(segment);
-  }
-
-  #setClaims({ segment, node, changed, gone }: Extract<ElectionInput, { readonly kind: 'claims' }>): void {
-    const known = this.#segments.get(segment);
-    for (const claim of changed) {
-      known?.claim(node, claim);
-      const entry = this.#entries.getShort(claim.uid);
-      if (entry === undefined) continue;
-      entry.highest = Math.max(entry.highest, claim.epoch);
-      this.#touch(entry);
-    }
-    for (const uid of gone) {
-      known?.unclaim(node, uid);
-      const entry = this.#entries.getShort(uid);
-      entry?.beaten.delete(node);
-      this.#touch(entry);
-    }
-  }
-
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
     const entry = this.#entries.get(uid);
     if (entry === undefined || epoch < entry.record.epoch) return;
@@ -237,14 +184,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     // The record that won may have come before the refusal.
     const isKnown = !isSameRecord(entry.record, entry.claimedFrom);
     entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
-    this.#touch(entry);
-  }
-
-  #offered({ uid, epoch }: { readonly uid: bigint; readonly epoch: number }): void {
-    const entry = this.#entries.getShort(uid);
-    if (entry === undefined || epoch < entry.highest) return;
-    entry.highest = epoch;
-    entry.isOffered = true;
     this.#touch(entry);
   }
 
@@ -268,7 +207,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   /** Undefined where this node could not answer for the address. */
   #viewOf(now: Instant, { wanted }: Entry): ElectionView | undefined {
-    const segment = wanted.segment === undefined ? undefined : this.#segments.get(wanted.segment);
+    const segment = this.#segments.get(wanted.segment);
     return segment && { now, segment, options: this.#options, leases: this.#leases };
   }
 
@@ -438,10 +377,4 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#departure = 'Left';
     this.#outputs.push({ kind: 'left' });
   }
-}
-
-function heldOf({ wanted: { uid }, tenure, offer }: Entry): HeldElection | undefined {
-  if (!isHeld(tenure)) return undefined;
-  const { epoch, isRecorded, isAlone } = tenure;
-  return { uid, epoch, isRecorded, isAlone, isLeaving: offer !== undefined };
 }
