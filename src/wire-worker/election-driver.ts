@@ -4,7 +4,6 @@
 import { LinkChoice } from '../announce/l2/link-choice.ts';
 import type { HeldElection } from '../election/election-messages.ts';
 import { Elector, type ElectorInput, type ElectorOptions, type ElectorOutput } from '../election/elector.ts';
-import type { PeerView } from '../election/segment.ts';
 import type { Link, WireHost } from '../host/host.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import type { Duration } from '../time/duration.ts';
@@ -15,6 +14,7 @@ import { Heartbeats } from './heartbeats.ts';
 import type { Log } from './log.ts';
 import type { ToWorker } from './messages.ts';
 import { NodeIds } from './node-ids.ts';
+import { peerNews } from './peer-news.ts';
 import { Prober } from './prober.ts';
 import type { WantedAddresses } from './wanted-addresses.ts';
 
@@ -207,14 +207,13 @@ export class ElectionDriver {
   }
 
   #tell({ link, node, peer }: Extract<ElectorOutput, { readonly kind: 'peer' }>): void {
-    const description = peer === undefined ? { state: 'forgotten' } : describe(peer);
-    const [key, text] = [`${link}/${node}`, JSON.stringify(description)];
-    if (this.#told.get(key) === text) return;
+    const key = `${link}/${node}`;
+    const { level, message } = peerNews(peer);
+    if (this.#told.get(key) === message) return;
     if (peer === undefined) this.#told.delete(key);
-    else this.#told.set(key, text);
+    else this.#told.set(key, message);
     const values = { node: this.#ids.nameOf(node), link: this.#links.get(link)?.name ?? `${link}` };
-    const isGood = peer === undefined || isWell(peer);
-    this.#deps.log(isGood ? 'info' : 'warn', 'peer', { ...values, ...description });
+    this.#deps.log(level, message, values);
   }
 
   close(): void {
@@ -224,17 +223,3 @@ export class ElectionDriver {
 }
 
 const isOpen = ({ isEthernet, state }: Link): boolean => isEthernet && state === 'Up';
-
-const isWell = ({ state, isHung, isDeaf, hearsMe }: PeerView): boolean =>
-  state === 'Live' && !isHung && !isDeaf && hearsMe;
-
-function describe({ state, isHung, isLeaving, isDeaf, hearsMe }: PeerView): Readonly<Record<string, string>> {
-  const facts = {
-    hangs: isHung,
-    leaves: isLeaving,
-    'hears nobody': isDeaf,
-    'does not hear this node': !hearsMe,
-  };
-  const names = Object.entries(facts).flatMap(([name, isTrue]) => (isTrue ? [name] : []));
-  return { state, ...(names.length > 0 && { it: names.join(', ') }) };
-}
