@@ -80,6 +80,21 @@ export function requestFor(address: string): Uint8Array {
   return frame;
 }
 
+/** An ARP reply that says that an address is at a MAC, to this node. */
+export function replyFrom(address: string, mac: string): Uint8Array {
+  const frame = new Uint8Array(42);
+  const [sender, target] = [known(parseMac(mac), `MAC ${mac}`), known(parseMac(NODE_MAC), 'MAC')];
+  encodeArpFrame(
+    {
+      ...{ destination: target, source: sender, operation: ArpOperation.Reply },
+      ...{ senderHardware: sender, senderProtocol: ipv4(address) },
+      ...{ targetHardware: target, targetProtocol: 0 },
+    },
+    frame,
+  );
+  return frame;
+}
+
 export function known<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new Error(`no ${what}`);
   return value;
