@@ -2,7 +2,7 @@
 // told what is wanted and who is alive; the API is told what the worker claims and has let go.
 
 import type { LeaseLiveness } from '../election/lease-liveness.ts';
-import type { Clock, WallClock } from '../host/host.ts';
+import type { Clock, StateStore, WallClock } from '../host/host.ts';
 import type { KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
 import type { Timers } from '../kube/time.ts';
 import type { AgentMetrics } from '../observe/agent-metrics.ts';
@@ -16,6 +16,7 @@ import { AnnouncerReporter } from './announcer-reporter.ts';
 import { Departure } from './departure.ts';
 import { HeartbeatKeys } from './heartbeat-keys.ts';
 import { LivenessFeed } from './liveness-feed.ts';
+import { type Saved, SavedState, savedObject } from './saved-state.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { VirtualIPs } from './virtual-ips.ts';
 import { Wanted } from './wanted.ts';
@@ -62,6 +63,8 @@ export interface AgentDeps {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: AgentMetrics;
+  /** Keeps what is needed while the API is away; undefined: nothing is kept. */
+  readonly store?: StateStore;
 }
 
 export interface AgentOptions {
@@ -85,6 +88,9 @@ const DEPARTURE_LIMIT = seconds(25);
 
 const LAST_REPORT_LIMIT = seconds(1);
 
+/** An API that has not answered a list for so long after the start counts as away: what was saved has to do. */
+const API_PATIENCE = seconds(3);
+
 export class Agent {
   readonly #deps: AgentDeps;
   readonly #options: AgentOptions;
@@ -96,7 +102,9 @@ export class Agent {
   readonly #reporter: AnnouncerReporter;
   readonly #totals: WireTotals;
   readonly #heartbeatKeys: HeartbeatKeys;
+  readonly #saved: SavedState | undefined;
   #departure: Departure | undefined;
+  #hasSynced = false;
   #knowsAllLeases = false;
 
   constructor(deps: AgentDeps, options: AgentOptions) {
@@ -126,7 +134,11 @@ export class Agent {
       namespace,
       settings: { session, ...heartbeat },
       send: (settings) => send({ kind: 'heartbeats', settings }),
+      onRead: () => this.#saved?.changed(),
     });
+    const { store } = deps;
+    const collect = (): Saved => this.#collect();
+    this.#saved = store && new SavedState({ ...deps, store, collect });
   }
 
   /** Starts everything; what fails at first is tried for ever. */
@@ -141,7 +153,12 @@ export class Agent {
     this.#virtualIPs.onChange((name) => this.#changed(name));
     this.#heartbeatKeys.start();
     queue.start(WRITERS, (name) => this.#reconciler.reconcile(name));
-    this.#follow('VirtualIP', virtualIPs, () => this.#wanted.open());
+    this.#follow('VirtualIP', virtualIPs, () => {
+      this.#hasSynced = true;
+      this.#virtualIPs.forgetSaved();
+      this.#wanted.open();
+    });
+    void this.#restore();
     this.#follow('Lease', leases, () => {
       this.#knowsAllLeases = true;
       this.#tellAlive();
@@ -180,6 +197,7 @@ export class Agent {
     log.info('agent has left', { result, held: this.#wire.heldCount() });
     this.#wanted.close();
     this.#heartbeatKeys.stop();
+    this.#saved?.stop();
     await Promise.all([this.#stopWorker(), this.#lastReport()]);
     this.#feed.stop();
     lease.stop();
@@ -225,6 +243,31 @@ export class Agent {
     timer.cancel();
   }
 
+  /** With the API away since before the start, this node goes on with what it knew then. */
+  async #restore(): Promise<void> {
+    const { timers, log } = this.#deps;
+    const saved = await this.#saved?.load();
+    if (saved === undefined) return;
+    timers.after(API_PATIENCE, 'saved-state-restore', () => {
+      if (this.#hasSynced || this.#departure !== undefined) return;
+      log.warn('API not reached; going on with what was saved', { virtualIPs: saved.virtualIPs.length });
+      this.#virtualIPs.restore(saved.virtualIPs);
+      if (saved.keys !== undefined) this.#heartbeatKeys.restore(saved.keys);
+      this.#wanted.open();
+    });
+  }
+
+  #collect(): Saved {
+    const { node } = this.#options;
+    const virtualIPs = Array.from(this.#wanted.names()).flatMap((name) => {
+      const virtualIP = this.#virtualIPs.get(name);
+      if (virtualIP === undefined) return [];
+      const held = this.#wire.held(virtualIP.uid);
+      return savedObject(virtualIP, held && { holder: node, epoch: held.epoch });
+    });
+    return { keys: this.#heartbeatKeys.used(), virtualIPs };
+  }
+
   #follow(kind: string, watch: ListWatch<KubeObject>, onSynced: () => void): void {
     this.#deps.metrics.watchState(kind, watch.state());
     watch.onState((state) => {
@@ -241,6 +284,7 @@ export class Agent {
     this.#wanted.update(name);
     this.#deps.queue.add(name);
     this.#departure?.check();
+    this.#saved?.changed();
   }
 
   #queueAll(names: readonly string[]): void {
@@ -250,6 +294,7 @@ export class Agent {
   #heldChanged(names: readonly string[]): void {
     for (const name of names) this.#wanted.update(name);
     this.#queueAll(names);
+    this.#saved?.changed();
   }
 
   /** The set is complete only once all Leases were listed. */

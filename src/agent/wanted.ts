@@ -55,6 +55,11 @@ export class Wanted {
     this.#flushSoon();
   }
 
+  /** Names of all that concerns this node. */
+  names(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
   /** Whether the worker was last told to want it. */
   isSent({ name, uid }: { readonly name: string; readonly uid: string }): boolean {
     return this.#sent?.get(name) === uid;

@@ -27,6 +27,7 @@ export interface AgentFlags extends CommonFlags {
   readonly heartbeatInterval: Duration;
   readonly heartbeatMultiplier: number;
   readonly hangTimeout: Duration;
+  readonly stateFile: string;
 }
 
 export interface ControllerFlags extends CommonFlags {
@@ -155,6 +156,12 @@ export function addAgentFlags(command: Command): Command {
       )
         .argParser(hangTimeout)
         .default(seconds(2), '2s'),
+    )
+    .addOption(
+      new Option(
+        '--state-file <path>',
+        'where this node keeps what it needs to go on after a restart while the API is away; empty: nowhere',
+      ).default('/var/lib/fairlead/state.json'),
     );
 }
 

@@ -2,6 +2,7 @@
 // it wins against. ELECTION.md section 5.
 
 import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { after, hasPassed, type Instant } from '../time/instant.ts';
 import { beats, type NodeId, type RankedClaim } from './claim-order.ts';
 import { type ElectionView, isPassedOver } from './occupancy.ts';
 import type { KnownPeer } from './segment.ts';
@@ -9,9 +10,11 @@ import type { Entry, Held } from './tenure.ts';
 
 /** `Raise`: this node stays, and says so with a higher epoch, because others have heard the other one announce. */
 export type Verdict =
-  | { readonly kind: 'Stay' }
+  | { readonly kind: 'Stay'; readonly until?: Instant }
   | { readonly kind: 'Raise'; readonly above: number }
   | { readonly kind: 'Yield' };
+
+const STAY: Verdict = { kind: 'Stay' };
 
 /** Compares what is held with everything that is known; remembers in `entry.beaten` what was won against. */
 export function contest(
@@ -24,14 +27,15 @@ export function contest(
   let above: number | undefined;
   for (const [node, claim] of segment.claimsOf(uid)) {
     const peer = segment.peer(node);
-    if (peer === undefined || peer.state === 'Dead') continue;
+    // Of a peer that only others hear this node knows no more than what it knew when it let it go on.
+    if (peer?.state !== 'Live') continue;
     const theirs = rankedOf(node, claim, peer);
     if (beats(uid, theirs, mine)) return { kind: 'Yield' };
     if (theirs.isLeaving || entry.beaten.get(node) === claim.epoch) continue;
     entry.beaten.set(node, claim.epoch);
     above = Math.max(above ?? 0, claim.epoch);
   }
-  return above === undefined ? { kind: 'Stay' } : { kind: 'Raise', above };
+  return above === undefined ? STAY : { kind: 'Raise', above };
 }
 
 const rankedOf = (node: NodeId, { epoch, ...claim }: PeerClaim, peer: KnownPeer): RankedClaim => ({
@@ -42,6 +46,26 @@ const rankedOf = (node: NodeId, { epoch, ...claim }: PeerClaim, peer: KnownPeer)
   isRecorded: claim.isRecorded,
 });
 
-/** The API has arbitrated: another node's claim is newer than what is held here, or as new and the one that was written. */
-export const isLostByRecord = ({ record }: Entry, { epoch }: Held, me: NodeId): boolean =>
-  record.holder !== undefined && record.holder !== me && record.epoch >= epoch;
+/**
+ * A record that names another node at an epoch that is not below the one held here. The API arbitrates between nodes
+ * that do not hear each other. Who is heard says what it claims: if it claims nothing the record is left over, such as
+ * one that was written after its claim had been given up, and this node records its own above it.
+ */
+export function verdictOfRecord(
+  { record, recordedAt, wanted }: Entry,
+  { epoch }: Held,
+  { now, segment, options, isLeaving }: ElectionView & { readonly isLeaving: boolean },
+): Verdict {
+  const { holder } = record;
+  if (holder === undefined || holder === options.me || record.epoch < epoch) return STAY;
+  const peer = segment.peer(holder);
+  if (isLeaving || !isMutual(peer)) return { kind: 'Yield' };
+  const until = after(recordedAt, options.recordTrust);
+  const isExplained = !peer.hasAllClaims || segment.claimsOf(wanted.shortUid).has(holder);
+  if (isExplained) return STAY;
+  return hasPassed(until, now) ? { kind: 'Raise', above: record.epoch } : { kind: 'Stay', until };
+}
+
+/** It and this node hear each other. */
+export const isMutual = (peer: KnownPeer | undefined): peer is KnownPeer =>
+  peer?.state === 'Live' && peer.hearsMe;

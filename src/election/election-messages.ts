@@ -1,6 +1,6 @@
 // What goes into the election of a node and what comes out of it. ELECTION.md sections 2 to 9.
 
-import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import type { Offer, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { NodeId } from './claim-order.ts';
 import type { WithdrawReason } from './record.ts';
 import type { PeerView } from './segment.ts';
@@ -16,33 +16,34 @@ export type ElectionInput =
     }
   /** Heartbeats begin or end on a link. */
   | { readonly kind: 'segment'; readonly segment: number; readonly isOpen: boolean }
-  /** A peer as it is now; undefined when nothing is known of it any more. */
-  | {
-      readonly kind: 'peer';
-      readonly segment: number;
-      readonly node: NodeId;
-      readonly peer: PeerView | undefined;
-    }
-  /** What a peer claims has changed. */
-  | {
-      readonly kind: 'claims';
-      readonly segment: number;
-      readonly node: NodeId;
-      readonly changed: readonly PeerClaim[];
-      readonly gone: readonly bigint[];
-    }
+  /** What was heard, or not heard any more, in one instant. */
+  | { readonly kind: 'heard'; readonly segment: number; readonly news: readonly News[] }
+  /** This node was stopped for a while. */
+  | { readonly kind: 'gap' }
   /** Whose Leases live, whole. */
   | { readonly kind: 'leases'; readonly alive: readonly NodeId[] }
   | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
   /** Whether this node may take addresses; and whether its main thread hangs, so that it gives them up if it can. */
   | { readonly kind: 'self'; readonly isAble: boolean; readonly isHung: boolean }
-  /** A peer wants this node to take an address from it. */
-  | { readonly kind: 'offered'; readonly uid: bigint; readonly epoch: number }
   /** What the wire said about an address for which `probe` asked. */
   | { readonly kind: 'probed'; readonly uid: string; readonly address: Probe; readonly gateway: Probe }
   /** Claim nothing more; keep each held address until somebody else has claimed it. */
   | { readonly kind: 'leave' };
+
+/** The membership machine of a segment says it. */
+export type News =
+  /** A peer as it is now; undefined when nothing is known of it any more. */
+  | { readonly kind: 'peer'; readonly nodeId: NodeId; readonly peer: PeerView | undefined }
+  /** What a peer claims has changed. */
+  | {
+      readonly kind: 'claims';
+      readonly nodeId: NodeId;
+      readonly changed: readonly PeerClaim[];
+      readonly gone: readonly bigint[];
+    }
+  /** A peer wants this node to take addresses from it. */
+  | { readonly kind: 'offered'; readonly offers: readonly Pick<Offer, 'uid' | 'epoch'>[] };
 
 export type ElectionOutput =
   /** Answer for it from now on, and say so on the wire. */

@@ -9,7 +9,7 @@ import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isLostByRecord } from './contest.ts';
+import { contest, isMutual, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { claimOf, heldOf } from './held.ts';
@@ -24,6 +24,7 @@ import {
   type Held,
   isHeld,
   isSameRecord,
+  type Probing,
   WATCHING,
   type WantedElection,
 } from './tenure.ts';
@@ -99,9 +100,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       case 'want':
         return this.#want(now, input);
       case 'segment':
-      case 'peer':
-      case 'claims':
-      case 'offered':
+      case 'heard':
+      case 'gap':
         return this.#segments.take(now, input);
       case 'leases':
         this.#leases = new Set(input.alive);
@@ -169,6 +169,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
     const entry = this.#entries.get(uid);
     if (entry === undefined || epoch < entry.record.epoch) return;
+    entry.isRefused = false;
     this.#setRecord(now, entry, { holder: this.#options.me, epoch });
     this.#touch(entry);
   }
@@ -180,16 +181,20 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isAsked = (tenure.state === 'Asking' || isHeld(tenure)) && tenure.epoch === epoch;
     // When the record already shows the claim, the refused write was a repetition.
     if (!isAsked || (isHeld(tenure) && tenure.isRecorded && entry.record.epoch === epoch)) return;
+    this.#touch(entry);
+    if (isHeld(tenure)) {
+      entry.isRefused = true;
+      return;
+    }
     this.#withdraw(entry, 'LostElection');
     // The record that won may have come before the refusal.
     const isKnown = !isSameRecord(entry.record, entry.claimedFrom);
     entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
-    this.#touch(entry);
   }
 
   #probed({ uid, address, gateway }: Extract<ElectionInput, { readonly kind: 'probed' }>): void {
     const entry = this.#entries.get(uid);
-    if (entry?.tenure.state !== 'Asking') return;
+    if (entry?.tenure.state !== 'Probing') return;
     entry.tenure = { ...entry.tenure, address, gateway };
     this.#touch(entry);
   }
@@ -244,45 +249,51 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #await(entry: Entry, view: ElectionView): void {
     const { now, segment, options } = view;
     const { tenure } = entry;
-    const since = 'since' in tenure ? tenure.since : now;
+    if (tenure.state === 'Asking') return this.#ask(entry, tenure, view);
+    if (tenure.state === 'Probing' && segment.isAlone) return this.#probe(entry, tenure, view);
+    const since = tenure.state === 'Waiting' ? tenure.since : now;
     const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
-    if (tenure.state === 'Asking') return this.#ask(entry, view);
     if (!hasPassed(claimAt, now)) {
       entry.tenure = { state: 'Waiting', since };
       return this.#wakeAt(entry, claimAt);
     }
     const { holder } = entry.record;
     const isOthers = holder !== undefined && holder !== options.me;
-    if (segment.isAlone && isOthers) this.#ask(entry, view);
+    if (segment.isAlone && isOthers) this.#beginToProbe(entry, now);
     else this.#claim(entry, view);
   }
 
-  /** Hearing nobody may mean that this node is the one that is cut off. ELECTION.md section 6. */
-  #ask(entry: Entry, view: ElectionView): void {
-    const { tenure } = entry;
-    if (tenure.state !== 'Asking') return this.#beginToAsk(entry, view);
-    const { now, segment, options } = view;
-    const isRecorded = entry.record.holder === options.me;
-    const isSilent = tenure.address === 'Silent' && tenure.gateway === 'Answered';
-    const waitedAt = after(tenure.since, options.aloneWait);
-    const isFree = !segment.isAlone || (isSilent && hasPassed(waitedAt, now));
-    if (isRecorded || isFree) return this.#answer(entry, view, tenure.epoch);
-    const askAt = after(tenure.probedAt, PROBE_INTERVAL);
-    if (hasPassed(askAt, now)) this.#probe(entry, tenure, now);
-    else this.#wakeAt(entry, hasPassed(waitedAt, now) ? askAt : waitedAt);
+  /**
+   * Hearing nobody may mean that this node is the one that is cut off. Then nothing may be recorded either: the API would
+   * take the address from a holder that is well, and that everybody else hears. ELECTION.md section 6.
+   */
+  #probe(entry: Entry, { address, gateway, probedAt }: Probing, { now }: ElectionView): void {
+    if (address === 'Silent' && gateway === 'Answered') return this.#beginToAsk(entry, now);
+    const probeAt = after(probedAt, PROBE_INTERVAL);
+    if (hasPassed(probeAt, now)) this.#beginToProbe(entry, now);
+    else this.#wakeAt(entry, probeAt);
   }
 
-  #beginToAsk(entry: Entry, { now, options }: ElectionView): void {
-    const epoch = ++entry.highest;
-    this.#probe(entry, { state: 'Asking', since: now, epoch }, now);
-    this.#record(entry, epoch);
-    this.#wakeAt(entry, after(now, options.aloneWait));
-  }
-
-  #probe(entry: Entry, asking: Pick<Asking, 'state' | 'since' | 'epoch'>, now: Instant): void {
-    entry.tenure = { ...asking, probedAt: now, address: 'Pending', gateway: 'Pending' };
+  #beginToProbe(entry: Entry, now: Instant): void {
+    entry.tenure = { state: 'Probing', probedAt: now, address: 'Pending', gateway: 'Pending' };
     this.#outputs.push({ kind: 'probe', uid: entry.wanted.uid });
     this.#wakeAt(entry, after(now, PROBE_INTERVAL));
+  }
+
+  #beginToAsk(entry: Entry, now: Instant): void {
+    const epoch = ++entry.highest;
+    entry.tenure = { state: 'Asking', since: now, epoch };
+    this.#record(entry, epoch);
+    this.#wakeAt(entry, after(now, this.#options.aloneWait));
+  }
+
+  #ask(entry: Entry, { since, epoch }: Asking, view: ElectionView): void {
+    const { now, segment, options } = view;
+    const isRecorded = entry.record.holder === options.me;
+    const waitedAt = after(since, options.aloneWait);
+    const isFree = !segment.isAlone || hasPassed(waitedAt, now);
+    if (isRecorded || isFree) this.#answer(entry, view, epoch);
+    else this.#wakeAt(entry, waitedAt);
   }
 
   /** Answers, and has it recorded in parallel. */
@@ -303,24 +314,48 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #record(entry: Entry, epoch: number): void {
+    entry.isRefused = false;
     entry.claimedFrom = entry.record;
     this.#outputs.push({ kind: 'claim', uid: entry.wanted.uid, epoch, previous: entry.record.epoch });
   }
 
   /** A held address against what others claim. */
   #keep(entry: Entry, held: Held, view: ElectionView | undefined): void {
-    if (isLostByRecord(entry, held, this.#options.me)) return this.#withdraw(entry, 'TakenOver');
-    if (view === undefined) {
-      this.#setAlone(entry, held, true);
-      return;
-    }
+    // Where this node could not answer, the API decides.
+    if (view === undefined) return this.#keepUnheard(entry, held);
     const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const { segment } = view;
     const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
-    const verdict = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
-    if (verdict.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
+    const rival = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
+    const record = verdictOfRecord(entry, held, { ...view, isLeaving });
+    if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
     this.#setAlone(entry, held, isAlone);
-    if (verdict.kind === 'Raise') this.#raise(entry, { ...held, isAlone }, verdict.above);
+    if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(entry, record.until);
+    const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
+    if (above > 0) this.#raise(entry, { ...held, isAlone }, above);
+    else this.#settle(entry, { ...held, isAlone }, view);
+  }
+
+  #keepUnheard(entry: Entry, held: Held): void {
+    const { holder, epoch } = entry.record;
+    const isOthers = holder !== undefined && holder !== this.#options.me;
+    if (isOthers && epoch >= held.epoch) this.#withdraw(entry, 'TakenOver');
+    else this.#setAlone(entry, held, true);
+  }
+
+  /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
+  #settle(entry: Entry, held: Held, { segment }: ElectionView): void {
+    if (!entry.isRefused) return;
+    const { record, claimedFrom } = entry;
+    const isKnown = !isSameRecord(record, claimedFrom);
+    // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
+    if (!isKnown && !segment.isAlone) return;
+    entry.isRefused = false;
+    const { holder } = record;
+    const isOwn = holder === undefined || holder === this.#options.me;
+    if (!isKnown || !(isOwn || isMutual(segment.peer(holder)))) this.#withdraw(entry, 'LostElection');
+    else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
+    else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
 
   #setAlone(entry: Entry, held: Held, isAlone: boolean): void {
@@ -362,6 +397,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       this.#outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
     entry.tenure = WATCHING;
     entry.offer = undefined;
+    entry.isRefused = false;
   }
 
   #noteChange({ wanted: { uid, shortUid } }: Entry): void {

@@ -32,9 +32,7 @@ export type ElectorInput =
   | { readonly kind: 'link'; readonly link: number; readonly isOpen: boolean }
   /** A heartbeat that passed all checks of its codec. */
   | { readonly kind: 'frame'; readonly link: number; readonly frame: HeartbeatFrame }
-  /** This node was stopped for a while. */
-  | { readonly kind: 'gap' }
-  | Exclude<ElectionInput, { readonly kind: 'segment' | 'peer' | 'claims' | 'offered' }>;
+  | Exclude<ElectionInput, { readonly kind: 'segment' | 'heard' }>;
 
 type Transmit = Extract<MembershipOutput, { readonly kind: 'transmit' }>;
 
@@ -107,6 +105,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
       case 'frame':
         return this.#listen(now, input.link, { kind: 'frame', frame: input.frame });
       case 'gap':
+        this.#elect(now, input);
         for (const index of this.#links.keys()) this.#listen(now, index, input);
         return;
       case 'timeout':
@@ -158,7 +157,8 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   #begin(now: Instant, index: number, link: Link): void {
     if (this.#identity === undefined || link.membership !== undefined) return;
     link.membership = new Membership({ ...this.#identity, nodeId: this.#options.me });
-    if (!link.isSegment) this.#openSegment(now, index, link);
+    // Whatever was waited for without heartbeats: who is there is heard from now on.
+    this.#openSegment(now, index, link);
     const changed = this.held().flatMap(({ uid }) => this.#election.claimOf(uid) ?? []);
     this.#listen(now, index, { kind: 'claims', changed, gone: [] });
     this.#listen(now, index, { kind: 'timeout' });
@@ -178,31 +178,17 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     }
   }
 
+  /** What a link says in one instant is news for the election all at once: several peers may be silent together. */
   #listen(now: Instant, index: number, input: Parameters<Membership['step']>[1]): void {
     const outputs = this.#links.get(index)?.membership?.step(now, input) ?? [];
-    for (const output of outputs) this.#hear(now, index, output);
-  }
-
-  #hear(now: Instant, link: number, output: MembershipOutput): void {
-    switch (output.kind) {
-      case 'transmit':
-        this.#outputs.push({ ...output, link, flags: this.#flags(link) });
-        return;
-      case 'drop':
-        this.#outputs.push({ ...output, link });
-        return;
-      case 'peer': {
-        const { nodeId: node, peer } = output;
-        this.#outputs.push({ kind: 'peer', link, node, peer });
-        return this.#elect(now, { kind: 'peer', segment: link, node, peer });
-      }
-      case 'claims': {
-        const { nodeId: node, changed, gone } = output;
-        return this.#elect(now, { kind: 'claims', segment: link, node, changed, gone });
-      }
-      case 'offered':
-        for (const { uid, epoch } of output.offers) this.#elect(now, { kind: 'offered', uid, epoch });
-    }
+    const news = outputs.filter((output) => output.kind !== 'transmit' && output.kind !== 'drop');
+    if (news.length > 0) this.#elect(now, { kind: 'heard', segment: index, news });
+    for (const output of outputs)
+      if (output.kind === 'transmit')
+        this.#outputs.push({ ...output, link: index, flags: this.#flags(index) });
+      else if (output.kind === 'drop') this.#outputs.push({ ...output, link: index });
+      else if (output.kind === 'peer')
+        this.#outputs.push({ kind: 'peer', link: index, node: output.nodeId, peer: output.peer });
   }
 
   #flags(link: number): HeartbeatFlags {

@@ -20,7 +20,7 @@ import { type ClaimsChange, ClaimsOffer } from './claims-offer.ts';
 import { Patience } from './patience.ts';
 import { HEARD_BESIDE_NEWS, isSameView, type Listener, Peer } from './peer.ts';
 import { MEMORY, type Verdict } from './peer-sessions.ts';
-import type { PeerView } from './segment.ts';
+import type { PeerState, PeerView } from './segment.ts';
 
 export interface MembershipOptions {
   readonly nodeId: NodeId;
@@ -82,6 +82,11 @@ const FORGET_AFTER = seconds(60);
 /** An attacker without the key adds nobody; this bounds a mistake, such as a cluster of thousands of nodes on one link. */
 const PEER_LIMIT = 1024;
 
+interface Judgement {
+  readonly state: PeerState;
+  readonly until: Instant | undefined;
+}
+
 interface Known {
   readonly peer: Peer;
   /** As it was given out last; undefined before it has proven that it lives. */
@@ -103,6 +108,8 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   #heardFrom = 0;
   /** When somebody was answered last that had proven nothing. */
   #greetedAt: Instant | undefined;
+  /** Somebody is silent, and so may be all: what is heard next decides. */
+  #isInDoubt = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -146,6 +153,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   #review(now: Instant): readonly MembershipOutput[] {
     const outputs: MembershipOutput[] = [];
     this.#nextDeath = undefined;
+    this.#isInDoubt = false;
     for (const [nodeId, known] of this.#peers) outputs.push(...this.#look(now, nodeId, known));
     return outputs;
   }
@@ -158,13 +166,36 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
       return known.view === undefined ? [] : [{ kind: 'peer', nodeId, peer: undefined }];
     }
     if (peer.sessions.session === undefined) return [];
-    const heardUntil = peer.isSilent(now) ? this.#heardUntil(now, nodeId, peer) : peer.deadAt(now);
-    this.#nextDeath = earlier(this.#nextDeath, heardUntil);
-    const state = !peer.isSilent(now) ? 'Live' : heardUntil === undefined ? 'Dead' : 'PathLost';
+    const { state, until } = this.#judge(now, nodeId, known);
+    this.#nextDeath = earlier(this.#nextDeath, until);
     const view = peer.view(state, peer.heardNobody && this.#isHeardByAnother(now, nodeId));
     if (isSameView(known.view, view)) return [];
     known.view = view;
     return [{ kind: 'peer', nodeId, peer: view }];
+  }
+
+  /** `until`: when it has to be looked at again even if nothing is heard. */
+  #judge(now: Instant, nodeId: NodeId, { peer, view }: Known): Judgement {
+    if (!peer.isSilent(now)) return { state: 'Live', until: peer.deadAt(now) };
+    const heardUntil = this.#heardUntil(now, nodeId, peer);
+    if (heardUntil !== undefined) return { state: 'PathLost', until: heardUntil };
+    const doubtUntil = view === undefined || view.state === 'Dead' ? undefined : this.#doubtUntil(now);
+    this.#isInDoubt ||= doubtUntil !== undefined;
+    return { state: doubtUntil === undefined ? 'Dead' : (view?.state ?? 'Dead'), until: doubtUntil };
+  }
+
+  /**
+   * A node that can not hear any more takes its peers for dead one after the other, up to an interval apart. Not to take
+   * the first one's addresses meanwhile, it waits until it hears another one, or none.
+   */
+  #doubtUntil(now: Instant): Instant | undefined {
+    let until: Instant | undefined;
+    for (const { peer } of this.#peers.values()) {
+      if (peer.isSilent(now)) continue;
+      if (peer.isFresh(now)) return undefined;
+      until = earlier(until, peer.deadAt(now));
+    }
+    return until;
   }
 
   /** Until when a silent peer counts as heard by another one: it has heard something newer from it, and lately. */
@@ -302,10 +333,12 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const change = known.peer.believe(now, frame, this.#listener(now));
     if (body.isClaimsRequest) this.#offer.ask();
     const offers = body.offers.filter(({ to }) => to === this.#options.nodeId);
+    const doubted = this.#isInDoubt ? this.#review(now) : [];
     // First what it claims, so that a peer that is seen to live is not taken for one that claims nothing.
     return [
       ...told(nodeId, change),
       ...this.#look(now, nodeId, known),
+      ...doubted,
       ...(offers.length > 0 ? [{ kind: 'offered', nodeId, offers } as const] : []),
     ];
   }

@@ -2,7 +2,7 @@
 // address, without effects. ELECTION.md sections 2 to 4 and 7.
 
 import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
-import { type Duration, times } from '../time/duration.ts';
+import { type Duration, milliseconds, times } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
 import type { KnownPeer, Segment } from './segment.ts';
@@ -77,7 +77,8 @@ function hasRecordedSince(
   view: ElectionView,
 ): boolean {
   const { holder, epoch } = record;
-  if (holder === undefined || recordedAt <= peer.since) return false;
+  const silentSince = after(peer.since, milliseconds(-peer.detection));
+  if (holder === undefined || recordedAt <= silentSince) return false;
   const heard = view.segment.claimsOf(wanted.shortUid).get(holder)?.epoch ?? 0;
   return epoch > heard && view.leases?.has(holder) !== false;
 }

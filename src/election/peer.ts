@@ -33,10 +33,14 @@ const SILENT_FLAGS: HeartbeatFlags = {
 /** A sender that has news to tell lists fewer than this, and else up to all that a frame has room for. */
 export const HEARD_BESIDE_NEWS = 15;
 
+/** A heartbeat that is late by half an interval is overdue. */
+const FRESH_INTERVALS = 1.5;
+
 export class Peer {
   readonly sessions = new PeerSessions();
   #claims = new ClaimsMirror();
   #flags = SILENT_FLAGS;
+  #interval: Duration = milliseconds(0);
   #detection: Duration = milliseconds(0);
   #hearsMe = false;
   /** When it last heard anybody, by what it said; undefined before its first list. */
@@ -58,6 +62,11 @@ export class Peer {
     return this.sessions.silence(now) >= this.#detection;
   }
 
+  /** Its last heartbeat is not overdue. */
+  isFresh(now: Instant): boolean {
+    return this.sessions.silence(now) <= this.#interval * FRESH_INTERVALS;
+  }
+
   /** A new session: what the former one claimed and heard is void; what it said of itself stays until it says otherwise. */
   begin(): MirrorChange {
     const { gone } = this.#claims.clear();
@@ -69,6 +78,7 @@ export class Peer {
   /** Takes what a frame that counts says. */
   believe(now: Instant, frame: HeartbeatFrame, listener: Listener): MirrorChange {
     this.#flags = frame.flags;
+    this.#interval = frame.interval;
     this.#detection = times(frame.interval, frame.multiplier);
     const { claims } = frame.body;
     // Pages come without a list, and a request with one entry.

@@ -35,12 +35,14 @@ const NO_CLAIMS: ReadonlyMap<NodeId, PeerClaim> = new Map();
 
 export class Segment {
   readonly openedAt: Instant;
+  #listensSince: Instant;
   readonly #peers = new Map<NodeId, KnownPeer>();
   /** By uid, then by claimant. What a dead peer claimed stays, for when it comes back. */
   readonly #claims = new Map<bigint, Map<NodeId, PeerClaim>>();
 
   constructor(openedAt: Instant) {
     this.openedAt = openedAt;
+    this.#listensSince = openedAt;
   }
 
   /** Undefined for one that was not heard since this node began to listen, or not for long. */
@@ -74,7 +76,12 @@ export class Segment {
 
   /** When this node has listened for long enough to have heard who is there. */
   listenedAt(listening: Duration): Instant {
-    return after(this.openedAt, listening);
+    return after(this.#listensSince, listening);
+  }
+
+  /** This node was stopped: what it knows of the others is old. */
+  listenAnew(now: Instant): void {
+    this.#listensSince = now;
   }
 
   setPeer(now: Instant, node: NodeId, view: PeerView): void {

@@ -1,14 +1,12 @@
 // What the election hears, by segment, and which addresses have to be looked at because of it.
 
 import type { Instant } from '../time/instant.ts';
-import type { ElectionInput } from './election-messages.ts';
+import type { ElectionInput, News } from './election-messages.ts';
 import type { Entries } from './entries.ts';
 import { Segment } from './segment.ts';
 
-/** What is heard; `segment` inputs begin and end the hearing. */
-export type HeardInput = Extract<ElectionInput, { readonly kind: 'segment' | 'peer' | 'claims' | 'offered' }>;
-
-type Heard<K extends HeardInput['kind']> = Extract<HeardInput, { readonly kind: K }>;
+/** What is heard; the other two say when hearing begins, begins anew and ends. */
+export type HearingInput = Extract<ElectionInput, { readonly kind: 'segment' | 'heard' | 'gap' }>;
 
 export class Segments {
   readonly #entries: Entries;
@@ -22,50 +20,51 @@ export class Segments {
     return segment === undefined ? undefined : this.#segments.get(segment);
   }
 
-  take(now: Instant, input: HeardInput): void {
+  take(now: Instant, input: HearingInput): void {
     switch (input.kind) {
       case 'segment':
-        return this.#setSegment(now, input);
-      case 'peer':
-        return this.#setPeer(now, input);
-      case 'claims':
-        return this.#setClaims(input);
-      case 'offered':
-        return this.#offered(input);
+        if (input.isOpen) this.#segments.set(input.segment, new Segment(now));
+        else this.#segments.delete(input.segment);
+        return this.#entries.touchSegment(input.segment);
+      case 'heard':
+        for (const news of input.news) this.#hear(now, input.segment, news);
+        return;
+      case 'gap':
+        for (const segment of this.#segments.values()) segment.listenAnew(now);
+        return this.#entries.touchAll();
     }
   }
 
-  #setSegment(now: Instant, { segment, isOpen }: Heard<'segment'>): void {
-    if (isOpen) this.#segments.set(segment, new Segment(now));
-    else this.#segments.delete(segment);
+  #hear(now: Instant, segment: number, news: News): void {
+    const known = this.#segments.get(segment);
+    if (known === undefined) return;
+    if (news.kind === 'claims') return this.#setClaims(known, news);
+    if (news.kind === 'offered') {
+      for (const offer of news.offers) this.#offered(offer);
+      return;
+    }
+    if (news.peer === undefined) known.forget(news.nodeId);
+    else known.setPeer(now, news.nodeId, news.peer);
     this.#entries.touchSegment(segment);
   }
 
-  #setPeer(now: Instant, { segment, node, peer }: Heard<'peer'>): void {
-    const known = this.#segments.get(segment);
-    if (peer === undefined) known?.forget(node);
-    else known?.setPeer(now, node, peer);
-    this.#entries.touchSegment(segment);
-  }
-
-  #setClaims({ segment, node, changed, gone }: Heard<'claims'>): void {
-    const known = this.#segments.get(segment);
+  #setClaims(known: Segment, { nodeId, changed, gone }: Extract<News, { readonly kind: 'claims' }>): void {
     for (const claim of changed) {
-      known?.claim(node, claim);
+      known.claim(nodeId, claim);
       const entry = this.#entries.getShort(claim.uid);
       if (entry === undefined) continue;
       entry.highest = Math.max(entry.highest, claim.epoch);
       this.#entries.touch(entry);
     }
     for (const uid of gone) {
-      known?.unclaim(node, uid);
+      known.unclaim(nodeId, uid);
       const entry = this.#entries.getShort(uid);
-      entry?.beaten.delete(node);
+      entry?.beaten.delete(nodeId);
       this.#entries.touch(entry);
     }
   }
 
-  #offered({ uid, epoch }: Heard<'offered'>): void {
+  #offered({ uid, epoch }: { readonly uid: bigint; readonly epoch: number }): void {
     const entry = this.#entries.getShort(uid);
     if (entry === undefined || epoch < entry.highest) return;
     entry.highest = epoch;

@@ -54,16 +54,16 @@ export type Tenure =
   | { readonly state: 'Watching' }
   /** Vacant since `since`. */
   | { readonly state: 'Waiting'; readonly since: Instant }
-  /** Heard nobody: the API is asked, and the wire. */
+  /** Heard nobody: the wire is asked. */
   | {
-      readonly state: 'Asking';
-      readonly since: Instant;
-      /** When the wire was asked last. */
+      readonly state: 'Probing';
+      /** When it was asked last. */
       readonly probedAt: Instant;
-      readonly epoch: number;
       readonly address: Probe;
       readonly gateway: Probe;
     }
+  /** Heard nobody, and nobody answers for the address: the API is asked. */
+  | { readonly state: 'Asking'; readonly since: Instant; readonly epoch: number }
   /** Answered. */
   | {
       readonly state: 'Held';
@@ -89,6 +89,8 @@ export interface Entry {
   recordedAt: Instant;
   /** The record that the last claim supposed. */
   claimedFrom: KnownRecord;
+  /** The API has refused the last claim; what it knows instead may be still on its way. */
+  isRefused: boolean;
   /** The highest epoch seen or claimed: the next claim is above it. */
   highest: number;
   offer: Offer | undefined;
@@ -99,6 +101,8 @@ export interface Entry {
 }
 
 export const WATCHING: Tenure = { state: 'Watching' };
+
+export type Probing = Extract<Tenure, { readonly state: 'Probing' }>;
 
 export type Asking = Extract<Tenure, { readonly state: 'Asking' }>;
 

@@ -140,3 +140,10 @@ export interface WireHost {
   /** Takes hold of a waker made by another thread, by its descriptor. */
   openWaker(fd: number): Waker;
 }
+
+/** Text that outlives the process; each write takes the place of all that was there. */
+export interface StateStore {
+  /** Undefined if nothing was ever written. */
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
+}

@@ -7,7 +7,7 @@ import type { Change, Listing, Stored, VirtualApi } from './api.ts';
 import { type Claim, ClaimWriter } from './claim-writer.ts';
 import { LeaseFeed, nextRenewal } from './lease-feed.ts';
 import { LINK } from './settings.ts';
-import { nodeName, shortId, type Surroundings } from './surroundings.ts';
+import { nodeName, type Surroundings, shortId } from './surroundings.ts';
 import type { Report } from './worker.ts';
 
 export interface AgentOptions {

@@ -1,6 +1,7 @@
 // Invariants 2 and 3: two that answer for one address and hear each other end within three heartbeats, and nobody
 // answers for what it was told not to.
 
+import type { HeartbeatFrame } from '../../src/protocol/heartbeat/heartbeat-frame.ts';
 import { gapLimit } from './coverage.ts';
 import type { JudgeOptions } from './judge.ts';
 import { INTERVAL } from './settings.ts';
@@ -12,8 +13,15 @@ interface Double {
   readonly a: number;
   readonly b: number;
   readonly since: number;
-  there: number;
-  back: number;
+  readonly there: Heard;
+  readonly back: Heard;
+}
+
+/** Heartbeats sent after both had begun, in their order: one that comes after a later one counts for nothing. */
+interface Heard {
+  readonly sent: Set<HeartbeatFrame>;
+  last: bigint;
+  delivered: number;
 }
 
 /**
@@ -46,7 +54,11 @@ export class Doubles {
     }
     for (const uid of api.uids) {
       const holders = nodes.filter((node) => node.answers(uid));
-      if (holders.length > 1) this.#begin(uid, holders.map(({ index }) => index));
+      if (holders.length > 1)
+        this.#begin(
+          uid,
+          holders.map(({ index }) => index),
+        );
     }
     this.#checkForbidden();
   }
@@ -59,22 +71,29 @@ export class Doubles {
         const { now, counts, timeline } = this.#options;
         count(counts, 'double');
         timeline.note('wire', () => `${nodeName(a)} and ${nodeName(b)} answer for ${uid}`);
-        this.#doubles.set(key, { uid, a, b, since: now(), there: 0, back: 0 });
+        this.#doubles.set(key, { uid, a, b, since: now(), there: nothingHeard(), back: nothingHeard() });
       }
   }
 
-  heard(from: number, to: number): void {
+  sent(from: number, frame: HeartbeatFrame): void {
+    for (const double of this.#doubles.values())
+      if (double.a === from) double.there.sent.add(frame);
+      else if (double.b === from) double.back.sent.add(frame);
+  }
+
+  heard(from: number, to: number, frame: HeartbeatFrame): void {
     for (const double of this.#doubles.values()) {
-      if (double.a === from && double.b === to) double.there++;
-      else if (double.b === from && double.a === to) double.back++;
+      const { a, b, there, back } = double;
+      if (a === from && b === to) hear(there, frame);
+      else if (b === from && a === to) hear(back, frame);
       else continue;
-      if (Math.min(double.there, double.back) > DELIVERED_LIMIT) this.#tooLong(double);
+      if (Math.min(there.delivered, back.delivered) > DELIVERED_LIMIT) this.#tooLong(double);
     }
   }
 
   #tooLong({ uid, a, b, there, back, since }: Double): void {
     const { now } = this.#options;
-    const heard = `after ${there} and ${back} heartbeats, ${(now() - since).toFixed(0)} ms`;
+    const heard = `after ${there.delivered} and ${back.delivered} heartbeats, ${(now() - since).toFixed(0)} ms`;
     this.#fail(2, `${nodeName(a)} and ${nodeName(b)} both still answer for ${uid} ${heard}`);
   }
 
@@ -97,4 +116,12 @@ export class Doubles {
     for (const double of this.#doubles.values())
       if (this.#options.now() - double.since > limit) this.#tooLong(double);
   }
+}
+
+const nothingHeard = (): Heard => ({ sent: new Set(), last: 0n, delivered: 0 });
+
+function hear(heard: Heard, frame: HeartbeatFrame): void {
+  if (!heard.sent.has(frame) || frame.sequence <= heard.last) return;
+  heard.last = frame.sequence;
+  heard.delivered++;
 }

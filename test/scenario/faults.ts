@@ -2,6 +2,7 @@
 // holder that nobody hears (15 s, and up to 7 s for the renewal before), the grace at start, the time of a hang.
 
 import type { Random } from './random.ts';
+import { HANG_TIMEOUT } from './settings.ts';
 import type { Effect } from './strikes.ts';
 import type { Blow, World } from './world.ts';
 
@@ -29,7 +30,7 @@ const POWER_OFF: Fault = {
   kind: 'power-off',
   weight: 4,
   // One that boots has heard nobody yet, and may be the only one there is.
-  effect: { moves: { aftermath: 0 }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
+  effect: { moves: { aftermath: 1500 }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
   draw: (world, random) => {
     const node = pickUp(world, random);
     if (node === undefined) return undefined;
@@ -42,7 +43,7 @@ const POWER_OFF: Fault = {
 const CRASH: Fault = {
   kind: 'crash',
   weight: 3,
-  effect: { moves: { aftermath: 0 }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
+  effect: { moves: { aftermath: 1500 }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
   draw: (world, random) => {
     const node = pickUp(world, random);
     if (node === undefined) return undefined;
@@ -60,7 +61,7 @@ const STALL: Fault = {
     const node = pickUp(world, random);
     if (node === undefined) return undefined;
     const duration = random.chance(0.3) ? random.between(20, 400) : random.between(300, 9000);
-    return { nodes: [node], duration, begin: () => world.node(node).stall(duration) };
+    return { nodes: [node], duration, begin: (length) => world.node(node).stall(length) };
   },
 };
 
@@ -72,8 +73,8 @@ const SUSPEND: Fault = {
     const nodes = world.nodes.filter(() => random.chance(0.7)).map(({ index }) => index);
     const duration = random.between(5000, 20_000);
     // They wake up one after the other.
-    const begin = (): void => {
-      for (const node of nodes) world.node(node).stall(duration - random.between(0, 400));
+    const begin = (length: number): void => {
+      for (const node of nodes) world.node(node).stall(length - random.between(0, Math.min(length, 400)));
     };
     return { nodes, duration, begin };
   },
@@ -87,7 +88,7 @@ const HANG: Fault = {
     const node = pickUp(world, random);
     if (node === undefined) return undefined;
     const duration = random.between(500, 12_000);
-    return { nodes: [node], duration, begin: () => world.node(node).hang(duration) };
+    return { nodes: [node], duration, begin: (length) => world.node(node).hang(length) };
   },
 };
 
@@ -97,9 +98,12 @@ const HANG_ALL: Fault = {
   // Moving again in different instants, some are able before others.
   effect: { moves: NEVER_MOVES, gap: { margin: 0, aftermath: 3000 } },
   draw: (world, random) => {
-    const duration = random.between(1000, 12_000);
-    const begin = (): void => {
-      for (const node of world.nodes) node.hang(duration - random.between(0, 900));
+    // All of them for longer than the timeout or none: those that were hung while others were not may lose addresses.
+    const duration = random.chance(0.2) ? random.between(300, 1900) : random.between(2900, 12_000);
+    const begin = (length: number): void => {
+      const spread = length < HANG_TIMEOUT ? length : Math.min(900, length - HANG_TIMEOUT);
+      world.hangStarters(length);
+      for (const node of world.nodes) node.hang(length - random.between(0, spread));
     };
     return { duration, begin };
   },
@@ -128,11 +132,11 @@ const COLD_START: Fault = {
     const duration = random.between(3000, 8000);
     const { agenda, nodes, api } = world;
     const isApiLate = random.chance(0.5);
-    const begin = (): void => {
+    const begin = (length: number): void => {
       if (isApiLate) api.fail(true);
       for (const node of nodes) {
         node.crash('power off');
-        agenda.after(random.between(500, duration), () => node.start(true));
+        agenda.after(random.between(500, length), () => node.start(true));
       }
     };
     const end = (): void => {

@@ -5,10 +5,10 @@ import type { HeartbeatFrame } from '../../src/protocol/heartbeat/heartbeat-fram
 import type { Stored, VirtualApi } from './api.ts';
 import { Coverage } from './coverage.ts';
 import { Doubles } from './doubles.ts';
-import type { Strikes } from './strikes.ts';
 import type { Network } from './network.ts';
 import type { Node } from './node.ts';
-import { count, type Counts, nodeName, type Witness } from './surroundings.ts';
+import type { Strikes } from './strikes.ts';
+import { type Counts, count, nodeName, type Witness } from './surroundings.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface JudgeOptions {
@@ -29,6 +29,8 @@ export class Violation extends Error {
 interface LastAnnouncement {
   readonly node: number;
   readonly epoch: number;
+  /** Of the announcing process. */
+  readonly session: bigint | undefined;
 }
 
 export class Judge implements Witness {
@@ -48,10 +50,12 @@ export class Judge implements Witness {
   announced(node: number, uid: string, epoch: number): void {
     const { counts } = this.#options;
     const last = this.#last.get(uid);
-    this.#last.set(uid, { node, epoch });
+    const session = this.#options.nodes[node]?.worker?.session;
+    this.#last.set(uid, { node, epoch, session });
     if (last === undefined) return count(counts, 'rule: first holder');
     if (last.node === node) {
-      if (epoch < last.epoch) this.#fail(4, `${uid}: ${nodeName(node)} announces ${epoch} after ${last.epoch}`);
+      if (epoch < last.epoch && session === last.session)
+        this.#fail(4, `${uid}: ${nodeName(node)} announces ${epoch} after ${last.epoch}`);
       return count(counts, epoch > last.epoch ? 'rule: raised or resumed' : 'rule: announced again');
     }
     count(counts, 'rule: move');
@@ -67,7 +71,11 @@ export class Judge implements Witness {
 
   heard(from: number, to: number, frame: HeartbeatFrame): void {
     if (this.#doubles.isEmpty || frame.receiverSession !== 0n) return;
-    this.#doubles.heard(from, to);
+    this.#doubles.heard(from, to, frame);
+  }
+
+  sent(from: number, frame: HeartbeatFrame): void {
+    if (!this.#doubles.isEmpty && frame.receiverSession === 0n) this.#doubles.sent(from, frame);
   }
 
   forbidden(node: number, uid: string, why: string): void {
@@ -92,7 +100,10 @@ export class Judge implements Witness {
   #recorded(before: Stored, stored: Stored): void {
     const { timeline } = this.#options;
     const { uid, holder, epoch } = stored;
-    timeline.note('api', () => `${uid} is held by ${holder === undefined ? 'nobody' : nodeName(holder)} at ${epoch}`);
+    timeline.note(
+      'api',
+      () => `${uid} is held by ${holder === undefined ? 'nobody' : nodeName(holder)} at ${epoch}`,
+    );
     if (epoch <= before.epoch) this.#fail(4, `${uid}: the record goes from ${before.epoch} to ${epoch}`);
   }
 

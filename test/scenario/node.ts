@@ -3,7 +3,7 @@
 import { Agent } from './agent.ts';
 import type { VirtualApi } from './api.ts';
 import { HANG_TIMEOUT } from './settings.ts';
-import { nodeName, shortId, type Surroundings } from './surroundings.ts';
+import { nodeName, type Surroundings, shortId } from './surroundings.ts';
 import { type Report, Worker } from './worker.ts';
 
 /** From one start of the process to its end. */
@@ -36,6 +36,8 @@ export class Node {
   #clockAtZero: number;
   /** Up to this late at a deadline, in milliseconds. */
   lateness = 0;
+  /** Who starts before that hangs until then. */
+  hangsUntil = 0;
   isWatchStale = false;
   isListFailing = false;
 
@@ -89,6 +91,7 @@ export class Node {
     this.#life = life;
     life.worker.setLink(this.#isLinkUp);
     this.setApiFaults();
+    if (this.hangsUntil > agenda.now) this.hang(this.hangsUntil - agenda.now);
     agenda.after(random.between(50, 500), () => run(life, () => life.agent.start()));
   }
 

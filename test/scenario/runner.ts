@@ -59,7 +59,11 @@ function runShare({ first, schedules, step, workers, failureLimit }: Share): Sha
   const failures: Failure[] = [];
   const end = first - (first % workers) + schedules + workers;
   let done = 0;
-  for (let seed = first; seed < end && done * step < schedules && failures.length < failureLimit; seed += step) {
+  for (
+    let seed = first;
+    seed < end && done * step < schedules && failures.length < failureLimit;
+    seed += step
+  ) {
     const { violation } = runSchedule(seed, { isTold: false, counts });
     done++;
     if (violation !== undefined) failures.push({ seed, violation });

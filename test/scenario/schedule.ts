@@ -32,7 +32,10 @@ export interface ScheduleResult {
 }
 
 /** Runs one schedule; a bug of the simulation or a machine that throws counts as a violation too. */
-export function runSchedule(seed: number, options: { readonly isTold: boolean; readonly counts: Counts }): ScheduleResult {
+export function runSchedule(
+  seed: number,
+  options: { readonly isTold: boolean; readonly counts: Counts },
+): ScheduleResult {
   const random = new Random(seed * 2 + 1);
   const world = new World({ seed: seed * 2, nodes: random.pick(SIZES), ...options });
   let violation: string | undefined;

@@ -20,8 +20,12 @@ export interface Strike {
   to: number;
 }
 
+/** The time of a heartbeat that was lost, and of an answer of the API. */
+const SETTLING = 500;
+
 export class Strikes {
   readonly all: Strike[] = [];
+  readonly #settledAt = new Map<string, number>();
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -32,7 +36,15 @@ export class Strikes {
     this.all.push(strike);
   }
 
+  /** One move may be followed by others until all have heard of each other. */
   reasonToMove(uid: string, from: number, to: number): string | undefined {
+    const reason = this.#strikeFor(uid, from, to);
+    const settledAt = this.#settledAt.get(uid) ?? 0;
+    if (reason !== undefined) this.#settledAt.set(uid, this.#now() + SETTLING);
+    return reason ?? (this.#now() <= settledAt ? 'settling' : undefined);
+  }
+
+  #strikeFor(uid: string, from: number, to: number): string | undefined {
     const now = this.#now();
     for (const { kind, effect, nodes, uid: concerned, to: end } of this.all) {
       if (effect.moves === undefined || now > end + effect.moves.aftermath) continue;

@@ -33,6 +33,7 @@ export interface Witness {
   announced(node: number, uid: string, epoch: number): void;
   /** A node begins or ends to answer for something. */
   answersChanged(node: number): void;
+  sent(from: number, frame: HeartbeatFrame): void;
   /** A heartbeat was taken by a process that runs. */
   heard(from: number, to: number, frame: HeartbeatFrame): void;
   /** A node has been told by its main thread that it may not answer. */

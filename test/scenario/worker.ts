@@ -206,15 +206,13 @@ export class Worker {
     const { node, id, session } = this.#options;
     const { flags, sequence, multiplier, claimsDigest, body, to } = output;
     if (multiplier !== MULTIPLIER) count(this.#around.counts, 'rule: more patience asked');
-    this.#around.lan.transmit(
-      node,
-      {
-        ...{ keyId: 1, flags, clusterId: 7n, nodeId: id, session, sequence },
-        ...{ receiverSession: to?.session ?? 0n, interval: INTERVAL, multiplier },
-        ...{ mainAge: milliseconds(0), claimsDigest, body },
-      },
-      to?.nodeId,
-    );
+    const frame: HeartbeatFrame = {
+      ...{ keyId: 1, flags, clusterId: 7n, nodeId: id, session, sequence },
+      ...{ receiverSession: to?.session ?? 0n, interval: INTERVAL, multiplier },
+      ...{ mainAge: milliseconds(0), claimsDigest, body },
+    };
+    this.#around.witness.sent(node, frame);
+    this.#around.lan.transmit(node, frame, to?.nodeId);
   }
 
   #probe(uid: string): void {

@@ -9,7 +9,7 @@ import { Network } from './network.ts';
 import { Node } from './node.ts';
 import { Random } from './random.ts';
 import { type Effect, Strikes } from './strikes.ts';
-import { count, type Counts, type Lan, nodeName, type Surroundings } from './surroundings.ts';
+import { type Counts, count, type Lan, nodeName, type Surroundings } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
 
 export interface WorldOptions {
@@ -28,7 +28,8 @@ export interface Blow {
   /** Milliseconds. */
   readonly duration: number;
   readonly text?: string;
-  readonly begin: () => void;
+  /** Takes the duration, which may have been cut short. */
+  readonly begin: (duration: number) => void;
   readonly end?: () => void;
 }
 
@@ -66,6 +67,11 @@ export class World implements Lan {
     return node;
   }
 
+  /** Whatever makes all main threads hang makes those hang that start meanwhile. */
+  hangStarters(duration: number): void {
+    for (const node of this.nodes) node.hangsUntil = this.agenda.now + duration;
+  }
+
   run(end: number): void {
     this.agenda.run(end);
   }
@@ -77,7 +83,7 @@ export class World implements Lan {
     count(this.counts, `fault: ${kind}`);
     const whom = `${nodes?.map(nodeName) ?? ''} ${uid ?? ''} ${blow.text ?? ''}`;
     this.timeline.note('FAULT', () => `${kind} ${whom} for ${(duration / 1000).toFixed(2)} s`);
-    begin();
+    begin(duration);
     this.judge.look();
     this.agenda.after(duration, () => {
       this.timeline.note('FAULT', () => `end of ${kind} ${whom}`);
