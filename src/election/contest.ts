@@ -27,8 +27,8 @@ export function contest(
   let above: number | undefined;
   for (const [node, claim] of segment.claimsOf(uid)) {
     const peer = segment.peer(node);
-    // Of a peer that only others hear this node knows no more than what it knew when it let it go on.
-    if (peer?.state !== 'Live') continue;
+    // What is known to be old is not compared: of a peer that only others hear, or that has just come back.
+    if (peer?.state !== 'Live' || !peer.hasAllClaims) continue;
     const theirs = rankedOf(node, claim, peer);
     if (beats(uid, theirs, mine)) return { kind: 'Yield' };
     if (theirs.isLeaving || entry.beaten.get(node) === claim.epoch) continue;

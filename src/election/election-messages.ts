@@ -43,7 +43,7 @@ export type News =
       readonly gone: readonly bigint[];
     }
   /** A peer wants this node to take addresses from it. */
-  | { readonly kind: 'offered'; readonly offers: readonly Pick<Offer, 'uid' | 'epoch'>[] };
+  | { readonly kind: 'offered'; readonly nodeId: NodeId; readonly offers: readonly Offer[] };
 
 export type ElectionOutput =
   /** Answer for it from now on, and say so on the wire. */

@@ -13,7 +13,7 @@ import { contest, isMutual, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { claimOf, heldOf } from './held.ts';
-import { type ElectionView, occupantOf, waitOf } from './occupancy.ts';
+import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
 import type { WithdrawReason } from './record.ts';
 import { Segments } from './segments.ts';
@@ -207,7 +207,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isForMe = view !== undefined && this.#mayTake(entry, view);
     if (isForMe) this.#consider(entry, view);
     else this.#watch(entry);
-    entry.isOffered = false;
+    entry.offeredBy = undefined;
   }
 
   /** Undefined where this node could not answer for the address. */
@@ -238,7 +238,9 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
       entry.tenure = WATCHING;
     }
-    if (entry.isOffered) return this.#claim(entry, view);
+    // One that leaves may not know yet that somebody else has taken it.
+    const claimant = claimantOf(entry, view, entry.offeredBy);
+    if (entry.offeredBy !== undefined && claimant === undefined) return this.#claim(entry, view);
     const occupant = occupantOf(entry, view);
     if (occupant === undefined) return this.#await(entry, view);
     this.#watch(entry);

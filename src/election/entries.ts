@@ -62,7 +62,7 @@ export class Entries {
     const entry: Entry = {
       ...{ wanted, record, recordedAt: now, claimedFrom: record, tenure: WATCHING },
       highest: Math.max(record.epoch, this.#released.get(uid) ?? 0),
-      ...{ offer: undefined, isOffered: false, isRefused: false, beaten: new Map() },
+      ...{ offer: undefined, offeredBy: undefined, isRefused: false, beaten: new Map() },
     };
     this.#entries.set(uid, entry);
     this.#byShortUid.set(wanted.shortUid, entry);

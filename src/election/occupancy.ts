@@ -26,13 +26,24 @@ export interface Occupied {
 /** Who holds the address, as far as is known; undefined if nobody. */
 export function occupantOf(entry: Entry, view: ElectionView): Occupied | undefined {
   const { segment, options } = view;
-  for (const [node, claim] of segment.claimsOf(entry.wanted.shortUid))
-    if (isAnswered(claim, segment.peer(node))) return { by: node, until: undefined };
+  const claimant = claimantOf(entry, view);
+  if (claimant !== undefined) return { by: claimant, until: undefined };
   const { holder } = entry.record;
   if (holder === undefined || holder === options.me) return undefined;
   const peer = segment.peer(holder);
   const occupied = peer === undefined ? unheardHolder(holder, view) : recordedHolder(entry, peer, view);
   return occupied && { by: holder, ...occupied };
+}
+
+/** A peer that is heard claiming the address, and may keep it. */
+export function claimantOf(
+  { wanted }: Entry,
+  { segment }: ElectionView,
+  except?: NodeId,
+): NodeId | undefined {
+  for (const [node, claim] of segment.claimsOf(wanted.shortUid))
+    if (node !== except && isAnswered(claim, segment.peer(node))) return node;
+  return undefined;
 }
 
 /** Whether the claim of a peer keeps others from taking the address. */

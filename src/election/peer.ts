@@ -80,9 +80,10 @@ export class Peer {
     this.#flags = frame.flags;
     this.#interval = frame.interval;
     this.#detection = times(frame.interval, frame.multiplier);
-    const { claims } = frame.body;
-    // Pages come without a list, and a request with one entry.
-    const isBeat = frame.receiverSession === 0n && (claims === undefined || claims.pages === 0);
+    const { claims, offers } = frame.body;
+    // Pages and offers come without a list, and a request with one entry.
+    const isBeat =
+      frame.receiverSession === 0n && (claims === undefined || claims.pages === 0) && offers.length === 0;
     if (isBeat) this.#takeHeard(now, frame, listener);
     return this.#claims.take(frame.claimsDigest, claims);
   }
@@ -96,7 +97,7 @@ export class Peer {
         this.#heardAnybodyAt = heardAt;
     }
     const mine = body.heard.find((each) => each.nodeId === nodeId && each.session === session);
-    if (mine !== undefined) this.#hearsMe = mine.age <= detection;
+    if (mine !== undefined) this.#hearsMe = mine.age < detection;
     else if (body.heard.length < HEARD_BESIDE_NEWS) this.#hearsMe = false;
   }
 

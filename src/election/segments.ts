@@ -1,6 +1,8 @@
 // What the election hears, by segment, and which addresses have to be looked at because of it.
 
+import type { Offer } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Instant } from '../time/instant.ts';
+import type { NodeId } from './claim-order.ts';
 import type { ElectionInput, News } from './election-messages.ts';
 import type { Entries } from './entries.ts';
 import { Segment } from './segment.ts';
@@ -40,7 +42,7 @@ export class Segments {
     if (known === undefined) return;
     if (news.kind === 'claims') return this.#setClaims(known, news);
     if (news.kind === 'offered') {
-      for (const offer of news.offers) this.#offered(offer);
+      for (const offer of news.offers) this.#offered(news.nodeId, offer);
       return;
     }
     if (news.peer === undefined) known.forget(news.nodeId);
@@ -64,11 +66,11 @@ export class Segments {
     }
   }
 
-  #offered({ uid, epoch }: { readonly uid: bigint; readonly epoch: number }): void {
+  #offered(by: NodeId, { uid, epoch }: Offer): void {
     const entry = this.#entries.getShort(uid);
     if (entry === undefined || epoch < entry.highest) return;
     entry.highest = epoch;
-    entry.isOffered = true;
+    entry.offeredBy = by;
     this.#entries.touch(entry);
   }
 }

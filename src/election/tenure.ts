@@ -94,8 +94,8 @@ export interface Entry {
   /** The highest epoch seen or claimed: the next claim is above it. */
   highest: number;
   offer: Offer | undefined;
-  /** Another node has offered it to this one. */
-  isOffered: boolean;
+  /** The node that has just offered it to this one. */
+  offeredBy: NodeId | undefined;
   /** Claims that this one has won against, by node, with their epochs. */
   readonly beaten: Map<NodeId, number>;
 }

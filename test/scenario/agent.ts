@@ -119,8 +119,9 @@ export class Agent {
     this.#isListing = true;
     api.request(
       node,
-      () => (this.isListFailing ? undefined : api.list()),
-      (listing) => run(() => this.#onListed(listing)),
+      () => !this.isListFailing,
+      // As of when it arrives, so that the watch goes on from there.
+      (isAnswered) => run(() => this.#onListed(isAnswered === true ? api.list() : undefined)),
     );
   }
 

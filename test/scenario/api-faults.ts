@@ -35,9 +35,10 @@ const SLOW_API: Fault = {
   effect: { moves: undefined, gap: NO_GAP },
   draw: ({ api }, random) => {
     const extra = random.between(50, 1500);
-    const begin = (): void => void (api.latency += extra);
-    const end = (): void => void (api.latency -= extra);
-    return { duration: random.between(2000, 15_000), begin, end };
+    const change = (by: number) => (): void => {
+      api.latency += by;
+    };
+    return { duration: random.between(2000, 15_000), begin: change(extra), end: change(-extra) };
   },
 };
 

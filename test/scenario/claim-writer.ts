@@ -36,7 +36,8 @@ export class ClaimWriter {
   claim({ uid, epoch, previous }: Claim): void {
     const claim = { uid, epoch, previous };
     this.#claims.set(uid, claim);
-    this.#write(claim);
+    // A withdrawal that has come already takes it back.
+    this.#options.later(0.0625, () => this.#write(claim));
   }
 
   drop(uid: string): void {

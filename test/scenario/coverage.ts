@@ -1,11 +1,15 @@
 // Invariants 1 and 5: an address is answered for where clients are, as long as there is a node that could.
 
 import type { JudgeOptions } from './judge.ts';
-import { CLAIM_STAGGER, DETECTION, INTERVAL } from './settings.ts';
+import { CLAIM_STAGGER, DETECTION, INTERVAL, LEASE } from './settings.ts';
 import { count, nodeName } from './surroundings.ts';
 
 /** What a node that hears nobody needs for its questions: both probes, then the API's time or its answer. */
 const ALONE = 250;
+/** Until a Lease that is not renewed any more has run out, from when it was seen first; looked at twice a second. */
+const LEASE_TIME = LEASE + 8000;
+/** How long a node has to be there to have listened, and to know all others. */
+const ACQUAINTANCE = 1500;
 /** Frames on their way, and a loop that serves several machines. */
 const SLACK = 5;
 
@@ -55,23 +59,31 @@ export class Coverage {
     return nodes.every(({ isUp }, j) => i === j || !isUp || network.reaches(i, j) === network.reaches(j, i));
   }
 
-  /** Since when there has been somebody that could answer, if there is one now. */
-  #couldSince(uid: string): number | undefined {
+  /**
+   * From when on somebody should have answered, if there is anybody now: at once if it has been there and heard the
+   * others for long enough, and else when the Lease of a holder that it does not hear has run out.
+   */
+  #couldSince(uid: string, began: number): number | undefined {
+    const { strikes } = this.#options;
     const { candidates, at } = this.#plannedAt.get(uid) ?? { candidates: [], at: 0 };
-    const since = candidates.flatMap((node) => this.#ableSince[node] ?? []);
+    const since = candidates.flatMap((node) => {
+      const able = this.#ableSince[node];
+      if (able === undefined) return [];
+      return able <= began - ACQUAINTANCE ? [began] : [strikes.seesFrom(Math.max(able, began)) + LEASE_TIME];
+    });
     return since.length === 0 ? undefined : Math.max(at, Math.min(...since));
   }
 
   #end(uid: string): void {
     const began = this.#uncovered.get(uid);
     this.#uncovered.delete(uid);
-    const could = this.#couldSince(uid);
-    if (began === undefined || could === undefined) return;
-    this.#judge(uid, Math.max(began, could));
+    const could = began === undefined ? undefined : this.#couldSince(uid, began);
+    if (could !== undefined) this.#judge(uid, could);
   }
 
-  #judge(uid: string, start: number): void {
+  #judge(uid: string, since: number): void {
     const { strikes, nodes, now, counts } = this.#options;
+    const start = strikes.countsFrom(since);
     const end = now();
     const gap = end - start;
     if (gap > 1) count(counts, 'gap');
@@ -84,8 +96,8 @@ export class Coverage {
 
   finish(): void {
     for (const [uid, began] of this.#uncovered) {
-      const could = this.#couldSince(uid);
-      if (could !== undefined) this.#judge(uid, Math.max(began, could));
+      const could = this.#couldSince(uid, began);
+      if (could !== undefined) this.#judge(uid, could);
     }
   }
 }

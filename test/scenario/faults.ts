@@ -11,14 +11,17 @@ export interface Fault {
   /** How often it is drawn, beside the others. */
   readonly weight: number;
   /** Undefined where it can not strike now. */
-  readonly draw: (world: World, random: Random) => Omit<Blow, 'kind' | 'effect'> | undefined;
+  readonly draw: (
+    world: World,
+    random: Random,
+  ) => (Omit<Blow, 'kind' | 'effect'> & Partial<Pick<Blow, 'effect'>>) | undefined;
   readonly effect: Effect;
 }
 
 const NEVER_MOVES = undefined;
 const NO_GAP = { margin: 0, aftermath: 0 };
-/** Until the Lease of a holder that is not heard has expired: 15 s since it was seen first, looked at twice a second. */
-const LEASE_GAP = 17_000;
+/** Until the Lease of a holder that is not heard has expired. */
+const LEASE_GAP = 23_000;
 
 /** Any node that is up. */
 function pickUp({ nodes }: World, random: Random): number | undefined {
@@ -29,8 +32,7 @@ function pickUp({ nodes }: World, random: Random): number | undefined {
 const POWER_OFF: Fault = {
   kind: 'power-off',
   weight: 4,
-  // One that boots has heard nobody yet, and may be the only one there is.
-  effect: { moves: { aftermath: 1500 }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
+  effect: { moves: { aftermath: 1500 }, gap: NO_GAP },
   draw: (world, random) => {
     const node = pickUp(world, random);
     if (node === undefined) return undefined;
@@ -43,7 +45,7 @@ const POWER_OFF: Fault = {
 const CRASH: Fault = {
   kind: 'crash',
   weight: 3,
-  effect: { moves: { aftermath: 1500 }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
+  effect: { moves: { aftermath: 1500 }, gap: NO_GAP },
   draw: (world, random) => {
     const node = pickUp(world, random);
     if (node === undefined) return undefined;
@@ -127,7 +129,7 @@ const LEAVE: Fault = {
 const COLD_START: Fault = {
   kind: 'cold-start',
   weight: 1,
-  effect: { moves: { aftermath: LEASE_GAP }, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } },
+  effect: { moves: { aftermath: LEASE_GAP }, gap: NO_GAP },
   draw: (world, random) => {
     const duration = random.between(3000, 8000);
     const { agenda, nodes, api } = world;

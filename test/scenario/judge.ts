@@ -38,6 +38,11 @@ export class Judge implements Witness {
   readonly #coverage: Coverage;
   readonly #doubles: Doubles;
   readonly #last = new Map<string, LastAnnouncement>();
+  /** Who answered last for each address; of several that do, who announced last. */
+  readonly #answerers = new Map<string, number>();
+
+  /** Why nobody answers. */
+  readonly #lost = new Map<string, string | undefined>();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
@@ -50,19 +55,30 @@ export class Judge implements Witness {
   announced(node: number, uid: string, epoch: number): void {
     const { counts } = this.#options;
     const last = this.#last.get(uid);
+    const holder = this.#answerers.get(uid);
+    this.#answerers.set(uid, node);
     const session = this.#options.nodes[node]?.worker?.session;
     this.#last.set(uid, { node, epoch, session });
-    if (last === undefined) return count(counts, 'rule: first holder');
-    if (last.node === node) {
-      if (epoch < last.epoch && session === last.session)
+    if (last === undefined || holder === undefined) return count(counts, 'rule: first holder');
+    if (holder === node) {
+      if (last.node === node && epoch < last.epoch && session === last.session)
         this.#fail(4, `${uid}: ${nodeName(node)} announces ${epoch} after ${last.epoch}`);
       return count(counts, epoch > last.epoch ? 'rule: raised or resumed' : 'rule: announced again');
     }
     count(counts, 'rule: move');
-    const why = this.#options.strikes.reasonToMove(uid, last.node, node);
+    const why = this.#reasonToMove(uid, holder, node);
     if (why === undefined)
-      this.#fail(4, `${uid} moves from ${nodeName(last.node)} to ${nodeName(node)} without a reason`);
+      this.#fail(4, `${uid} moves from ${nodeName(holder)} to ${nodeName(node)} without a reason`);
     else count(counts, `move: ${why}`);
+  }
+
+  #reasonToMove(uid: string, from: number, to: number): string | undefined {
+    const holder = this.#options.nodes[from];
+    const reason = this.#options.strikes.reasonToMove(uid, [from, to]);
+    if (reason !== undefined) return reason;
+    if (holder?.isUp !== true || holder.worker?.isStalled === true) return 'process is away';
+    if (holder.isLeaving) return 'leaving';
+    return this.#lost.get(uid);
   }
 
   answersChanged(_node: number): void {
@@ -88,6 +104,13 @@ export class Judge implements Witness {
   look(): void {
     this.#coverage.look();
     this.#doubles.look();
+    const { api, nodes } = this.#options;
+    for (const uid of api.uids) {
+      const [holder, other] = nodes.filter((node) => node.answers(uid));
+      if (holder === undefined) this.#lose(uid);
+      else this.#lost.delete(uid);
+      if (holder !== undefined && other === undefined) this.#answerers.set(uid, holder.index);
+    }
   }
 
   /** At the end, after a time without faults. */
@@ -95,6 +118,16 @@ export class Judge implements Witness {
     this.look();
     this.#coverage.finish();
     this.#doubles.finish();
+  }
+
+  /** Nobody answers any more: the reason for that is the reason for whoever answers next. */
+  #lose(uid: string): void {
+    const holder = this.#answerers.get(uid);
+    if (holder === undefined || this.#lost.has(uid)) return;
+    this.#lost.set(uid, undefined);
+    const reason = this.#reasonToMove(uid, holder, holder);
+    this.#lost.set(uid, reason);
+    if (reason === undefined) this.#fail(4, `${nodeName(holder)} lets go of ${uid} without a reason`);
   }
 
   #recorded(before: Stored, stored: Stored): void {

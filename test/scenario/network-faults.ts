@@ -7,8 +7,14 @@ import type { World } from './world.ts';
 /** Both sides act, and the API or the heartbeats decide when they meet again. */
 const SPLIT = {
   moves: { aftermath: 3000 },
-  gap: { margin: 17_000, aftermath: 17_000 },
+  gap: { margin: 2000, aftermath: 1000 },
 };
+
+/**
+ * A holder without clients whose Lease lives goes on: who has come since does not know whether it is on the same segment
+ * at all.
+ */
+const SPLIT_WITH_API = { ...SPLIT, gap: { ...SPLIT.gap, isOpen: true } };
 
 const PARTITION: Fault = {
   kind: 'partition',
@@ -27,7 +33,8 @@ const PARTITION: Fault = {
       }
     };
     const text = isApiOutside ? 'without gateway and API' : 'without gateway';
-    return { nodes: inside, duration, text, begin: () => set(true), end: () => set(false) };
+    const effect = isApiOutside ? SPLIT : SPLIT_WITH_API;
+    return { nodes: inside, duration, text, effect, begin: () => set(true), end: () => set(false) };
   },
 };
 
@@ -115,8 +122,7 @@ const LIGHT_LOSS: Fault = {
   effect: { moves: { aftermath: 1000 }, gap: { margin: 300, aftermath: 1000 } },
   draw: ({ network: { weather } }, random) => {
     const loss = random.between(0.01, 0.04);
-    const begin = (): void => void (weather.loss += loss);
-    return { duration: random.between(1000, 15_000), begin, end: () => clear(weather, loss) };
+    return { duration: random.between(1000, 15_000), ...lose(weather, loss) };
   },
 };
 
@@ -126,14 +132,26 @@ const HEAVY_LOSS: Fault = {
   effect: { moves: { aftermath: 2000 }, gap: { margin: 3000, aftermath: 2000 } },
   draw: ({ network: { weather } }, random) => {
     const loss = random.between(0.05, 0.4);
-    const begin = (): void => void (weather.loss += loss);
-    return { duration: random.between(1000, 10_000), begin, end: () => clear(weather, loss) };
+    return { duration: random.between(1000, 10_000), ...lose(weather, loss) };
   },
 };
 
-function clear(weather: World['network']['weather'], loss: number): void {
-  weather.loss = Math.max(0, weather.loss - loss);
+type Weather = World['network']['weather'];
+
+/** Exact, whatever comes between: added and subtracted fractions would leave a trace. */
+function lose(weather: Weather, loss: number) {
+  return change((isOn) => {
+    weather.losses = isOn ? [...weather.losses, loss] : weather.losses.filter((each) => each !== loss);
+  });
 }
+
+function delay(weather: Weather, jitter: number) {
+  return change((isOn) => {
+    weather.jitter += isOn ? jitter : -jitter;
+  });
+}
+
+const change = (set: (isOn: boolean) => void) => ({ begin: () => set(true), end: () => set(false) });
 
 /** Late by less than a detection time, so out of order, and no reason to move anything. */
 const JITTER: Fault = {
@@ -142,9 +160,7 @@ const JITTER: Fault = {
   effect: { moves: undefined, gap: { margin: 400, aftermath: 500 } },
   draw: ({ network: { weather } }, random) => {
     const jitter = random.between(10, 150);
-    const begin = (): void => void (weather.jitter += jitter);
-    const end = (): void => void (weather.jitter -= jitter);
-    return { duration: random.between(1000, 10_000), begin, end };
+    return { duration: random.between(1000, 10_000), ...delay(weather, jitter) };
   },
 };
 
@@ -154,9 +170,7 @@ const DELAY: Fault = {
   effect: { moves: { aftermath: 3000 }, gap: { margin: 3000, aftermath: 3000 } },
   draw: ({ network: { weather } }, random) => {
     const jitter = random.between(300, 1500);
-    const begin = (): void => void (weather.jitter += jitter);
-    const end = (): void => void (weather.jitter -= jitter);
-    return { duration: random.between(1000, 8000), begin, end };
+    return { duration: random.between(1000, 8000), ...delay(weather, jitter) };
   },
 };
 
@@ -166,9 +180,10 @@ const DUPLICATION: Fault = {
   effect: { moves: undefined, gap: { margin: 0, aftermath: 0 } },
   draw: ({ network: { weather } }, random) => {
     const duplication = random.between(0.05, 0.3);
-    const begin = (): void => void (weather.duplication += duplication);
-    const end = (): void => void (weather.duplication = Math.max(0, weather.duplication - duplication));
-    return { duration: random.between(1000, 6000), begin, end };
+    const set = (isOn: boolean): void => {
+      weather.duplication = isOn ? duplication : 0;
+    };
+    return { duration: random.between(1000, 6000), ...change(set) };
   },
 };
 

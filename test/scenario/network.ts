@@ -5,8 +5,8 @@ import type { Random } from './random.ts';
 
 /** What happens to frames while a fault lasts. */
 export interface Weather {
-  /** Probability that a frame is lost. */
-  loss: number;
+  /** Probabilities that a frame is lost, of all that make it so. */
+  losses: readonly number[];
   /** A frame is late by up to this many milliseconds, so later ones may overtake it. */
   jitter: number;
   /** Probability that a frame comes twice, the second time much later. */
@@ -19,11 +19,8 @@ const PASSAGE = 0.25;
 /** A second copy is late by up to this. */
 const LATEST_COPY = 12_000;
 
-/** The number of the gateway among the stations of a segment of `nodes`. */
-export const gatewayOf = (nodes: number): number => nodes;
-
 export class Network {
-  readonly weather: Weather = { loss: 0, jitter: 0, duplication: 0 };
+  readonly weather: Weather = { losses: [], jitter: 0, duplication: 0 };
   readonly #stations: number;
   readonly #random: Random;
   /** How many faults cut the way from one station to another, by `from * stations + to`. */
@@ -55,8 +52,8 @@ export class Network {
 
   /** Frames take their time and nothing else happens to them. */
   get isFair(): boolean {
-    const { loss, jitter, duplication } = this.weather;
-    return loss === 0 && jitter === 0 && duplication === 0;
+    const { losses, jitter, duplication } = this.weather;
+    return losses.length === 0 && jitter === 0 && duplication === 0;
   }
 
   get passage(): number {
@@ -65,8 +62,8 @@ export class Network {
 
   /** After how many milliseconds copies of a frame arrive; none = it is lost. */
   fate(): readonly number[] {
-    const { loss, jitter, duplication } = this.weather;
-    if (this.#random.chance(loss)) return [];
+    const { losses, jitter, duplication } = this.weather;
+    if (losses.some((loss) => this.#random.chance(loss))) return [];
     const first = PASSAGE + this.#random.between(0, jitter);
     if (!this.#random.chance(duplication)) return [first];
     return [first, first + this.#random.between(0, LATEST_COPY)];

@@ -62,10 +62,12 @@ function play(world: World, random: Random): void {
 function strikeOne(world: World, random: Random): void {
   for (;;) {
     const fault = random.pick(URN);
+    const { kind, effect } = fault;
+    // Two bad weathers of one kind would be a worse one.
+    if (kind !== 'crash' && world.strikes.lasts(kind)) continue;
     const drawn = fault.draw(world, random);
     if (drawn === undefined) continue;
-    const { kind, effect } = fault;
     const duration = Math.min(drawn.duration, LAST_FAULT - world.agenda.now);
-    return world.strike({ ...drawn, kind, effect, duration });
+    return world.strike({ effect, ...drawn, kind, duration });
   }
 }

@@ -5,9 +5,23 @@
 export interface Effect {
   /** Whether addresses may move because of it: of the nodes that it touches, to them, and for how long after its end. */
   readonly moves: { readonly aftermath: number } | undefined;
-  /** How much longer than without it an address may go unanswered, while it lasts and until so long after its end. */
-  readonly gap: { readonly margin: number; readonly aftermath: number };
+  /**
+   * How much longer than without it an address may go unanswered, while it lasts and until so long after its end.
+   * `isOpen`: while it lasts there is no limit.
+   */
+  readonly gap: { readonly margin: number; readonly aftermath: number; readonly isOpen?: boolean };
 }
+
+/** What an agent knows of Leases is not to be relied on: it suspects nobody that it has not heard. */
+export const BLINDING = [
+  'api-down',
+  'api-cut',
+  'slow-api',
+  'stale-watch',
+  'failed-lists',
+  'hang-all',
+  'hang',
+];
 
 export interface Strike {
   readonly kind: string;
@@ -36,22 +50,41 @@ export class Strikes {
     this.all.push(strike);
   }
 
-  /** One move may be followed by others until all have heard of each other. */
-  reasonToMove(uid: string, from: number, to: number): string | undefined {
-    const reason = this.#strikeFor(uid, from, to);
+  /** Why the address may go from one node to another now. One move may be followed by others until all have heard. */
+  reasonToMove(uid: string, nodes: readonly number[]): string | undefined {
+    const reason = this.#strikeFor(uid, nodes);
     const settledAt = this.#settledAt.get(uid) ?? 0;
     if (reason !== undefined) this.#settledAt.set(uid, this.#now() + SETTLING);
     return reason ?? (this.#now() <= settledAt ? 'settling' : undefined);
   }
 
-  #strikeFor(uid: string, from: number, to: number): string | undefined {
+  #strikeFor(uid: string, touched: readonly number[]): string | undefined {
     const now = this.#now();
     for (const { kind, effect, nodes, uid: concerned, to: end } of this.all) {
       if (effect.moves === undefined || now > end + effect.moves.aftermath) continue;
       if (concerned !== undefined && concerned !== uid) continue;
-      if (nodes === undefined || nodes.includes(from) || nodes.includes(to)) return kind;
+      if (nodes === undefined || nodes.some((node) => touched.includes(node))) return kind;
     }
     return undefined;
+  }
+
+  /** From when on an address that is unanswered since `start` should be answered. */
+  countsFrom(start: number): number {
+    let from = start;
+    for (const { effect, to } of this.all) if (effect.gap.isOpen === true) from = Math.max(from, to);
+    return from;
+  }
+
+  /** Of this kind one lasts now. */
+  lasts(kind: string): boolean {
+    return this.all.some((strike) => strike.kind === kind && strike.to >= this.#now());
+  }
+
+  /** From when on an agent that knows nobody can rely on Leases, if it was there since then. */
+  seesFrom(start: number): number {
+    let from = start;
+    for (const { kind, to } of this.all) if (BLINDING.includes(kind)) from = Math.max(from, to);
+    return from;
   }
 
   /** How much longer than in a calm world the address may have been unanswered between two instants. */
