@@ -3,16 +3,15 @@
 //
 // Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
 
-import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
 import { contest, isMutual, verdictOfRecord } from './contest.ts';
-import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
+import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
-import { claimOf, heldOf } from './held.ts';
+import { HeldEntries } from './held.ts';
 import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
 import type { WithdrawReason } from './record.ts';
@@ -26,7 +25,6 @@ import {
   isSameRecord,
   type Probing,
   WATCHING,
-  type WantedElection,
 } from './tenure.ts';
 
 /** How often a node that hears nobody asks the wire again. */
@@ -36,8 +34,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   readonly #options: ElectionOptions;
   readonly #entries = new Entries();
   readonly #segments = new Segments(this.#entries);
+  readonly held = new HeldEntries(this.#entries);
   readonly #queue = new DeadlineQueue<string>();
-  readonly #changed = new Map<string, bigint>();
   #heldCount = 0;
   #leases: ReadonlySet<NodeId> | undefined;
   #isAble = true;
@@ -53,33 +51,9 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     return this.#queue.first()?.due;
   }
 
-  /** All addresses that are answered now, recorded or not. */
-  held(): readonly HeldElection[] {
-    return [...this.#entries.all()].flatMap((entry) => heldOf(entry) ?? []);
-  }
-
-  /** One of them. */
-  heldOf(uid: string): HeldElection | undefined {
-    const entry = this.#entries.get(uid);
-    return entry && heldOf(entry);
-  }
-
-  /** The same as the peers are told of it. */
-  claimOf(uid: string): PeerClaim | undefined {
-    const entry = this.#entries.get(uid);
-    return entry && claimOf(entry);
-  }
-
   /** Nobody is heard on the segment. */
   isAlone(segment: number): boolean {
     return this.#segments.get(segment)?.isAlone ?? true;
-  }
-
-  /** Of what `claimOf` may have become something else since the last call. */
-  takeChanged(): readonly Pick<WantedElection, 'uid' | 'shortUid'>[] {
-    const changed = Array.from(this.#changed, ([uid, shortUid]) => ({ uid, shortUid }));
-    this.#changed.clear();
-    return changed;
   }
 
   step(now: Instant, input: ElectionInput | Timeout): readonly ElectionOutput[] {
@@ -87,7 +61,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#take(now, input);
     for (let first = this.#queue.first(); first !== undefined && hasPassed(first.due, now); ) {
       this.#queue.delete(first.key);
-      this.#touch(this.#entries.get(first.key));
+      this.#entries.touch(this.#entries.get(first.key));
       first = this.#queue.first();
     }
     for (const entry of this.#entries.takeTouched()) this.#look(now, entry);
@@ -122,10 +96,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     }
   }
 
-  #touch(entry: Entry | undefined): void {
-    this.#entries.touch(entry);
-  }
-
   #want(
     now: Instant,
     { isWhole, addresses, dropped }: Extract<ElectionInput, { readonly kind: 'want' }>,
@@ -146,7 +116,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
   #believe(now: Instant, entry: Entry): void {
-    this.#touch(entry);
+    this.#entries.touch(entry);
     const { record } = entry.wanted;
     if (isSameRecord(record, entry.record)) return;
     // Even an older epoch than the refused one is news: the API has just said that what is known here was wrong (a
@@ -163,7 +133,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.highest = Math.max(entry.highest, record.epoch);
     if (!isHeld(entry.tenure)) return;
     entry.tenure = { ...entry.tenure, isRecorded: record.holder === this.#options.me };
-    this.#noteChange(entry);
+    this.held.note(entry);
   }
 
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -171,7 +141,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (entry === undefined || epoch < entry.record.epoch) return;
     entry.isRefused = false;
     this.#setRecord(now, entry, { holder: this.#options.me, epoch });
-    this.#touch(entry);
+    this.#entries.touch(entry);
   }
 
   #refused(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -181,7 +151,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isAsked = (tenure.state === 'Asking' || isHeld(tenure)) && tenure.epoch === epoch;
     // When the record already shows the claim, the refused write was a repetition.
     if (!isAsked || (isHeld(tenure) && tenure.isRecorded && entry.record.epoch === epoch)) return;
-    this.#touch(entry);
+    this.#entries.touch(entry);
     if (isHeld(tenure)) {
       entry.isRefused = true;
       return;
@@ -196,7 +166,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const entry = this.#entries.get(uid);
     if (entry?.tenure.state !== 'Probing') return;
     entry.tenure = { ...entry.tenure, address, gateway };
-    this.#touch(entry);
+    this.#entries.touch(entry);
   }
 
   #look(now: Instant, entry: Entry): void {
@@ -311,7 +281,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone };
     entry.beaten.clear();
     this.#heldCount++;
-    this.#noteChange(entry);
+    this.held.note(entry);
     this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
   }
 
@@ -346,7 +316,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
-  #settle(entry: Entry, held: Held, { segment }: ElectionView): void {
+  #settle(entry: Entry, held: Held, { now, segment }: ElectionView): void {
     if (!entry.isRefused) return;
     const { record, claimedFrom } = entry;
     const isKnown = !isSameRecord(record, claimedFrom);
@@ -355,22 +325,24 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.isRefused = false;
     const { holder } = record;
     const isOwn = holder === undefined || holder === this.#options.me;
-    if (!isKnown || !(isOwn || isMutual(segment.peer(holder)))) this.#withdraw(entry, 'LostElection');
-    else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
+    if (!isKnown || !(isOwn || isMutual(segment.peer(holder)))) {
+      this.#withdraw(entry, 'LostElection');
+      if (!isKnown) entry.tenure = { state: 'Refused', since: now };
+    } else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
 
   #setAlone(entry: Entry, held: Held, isAlone: boolean): void {
     if (held.isAlone === isAlone) return;
     entry.tenure = { ...held, isAlone };
-    this.#noteChange(entry);
+    this.held.note(entry);
   }
 
   #raise(entry: Entry, held: Held, above: number): void {
     const epoch = Math.max(entry.highest, above, held.epoch) + 1;
     entry.highest = epoch;
     entry.tenure = { ...held, epoch };
-    this.#noteChange(entry);
+    this.held.note(entry);
     this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
     this.#record(entry, epoch);
   }
@@ -380,7 +352,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isMoving = this.#departure !== 'Staying';
     const wasOffered = entry.offer !== undefined;
     entry.offer = nextOffer(entry, view, isMoving);
-    if (wasOffered !== (entry.offer !== undefined)) this.#noteChange(entry);
+    if (wasOffered !== (entry.offer !== undefined)) this.held.note(entry);
     const { offer } = entry;
     if (offer === undefined) return;
     const { segment, shortUid: uid } = entry.wanted;
@@ -393,17 +365,13 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const { state } = entry.tenure;
     if (state === 'Held') {
       this.#heldCount--;
-      this.#noteChange(entry);
+      this.held.note(entry);
     }
     if (state === 'Held' || state === 'Asking')
       this.#outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
     entry.tenure = WATCHING;
     entry.offer = undefined;
     entry.isRefused = false;
-  }
-
-  #noteChange({ wanted: { uid, shortUid } }: Entry): void {
-    this.#changed.set(uid, shortUid);
   }
 
   #wakeAt(entry: Entry, due: Instant): void {
