@@ -22,7 +22,13 @@ keepSmall();
 const [first = '', count = ''] = process.argv.slice(2);
 const waker = createWaker();
 const pulse = createPulseBuffer();
-const workerData: WireWorkerData = { node: NODE, wakerFd: waker.fd, pulse, hangTimeoutMs: 2000, heartbeat: DEFAULT_HEARTBEAT };
+const workerData: WireWorkerData = {
+  node: NODE,
+  wakerFd: waker.fd,
+  pulse,
+  hangTimeoutMs: 2000,
+  heartbeat: DEFAULT_HEARTBEAT,
+};
 // As src/wire-worker/client.ts starts it; from here that would start the sources instead of the bundle.
 const worker = new Worker(new URL('../dist/wire-worker.js', import.meta.url), {
   name: 'wire-worker',

@@ -3,19 +3,19 @@
 //
 // Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
 
-import type { Offer, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
 import { contest, isRecordOpen, verdictOfRecord } from './contest.ts';
-import type { ElectionInput, ElectionOutput, HeldElection, News } from './election-messages.ts';
+import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
+import { HeldEntries } from './held.ts';
 import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
 import type { WithdrawReason } from './record.ts';
-import { Segment } from './segment.ts';
+import { Segments } from './segments.ts';
 import {
   type Asking,
   type ElectionOptions,
@@ -25,7 +25,6 @@ import {
   isSameRecord,
   type Probing,
   WATCHING,
-  type WantedElection,
 } from './tenure.ts';
 
 /** How often a node that hears nobody asks the wire again. */
@@ -34,11 +33,9 @@ const PROBE_INTERVAL = seconds(1);
 export class Election implements Machine<ElectionInput, ElectionOutput> {
   readonly #options: ElectionOptions;
   readonly #entries = new Entries();
-  readonly #segments = new Map<number, Segment>();
+  readonly #segments = new Segments(this.#entries);
+  readonly held = new HeldEntries(this.#entries);
   readonly #queue = new DeadlineQueue<string>();
-  /** Looked at again at the end of this step. */
-  readonly #dirty = new Set<Entry>();
-  readonly #changed = new Map<string, bigint>();
   #heldCount = 0;
   #leases: ReadonlySet<NodeId> | undefined;
   #isAble = true;
@@ -54,42 +51,9 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     return this.#queue.first()?.due;
   }
 
-  /** All addresses that are answered now, recorded or not. */
-  held(): readonly HeldElection[] {
-    const held: HeldElection[] = [];
-    for (const entry of this.#entries.all()) {
-      const found = heldOf(entry);
-      if (found !== undefined) held.push(found);
-    }
-    return held;
-  }
-
-  /** One of them. */
-  heldOf(uid: string): HeldElection | undefined {
-    const entry = this.#entries.get(uid);
-    return entry && heldOf(entry);
-  }
-
-  /** The same as the peers are told of it. */
-  claimOf(uid: string): PeerClaim | undefined {
-    const entry = this.#entries.get(uid);
-    const held = entry && heldOf(entry);
-    if (entry === undefined || held === undefined) return undefined;
-    const { shortUid, createdAt } = entry.wanted;
-    const { epoch, isRecorded, isAlone, isLeaving } = held;
-    return { uid: shortUid, createdAt, epoch, isRecorded, isAlone, state: isLeaving ? 'Leaving' : 'Held' };
-  }
-
   /** Nobody is heard on the segment. */
   isAlone(segment: number): boolean {
     return this.#segments.get(segment)?.isAlone ?? true;
-  }
-
-  /** Of what `claimOf` may have become something else since the last call. */
-  takeChanged(): readonly Pick<WantedElection, 'uid' | 'shortUid'>[] {
-    const changed = Array.from(this.#changed, ([uid, shortUid]) => ({ uid, shortUid }));
-    this.#changed.clear();
-    return changed;
   }
 
   step(now: Instant, input: ElectionInput | Timeout): readonly ElectionOutput[] {
@@ -97,11 +61,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#take(now, input);
     for (let first = this.#queue.first(); first !== undefined && hasPassed(first.due, now); ) {
       this.#queue.delete(first.key);
-      this.#touch(this.#entries.get(first.key));
+      this.#entries.touch(this.#entries.get(first.key));
       first = this.#queue.first();
     }
-    for (const entry of this.#dirty) this.#look(now, entry);
-    this.#dirty.clear();
+    for (const entry of this.#entries.takeTouched()) this.#look(now, entry);
     this.#finishLeaving();
     return this.#outputs;
   }
@@ -111,41 +74,28 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       case 'want':
         return this.#want(now, input);
       case 'segment':
-        return this.#setSegment(now, input);
       case 'heard':
-        for (const news of input.news) this.#hear(now, input.segment, news);
-        return;
+        return this.#segments.take(now, input);
       case 'gap':
-        return this.#gap(now);
+        this.#segments.take(now, input);
+        return this.#holdAlone();
       case 'leases':
         this.#leases = new Set(input.alive);
-        return this.#touchAll();
+        return this.#entries.touchAll();
       case 'recorded':
         return this.#recorded(now, input);
       case 'refused':
         return this.#refused(now, input);
       case 'self':
         [this.#isAble, this.#isHung] = [input.isAble, input.isHung];
-        return this.#touchAll();
+        return this.#entries.touchAll();
       case 'probed':
         return this.#probed(input);
       case 'leave':
         if (this.#departure === 'Staying') this.#departure = 'Leaving';
-        return this.#touchAll();
+        return this.#entries.touchAll();
       case 'timeout':
     }
-  }
-
-  #touch(entry: Entry | undefined): void {
-    if (entry !== undefined) this.#dirty.add(entry);
-  }
-
-  #touchAll(): void {
-    for (const entry of this.#entries.all()) this.#dirty.add(entry);
-  }
-
-  #touchSegment(segment: number): void {
-    for (const entry of this.#entries.all()) if (entry.wanted.segment === segment) this.#dirty.add(entry);
   }
 
   #want(
@@ -164,12 +114,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#withdraw(entry, 'Released');
     this.#entries.delete(entry);
     this.#queue.delete(uid);
-    this.#dirty.delete(entry);
   }
 
   /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
   #believe(now: Instant, entry: Entry): void {
-    this.#touch(entry);
+    this.#entries.touch(entry);
     const { record } = entry.wanted;
     if (isSameRecord(record, entry.record)) return;
     // Even an older epoch than the refused one is news: the API has just said that what is known here was wrong (a
@@ -186,50 +135,13 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.highest = Math.max(entry.highest, record.epoch);
     if (!isHeld(entry.tenure)) return;
     entry.tenure = { ...entry.tenure, isRecorded: record.holder === this.#options.me };
-    this.#noteChange(entry);
-  }
-
-  #setSegment(now: Instant, { segment, isOpen }: Extract<ElectionInput, { readonly kind: 'segment' }>): void {
-    if (isOpen) this.#segments.set(segment, new Segment(now));
-    else this.#segments.delete(segment);
-    this.#touchSegment(segment);
-  }
-
-  #hear(now: Instant, segment: number, news: News): void {
-    const known = this.#segments.get(segment);
-    if (known === undefined) return;
-    if (news.kind === 'claims') return this.#setClaims(known, news);
-    if (news.kind === 'offered') {
-      for (const offer of news.offers) this.#offered(news.nodeId, offer);
-      return;
-    }
-    if (news.peer === undefined) known.forget(news.nodeId);
-    else known.setPeer(now, news.nodeId, news.peer);
-    this.#touchSegment(segment);
-  }
-
-  #setClaims(known: Segment, { nodeId, changed, gone }: Extract<News, { readonly kind: 'claims' }>): void {
-    for (const claim of changed) {
-      known.claim(nodeId, claim);
-      const entry = this.#entries.getShort(claim.uid);
-      if (entry === undefined) continue;
-      entry.highest = Math.max(entry.highest, claim.epoch);
-      this.#touch(entry);
-    }
-    for (const uid of gone) {
-      known.unclaim(nodeId, uid);
-      const entry = this.#entries.getShort(uid);
-      entry?.beaten.delete(nodeId);
-      this.#touch(entry);
-    }
+    this.held.note(entry);
   }
 
   /** Others may have taken what is held: until they have been heard, it is held as by one that hears nobody. */
-  #gap(now: Instant): void {
-    for (const segment of this.#segments.values()) segment.listenAnew(now);
+  #holdAlone(): void {
     for (const entry of this.#entries.all())
       if (isHeld(entry.tenure)) this.#setAlone(entry, entry.tenure, true);
-    this.#touchAll();
   }
 
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -237,7 +149,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (entry === undefined || epoch < entry.record.epoch) return;
     entry.isRefused = false;
     this.#setRecord(now, entry, { holder: this.#options.me, epoch });
-    this.#touch(entry);
+    this.#entries.touch(entry);
   }
 
   #refused(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -247,7 +159,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isAsked = (tenure.state === 'Asking' || isHeld(tenure)) && tenure.epoch === epoch;
     // When the record already shows the claim, the refused write was a repetition.
     if (!isAsked || (isHeld(tenure) && tenure.isRecorded && entry.record.epoch === epoch)) return;
-    this.#touch(entry);
+    this.#entries.touch(entry);
     if (isHeld(tenure)) {
       entry.isRefused = true;
       return;
@@ -258,19 +170,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
   }
 
-  #offered(by: NodeId, { uid, epoch }: Offer): void {
-    const entry = this.#entries.getShort(uid);
-    if (entry === undefined || epoch < entry.highest) return;
-    entry.highest = epoch;
-    entry.offeredBy = by;
-    this.#touch(entry);
-  }
-
   #probed({ uid, address, gateway }: Extract<ElectionInput, { readonly kind: 'probed' }>): void {
     const entry = this.#entries.get(uid);
     if (entry?.tenure.state !== 'Probing') return;
     entry.tenure = { ...entry.tenure, address, gateway };
-    this.#touch(entry);
+    this.#entries.touch(entry);
   }
 
   #look(now: Instant, entry: Entry): void {
@@ -286,7 +190,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   /** Undefined where this node could not answer for the address. */
   #viewOf(now: Instant, { wanted }: Entry): ElectionView | undefined {
-    const segment = wanted.segment === undefined ? undefined : this.#segments.get(wanted.segment);
+    const segment = this.#segments.get(wanted.segment);
     return segment && { now, segment, options: this.#options, leases: this.#leases };
   }
 
@@ -385,7 +289,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone };
     entry.beaten.clear();
     this.#heldCount++;
-    this.#noteChange(entry);
+    this.held.note(entry);
     this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
   }
 
@@ -431,22 +335,24 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
     if (!isKnown && !view.segment.isAlone) return;
     entry.isRefused = false;
-    if (!isKnown || !isRecordOpen(entry, view)) this.#withdraw(entry, 'LostElection');
-    else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
+    if (!isKnown || !isRecordOpen(entry, view)) {
+      this.#withdraw(entry, 'LostElection');
+      if (!isKnown) entry.tenure = { state: 'Refused', since: view.now };
+    } else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
 
   #setAlone(entry: Entry, held: Held, isAlone: boolean): void {
     if (held.isAlone === isAlone) return;
     entry.tenure = { ...held, isAlone };
-    this.#noteChange(entry);
+    this.held.note(entry);
   }
 
   #raise(entry: Entry, held: Held, above: number): void {
     const epoch = Math.max(entry.highest, above, held.epoch) + 1;
     entry.highest = epoch;
     entry.tenure = { ...held, epoch };
-    this.#noteChange(entry);
+    this.held.note(entry);
     this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
     this.#record(entry, epoch);
   }
@@ -456,7 +362,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isMoving = this.#departure !== 'Staying';
     const wasOffered = entry.offer !== undefined;
     entry.offer = nextOffer(entry, view, isMoving);
-    if (wasOffered !== (entry.offer !== undefined)) this.#noteChange(entry);
+    if (wasOffered !== (entry.offer !== undefined)) this.held.note(entry);
     const { offer } = entry;
     if (offer === undefined) return;
     const { segment, shortUid: uid } = entry.wanted;
@@ -469,17 +375,13 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const { state } = entry.tenure;
     if (state === 'Held') {
       this.#heldCount--;
-      this.#noteChange(entry);
+      this.held.note(entry);
     }
     if (state === 'Held' || state === 'Asking')
       this.#outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
     entry.tenure = WATCHING;
     entry.offer = undefined;
     entry.isRefused = false;
-  }
-
-  #noteChange({ wanted: { uid, shortUid } }: Entry): void {
-    this.#changed.set(uid, shortUid);
   }
 
   #wakeAt(entry: Entry, due: Instant): void {
@@ -491,10 +393,4 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#departure = 'Left';
     this.#outputs.push({ kind: 'left' });
   }
-}
-
-function heldOf({ wanted: { uid }, tenure, offer }: Entry): HeldElection | undefined {
-  if (!isHeld(tenure)) return undefined;
-  const { epoch, isRecorded, isAlone } = tenure;
-  return { uid, epoch, isRecorded, isAlone, isLeaving: offer !== undefined };
 }

@@ -80,11 +80,11 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   }
 
   held(): readonly HeldElection[] {
-    return this.#election.held();
+    return this.#election.held.all();
   }
 
   heldOf(uid: string): HeldElection | undefined {
-    return this.#election.heldOf(uid);
+    return this.#election.held.get(uid);
   }
 
   step(now: Instant, input: ElectorInput | Timeout): readonly ElectorOutput[] {
@@ -159,7 +159,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     link.membership = new Membership({ ...this.#identity, nodeId: this.#options.me });
     // Whatever was waited for without heartbeats: who is there is heard from now on.
     this.#openSegment(now, index, link);
-    const changed = this.held().flatMap(({ uid }) => this.#election.claimOf(uid) ?? []);
+    const changed = this.held().flatMap(({ uid }) => this.#election.held.claim(uid) ?? []);
     this.#listen(now, index, { kind: 'claims', changed, gone: [] });
     this.#listen(now, index, { kind: 'timeout' });
   }
@@ -204,12 +204,12 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
 
   /** The peers learn of a claim in the step that made it. */
   #tellClaims(now: Instant): void {
-    const uids = this.#election.takeChanged();
+    const uids = this.#election.held.takeChanged();
     if (uids.length === 0) return;
     const changed: PeerClaim[] = [];
     const gone: bigint[] = [];
     for (const { uid, shortUid } of uids) {
-      const claim = this.#election.claimOf(uid);
+      const claim = this.#election.held.claim(uid);
       if (claim === undefined) gone.push(shortUid);
       else changed.push(claim);
     }

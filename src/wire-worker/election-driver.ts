@@ -2,9 +2,9 @@
 // what it wants said or asked on the wire. What it wants answered and recorded is the loop's. ELECTION.md.
 
 import { LinkChoice } from '../announce/l2/link-choice.ts';
+import type { NodeId } from '../election/claim-order.ts';
 import type { HeldElection } from '../election/election-messages.ts';
 import { Elector, type ElectorInput, type ElectorOptions, type ElectorOutput } from '../election/elector.ts';
-import type { PeerView } from '../election/segment.ts';
 import type { Link, WireHost } from '../host/host.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import type { Duration } from '../time/duration.ts';
@@ -15,6 +15,7 @@ import { Heartbeats } from './heartbeats.ts';
 import type { Log } from './log.ts';
 import type { ToWorker } from './messages.ts';
 import { NodeIds } from './node-ids.ts';
+import { peerNews } from './peer-news.ts';
 import { Prober } from './prober.ts';
 import type { WantedAddresses } from './wanted-addresses.ts';
 
@@ -42,8 +43,8 @@ export class ElectionDriver {
   readonly #prober: Prober;
   #choice = new LinkChoice([]);
   #links: ReadonlyMap<number, Link> = new Map();
-  /** What was last told of each peer, by link and node. */
-  readonly #told = new Map<string, string>();
+  /** What was last told of each peer, by link. */
+  readonly #told = new Map<number, Map<NodeId, string>>();
   #gateways: ReadonlyMap<number, number> = new Map();
   #fds: {
     readonly heartbeats: readonly number[];
@@ -111,8 +112,11 @@ export class ElectionDriver {
     const before = this.#links;
     this.#links = new Map(links.filter(isOpen).map((link) => [link.index, link]));
     const decisions: Decision[] = [];
-    for (const link of before.keys())
-      if (!this.#links.has(link)) decisions.push(...this.step(now, { kind: 'link', link, isOpen: false }));
+    for (const link of before.keys()) {
+      if (this.#links.has(link)) continue;
+      this.#told.delete(link);
+      decisions.push(...this.step(now, { kind: 'link', link, isOpen: false }));
+    }
     for (const link of this.#links.keys())
       if (!before.has(link)) decisions.push(...this.step(now, { kind: 'link', link, isOpen: true }));
     // Another link may be the one that fits.
@@ -207,14 +211,14 @@ export class ElectionDriver {
   }
 
   #tell({ link, node, peer }: Extract<ElectorOutput, { readonly kind: 'peer' }>): void {
-    const description = peer === undefined ? { state: 'forgotten' } : describe(peer);
-    const [key, text] = [`${link}/${node}`, JSON.stringify(description)];
-    if (this.#told.get(key) === text) return;
-    if (peer === undefined) this.#told.delete(key);
-    else this.#told.set(key, text);
+    const told = this.#told.get(link) ?? new Map<NodeId, string>();
+    this.#told.set(link, told);
+    const { level, message } = peerNews(peer);
+    if (told.get(node) === message) return;
+    if (peer === undefined) told.delete(node);
+    else told.set(node, message);
     const values = { node: this.#ids.nameOf(node), link: this.#links.get(link)?.name ?? `${link}` };
-    const isGood = peer === undefined || isWell(peer);
-    this.#deps.log(isGood ? 'info' : 'warn', 'peer', { ...values, ...description });
+    this.#deps.log(level, message, values);
   }
 
   close(): void {
@@ -224,17 +228,3 @@ export class ElectionDriver {
 }
 
 const isOpen = ({ isEthernet, state }: Link): boolean => isEthernet && state === 'Up';
-
-const isWell = ({ state, isHung, isDeaf, hearsMe }: PeerView): boolean =>
-  state === 'Live' && !isHung && !isDeaf && hearsMe;
-
-function describe({ state, isHung, isLeaving, isDeaf, hearsMe }: PeerView): Readonly<Record<string, string>> {
-  const facts = {
-    hangs: isHung,
-    leaves: isLeaving,
-    'hears nobody': isDeaf,
-    'does not hear this node': !hearsMe,
-  };
-  const names = Object.entries(facts).flatMap(([name, isTrue]) => (isTrue ? [name] : []));
-  return { state, ...(names.length > 0 && { it: names.join(', ') }) };
-}

@@ -9,6 +9,7 @@ import {
   linkOf,
   NODE,
   NODE_MAC,
+  replyFrom,
   requestFor,
   wantedOf,
 } from '../../test/fake/fake-wire.ts';
@@ -49,7 +50,9 @@ test('a wanted address is held, claimed, announced and answered', () => {
   const uid = `uid-${VIP}`;
   const held = { uid, name: VIP, epoch: 1, link: 'eth0' };
   assert.deepEqual(wire.all('held'), [{ kind: 'held', isWhole: true, changed: [held], gone: [] }]);
-  assert.deepEqual(wire.all('claim'), [{ kind: 'claim', uid, name: VIP, epoch: 1, previous: 0 }]);
+  assert.deepEqual(wire.all('claim'), [
+    { kind: 'claim', uid, name: VIP, epoch: 1, previous: 0, link: 'eth0' },
+  ]);
   assert.equal(wire.ask(VIP), NODE_MAC);
   assert.equal(wire.ask('10.77.0.51'), undefined);
 });
@@ -156,7 +159,7 @@ test('a record of another holder with a higher epoch takes the address away', ()
   assert.equal(wire.ask(VIP), undefined);
 });
 
-test('takes over when the holder dies, after its rank, by the timer alone', () => {
+test('without heartbeats: takes over when the Lease of the holder has expired, after its rank, from a silent wire', () => {
   const wire = new FakeWire();
   const candidates = ['node2', 'node3', NODE];
   wire.send({ kind: 'liveness', alive: [NODE, 'node2', 'node3'] });
@@ -165,11 +168,33 @@ test('takes over when the holder dies, after its rank, by the timer alone', () =
   wire.send({ kind: 'liveness', alive: [NODE, 'node3'] });
   const start = wire.host.now;
   wire.pass(490);
+  assert.deepEqual([wire.all('claim'), wire.host.probeSockets.length], [[], 0]);
+  wire.pass(1000);
+  assert.deepEqual([wire.ask(VIP), wire.last('claim').epoch], [NODE_MAC, 8]);
+  const [probes] = wire.host.probeSockets;
+  const probed = probes?.sent.map(
+    ({ at, bytes }) => `${Math.round(at - start)} ${describeFrame(bytes).text}`,
+  );
+  assert.deepEqual(probed, ['500 request 0.0.0.0', '540 request 0.0.0.0']);
+  assert.ok(probes?.isClosed, 'open only while something is asked');
+});
+
+test('without heartbeats: an address that somebody answers for is not taken, nor recorded, and is asked for again', () => {
+  const wire = new FakeWire();
+  const mac = '02:00:00:00:00:77';
+  wire.host.onArp = (link, frame) => {
+    if (describeFrame(frame).text === 'request 0.0.0.0') wire.host.deliverArp(link, replyFrom(VIP, mac));
+  };
+  const candidates = [NODE, 'node2'];
+  wire.send({ kind: 'liveness', alive: [NODE] });
+  wire.want(wantedOf(VIP, { candidates, record: { holder: 'node2', epoch: 7 } }));
+  wire.pass(5000);
   assert.equal(wire.ask(VIP), undefined);
-  wire.pass(20);
+  const asked = wire.host.probeSockets.flatMap(({ sent }) => sent).length;
+  assert.ok(asked >= 6 && asked <= 12, `${asked} probes in 5 s`);
+  wire.host.onArp = () => {};
+  wire.pass(3000);
   assert.equal(wire.ask(VIP), NODE_MAC);
-  assert.equal(announcements(wire, start)[0], `500 request ${VIP}`);
-  assert.equal(wire.last('claim').epoch, 8);
 });
 
 test('leaving with nothing held is over at once; with something held, when another has it', () => {

@@ -61,9 +61,9 @@ export class FakeWorker implements AgentWorker {
   }
   /** The worker answers for an address and wants it recorded. */
   claims(epoch: number, { uid = UID, name = NAME, isLinked = true } = {}): void {
-    const claim = { kind: 'claim', uid, name, epoch, previous: epoch - 1 } as const;
-    this.say(claim);
-    this.held({ uid, name, epoch, link: isLinked ? 'eth0' : undefined });
+    const link = isLinked ? 'eth0' : undefined;
+    this.say({ kind: 'claim', uid, name, epoch, previous: epoch - 1, link });
+    this.held({ uid, name, epoch, link });
   }
   last<K extends ToWorker['kind']>(kind: K): Extract<ToWorker, { kind: K }> | undefined {
     return this.sent.findLast((each): each is Extract<ToWorker, { kind: K }> => each.kind === kind);

@@ -3,6 +3,7 @@
 
 import type { Link, LinkMonitor, Poller, PortReservation, Waker, WireHost } from '../../src/host/host.ts';
 import { digests } from '../../src/host/linux/digests.ts';
+import { ArpOperation } from '../../src/protocol/arp/arp-packet.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { after, type Instant, instant } from '../../src/time/instant.ts';
 import { FakeLinkSocket } from './fake-link-socket.ts';
@@ -15,16 +16,23 @@ interface Happening {
 export const WAKER_FD = 3;
 const MONITOR_FD = 4;
 
+/** Where the low byte of the operation is, behind the Ethernet header (RFC 826). */
+const ARP_OPERATION = 21;
+
 export class FakeWireHost implements WireHost {
   readonly #happenings: Happening[] = [];
   /** Every socket ever opened, in order. */
   readonly sockets: FakeLinkSocket[] = [];
   /** Every heartbeat socket ever opened, in order. */
   readonly heartbeatSockets: FakeLinkSocket[] = [];
+  /** Every socket that probes were ever sent on, in order. */
+  readonly probeSockets: FakeLinkSocket[] = [];
   /** Ports that are reserved now. */
   readonly reservedPorts = new Set<number>();
   /** Where the frames of heartbeat sockets go. */
   onHeartbeat: (link: string, frame: Uint8Array) => void = () => {};
+  /** Where the frames of ARP and probe sockets go. */
+  onArp: (link: string, frame: Uint8Array) => void = () => {};
   /** Names of links on which no socket can be opened. */
   readonly refusing = new Set<string>();
   /** Whether the kernel has no memory for a dump. */
@@ -104,7 +112,7 @@ export class FakeWireHost implements WireHost {
   }
 
   #allSockets(): readonly FakeLinkSocket[] {
-    return [...this.sockets, ...this.heartbeatSockets];
+    return [...this.sockets, ...this.heartbeatSockets, ...this.probeSockets];
   }
 
   #socketsOn(index: number): readonly FakeLinkSocket[] {
@@ -124,8 +132,23 @@ export class FakeWireHost implements WireHost {
 
   openArpSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
     const socket = this.#open(link);
+    socket.onSent = (frame) => this.onArp(link.name, frame);
     this.sockets.push(socket);
     return socket;
+  }
+
+  openProbeSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
+    const socket = this.#open(link);
+    socket.onSent = (frame) => this.onArp(link.name, frame);
+    this.probeSockets.push(socket);
+    return socket;
+  }
+
+  /** An ARP frame arrives: requests where they are answered, all of them where probes were sent. */
+  deliverArp(name: string, frame: Uint8Array): void {
+    const isRequest = frame[ARP_OPERATION] === ArpOperation.Request;
+    const sockets = [...(isRequest ? this.sockets : []), ...this.probeSockets];
+    for (const socket of sockets) if (!socket.isClosed && socket.link.name === name) socket.deliver(frame);
   }
 
   openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {

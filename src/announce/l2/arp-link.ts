@@ -11,6 +11,9 @@ import type { L2Counters, LinkCounts } from './l2-counters.ts';
 
 const FRAME_BYTES = 128;
 
+/** More than the kernel queues for a socket; in a flood there is no end to it. */
+const QUEUED_BATCHES = 256;
+
 /** One address to answer for. */
 export interface Taken {
   /** As an unsigned 32-bit number. */
@@ -134,11 +137,14 @@ export class ArpLink {
     return true;
   }
 
-  /** Takes what is waiting, and answers none of it: it may be old, and the addresses somebody else's by now. */
+  /** Answers nothing of what was received or is waiting: it may be old, and the addresses somebody else's by now. */
   discard(): void {
-    for (this.socket.fill(); this.socket.receive(this.#received.bytes) > 0; this.socket.fill())
+    for (let batch = 0; batch < QUEUED_BATCHES; batch++) {
+      if (batch > 0) this.socket.fill();
+      if (this.socket.receive(this.#received.bytes) === 0) return;
       do this.#counters.stale++;
       while (this.socket.receive(this.#received.bytes) > 0);
+    }
   }
 
   /** Adds what the kernel has counted. */
