@@ -5,6 +5,7 @@
 
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
+import { WireState } from '../src/agent/wire-state.ts';
 import { keepSmall } from '../src/bin/memory.ts';
 import { createWaker } from '../src/host/linux/event-waker.ts';
 import { formatAddress, parseAddress } from '../src/net/address.ts';
@@ -37,23 +38,27 @@ function send(message: ToWorker): void {
   waker.wake();
 }
 
+const wire = new WireState();
 let isReady = false;
 
 function take(message: FromWorker): void {
   switch (message.kind) {
     case 'ready':
       send({ kind: 'liveness', alive: [NODE] });
-      send({ kind: 'want', addresses: wanted() });
+      send({ kind: 'want', isWhole: true, addresses: wanted(), dropped: [] });
       return;
     case 'claim':
       send({ kind: 'recorded', uid: message.uid, epoch: message.epoch });
       return;
     case 'held':
-      if (isReady || message.held.filter(({ link }) => link !== undefined).length < Number(count)) return;
+      wire.setHeld(message);
+      if (isReady || linked() < Number(count)) return;
       isReady = true;
       console.log('ready');
   }
 }
+
+const linked = (): number => [...wire.allHeld()].filter(({ link }) => link !== undefined).length;
 
 function wanted(): readonly WantedAddress[] {
   const base = parseAddress(first);

@@ -202,8 +202,8 @@ export class VirtualIPReconciler {
   }
 
   /** Neither answered here, nor among what the worker was last told to want. */
-  #isSilent({ uid }: KnownVirtualIP): boolean {
-    return this.#deps.wire.held(uid) === undefined && !this.#deps.wanted.isSent(uid);
+  #isSilent(virtualIP: KnownVirtualIP): boolean {
+    return this.#deps.wire.held(virtualIP.uid) === undefined && !this.#deps.wanted.isSent(virtualIP);
   }
 
   async #release(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {

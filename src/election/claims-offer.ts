@@ -2,12 +2,20 @@
 // that fit a frame when a peer has asked. ELECTION.md section 1.
 
 import type { ClaimsPage, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
-import { claimsDigest } from '../protocol/heartbeat/peer-claim.ts';
+import { goneClaim } from '../protocol/heartbeat/peer-claim.ts';
+import { ClaimSet } from './claim-set.ts';
 
+/** What became of some of the claims; a uid is in one of the lists at most. */
 export interface ClaimsChange {
-  /** Those that were not told like this before. */
   readonly changed: readonly PeerClaim[];
-  /** One of them was not claimed before, or not at this epoch. */
+  /** Uids of what is not claimed any more. */
+  readonly gone: readonly bigint[];
+}
+
+export interface ClaimsNews {
+  /** What the peers do not know yet, as heartbeats tell it. */
+  readonly news: readonly PeerClaim[];
+  /** Something is claimed that was not before, or not at this epoch. */
   readonly isAnyNew: boolean;
 }
 
@@ -15,25 +23,22 @@ export class ClaimsOffer {
   /** With 20 bytes for each and the header of a frame this stays below 1,400 bytes. */
   static readonly PER_PAGE = 60;
 
-  #claims: ReadonlyMap<bigint, PeerClaim> = new Map();
-  #digest = 0n;
+  readonly #claims = new ClaimSet();
   #isAsked = false;
 
   get digest(): bigint {
-    return this.#digest;
+    return this.#claims.digest;
   }
 
-  has(uid: bigint): boolean {
-    return this.#claims.has(uid);
-  }
-
-  /** Takes the whole list, which has each uid once. */
-  replace(claims: readonly PeerClaim[]): ClaimsChange {
-    const before = this.#claims;
-    const changed = claims.filter((claim) => !isSame(before.get(claim.uid), claim));
-    this.#claims = new Map(claims.map((claim) => [claim.uid, claim]));
-    if (changed.length > 0 || claims.length !== before.size) this.#digest = claimsDigest(claims);
-    return { changed, isAnyNew: changed.some(({ uid, epoch }) => before.get(uid)?.epoch !== epoch) };
+  /** Takes what changed. */
+  change({ changed, gone }: ClaimsChange): ClaimsNews {
+    const { all } = this.#claims;
+    const different = changed.filter((claim) => !isSame(all.get(claim.uid), claim));
+    const isAnyNew = different.some(({ uid, epoch }) => all.get(uid)?.epoch !== epoch);
+    const ended = gone.flatMap((uid) => all.get(uid) ?? []);
+    for (const claim of different) this.#claims.set(claim);
+    for (const { uid } of ended) this.#claims.delete(uid);
+    return { news: [...different, ...ended.map(goneClaim)], isAnyNew };
   }
 
   /** A peer wants all claims; any number of peers that ask before the next answer get the same one. */
@@ -45,7 +50,7 @@ export class ClaimsOffer {
   takePages(): readonly ClaimsPage[] {
     if (!this.#isAsked) return [];
     this.#isAsked = false;
-    const claims = [...this.#claims.values()];
+    const claims = [...this.#claims.all.values()];
     const pages = Math.ceil(claims.length / ClaimsOffer.PER_PAGE);
     return Array.from({ length: pages }, (_, page) => ({
       page,

@@ -22,7 +22,12 @@ const sorted = (claims: readonly PeerClaim[]): readonly PeerClaim[] =>
 
 /** What `of` claims, as `node` has heard it. */
 const copyOf = (segment: FakeSegment, node: SegmentNode, of: SegmentNode): readonly PeerClaim[] =>
-  sorted(segment.members(node).find(({ nodeId }) => nodeId === of.id)?.claims ?? []);
+  sorted([
+    ...(segment
+      .members(node)
+      .find(({ nodeId }) => nodeId === of.id)
+      ?.claims.values() ?? []),
+  ]);
 
 const many = (count: number, epoch = 1): readonly PeerClaim[] =>
   Array.from({ length: count }, (_, i) => claimOf(i, epoch));
@@ -72,13 +77,22 @@ test('changes that follow each other all ride along: none takes the place of ano
   assert.ok(segment.wire.every(({ frame }) => !frame.body.isClaimsRequest));
 });
 
-test('what is not claimed any more is asked for in pages, and so is what was lost three times', () => {
+test('what is not claimed any more is told with the next heartbeat, and nobody asks for pages', () => {
+  const { segment, one, two } = pair();
+  segment.claim(one, many(130));
+  segment.pass(500);
+  segment.wire.length = 0;
+  segment.claim(one, many(128));
+  assert.equal(segment.wire.length, 0, 'it can wait');
+  segment.pass(101);
+  assert.deepEqual(copyOf(segment, two, one), many(128));
+  assert.ok(segment.wire.every(({ frame }) => !frame.body.isClaimsRequest));
+});
+
+test('what was lost three times is asked for in pages', () => {
   const { segment, one, two } = pair();
   segment.claim(one, many(3));
   segment.pass(500);
-  segment.claim(one, many(1));
-  segment.pass(250);
-  assert.deepEqual(copyOf(segment, two, one), many(1));
   segment.fate = () => [];
   segment.claim(one, many(2, 4));
   segment.pass(500);
@@ -90,14 +104,14 @@ test('what is not claimed any more is asked for in pages, and so is what was los
   assert.deepEqual(copyOf(segment, two, one), []);
 });
 
-test('what is not claimed any more is not told any more', () => {
+test('what is not claimed any more is told no more as a claim', () => {
   const { segment, one, two } = pair();
   segment.claim(one, [claimOf(5)]);
   segment.claim(one, []);
   segment.pass(500);
-  const told = segment.wire.filter(({ frame }) => frame.body.claims !== undefined);
-  assert.equal(told.length, 1);
-  assert.deepEqual(copyOf(segment, two, one), []);
+  const told = segment.wire.flatMap(({ frame }) => frame.body.claims?.claims.map(({ epoch }) => epoch) ?? []);
+  assert.deepEqual(told, [1, 0, 0, 0]);
+  assert.deepEqual([two.heard(), copyOf(segment, two, one)], [['1 claims 5@1'], []]);
 });
 
 test('what a former life claimed is not claimed, also while the claims of the new one are not known', () => {

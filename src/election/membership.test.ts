@@ -97,7 +97,7 @@ test('the first frame of a new life decides, and those of the former life are re
   two.outputs.length = 0;
   segment.pass(300);
   assert.deepEqual(two.heard(), ['1 moves']);
-  assert.deepEqual(segment.members(two)[0]?.claims, [], 'what the former life claimed is not claimed');
+  assert.deepEqual(segment.members(two)[0]?.claims.size, 0, 'what the former life claimed is not claimed');
   two.outputs.length = 0;
   for (const sent of former) segment.replay(sent, two);
   assert.deepEqual([two.heard(), two.drops()], [[], { replayed: former.length }]);

@@ -14,7 +14,7 @@ import type { Machine, Timeout } from '../protocol/machine.ts';
 import { type Duration, milliseconds, seconds, times } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import { ClaimsMirror } from './claims-mirror.ts';
-import { ClaimsOffer } from './claims-offer.ts';
+import { type ClaimsChange, ClaimsOffer } from './claims-offer.ts';
 import { MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
 
 export interface MembershipOptions {
@@ -27,8 +27,8 @@ export interface MembershipOptions {
 export type MembershipInput =
   /** A heartbeat that passed all checks of its codec. */
   | { readonly kind: 'frame'; readonly frame: HeartbeatFrame }
-  /** What this node claims, whole; a new claim is told to the others at once. */
-  | { readonly kind: 'claims'; readonly claims: readonly PeerClaim[] }
+  /** What became of some of this node's claims; a new one is told to the others at once. */
+  | ({ readonly kind: 'claims' } & ClaimsChange)
   /** Something in the header changed that the others should know at once, such as HUNG. */
   | { readonly kind: 'urgent' };
 
@@ -65,8 +65,8 @@ export interface Member {
   readonly silence: Duration;
   /** It was heard lately enough. */
   readonly isLive: boolean;
-  /** All that it claims, as far as it was heard. */
-  readonly claims: readonly PeerClaim[];
+  /** All that it claims, as far as it was heard, by uid: to be read at once, for it goes on changing. */
+  readonly claims: ReadonlyMap<bigint, PeerClaim>;
 }
 
 interface Peer {
@@ -96,7 +96,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   /** The first and the last that were given out. */
   #first: bigint | undefined;
   #sequence = 0n;
-  /** Claims that changed lately, each with how many frames it still rides in. */
+  /** Claims that changed or ended lately, each with how many frames it still rides in. */
   readonly #news = new Map<bigint, { readonly claim: PeerClaim; frames: number }>();
   #nextBeat: Instant | undefined;
   #heardFrom = 0;
@@ -123,7 +123,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
       case 'frame':
         return this.#hear(now, input.frame);
       case 'claims':
-        return this.#claim(now, input.claims);
+        return this.#claim(now, input);
       case 'urgent':
         return this.#beat(now);
       case 'timeout':
@@ -131,10 +131,9 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     }
   }
 
-  #claim(now: Instant, claims: readonly PeerClaim[]): readonly MembershipOutput[] {
-    const { changed, isAnyNew } = this.#offer.replace(claims);
-    for (const claim of changed) this.#news.set(claim.uid, { claim, frames: NEWS_FRAMES });
-    for (const uid of this.#news.keys()) if (!this.#offer.has(uid)) this.#news.delete(uid);
+  #claim(now: Instant, change: ClaimsChange): readonly MembershipOutput[] {
+    const { news, isAnyNew } = this.#offer.change(change);
+    for (const claim of news) this.#news.set(claim.uid, { claim, frames: NEWS_FRAMES });
     // More than a frame holds: the others see the digest and ask for pages.
     if (this.#news.size > NEWS_LIMIT) this.#news.clear();
     // That a claim was recorded can wait for the next heartbeat; a thousand of them would be a thousand frames.

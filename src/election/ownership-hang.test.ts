@@ -47,7 +47,7 @@ class Run {
   }
 
   want(candidates: string, record: string): readonly string[] {
-    return this.give({ kind: 'want', addresses: [wanted(candidates, record)] });
+    return this.give({ kind: 'want', addresses: [wanted(candidates, record)], dropped: [] });
   }
 
   alive(names: string): readonly string[] {
@@ -265,7 +265,7 @@ test('leaving while it hangs: it has left when all was left to claims', () => {
 test('claims to what does not concern this node are none of its business', () => {
   const run = hanging();
   assert.deepEqual(run.hears(9, { uid: 'u9' }), []);
-  run.give({ kind: 'want', addresses: [] });
+  run.give({ kind: 'want', addresses: [], dropped: ['u1'] });
   assert.deepEqual(run.hears(9), []);
 });
 
@@ -273,7 +273,7 @@ test('a thousand claims that are heard together are one step', () => {
   const run = new Run('', 'nobody', 'node1');
   const uids = Array.from({ length: 1000 }, (_, i) => `u${i}`);
   const addresses = uids.map((uid) => ({ ...wanted('node1', 'nobody'), uid }));
-  run.give({ kind: 'want', addresses });
+  run.give({ kind: 'want', addresses, dropped: [] });
   run.able(false);
   const claims = uids.map((uid) => ({ uid, epoch: 2, isRecorded: false, isByHung: false, winsTies: false }));
   assert.equal(run.give({ kind: 'claimed', claims }).length, 1000);

@@ -70,6 +70,8 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 );
 
 const WANTED_COUNTS = [
+  'changed',
+  'dropped',
   'claim',
   'refused',
   'crash',

@@ -36,13 +36,21 @@ class Run {
     claimTrust: seconds(1),
   });
   now = 0;
+  /** As text by uid. */
+  readonly #told = new Map<string, string>();
 
   give(input: OwnershipInput): readonly string[] {
     return this.machine.step(instant(this.now), input).map(line);
   }
 
-  want(...addresses: readonly WantedOwnership[]): readonly string[] {
-    return this.give({ kind: 'want', addresses });
+  /** All that is wanted, of which the machine is told what changed. */
+  want(...all: readonly WantedOwnership[]): readonly string[] {
+    const addresses = all.filter((each) => this.#told.get(each.uid) !== JSON.stringify(each));
+    const uids = new Set(all.map(({ uid }) => uid));
+    const dropped = [...this.#told.keys()].filter((uid) => !uids.has(uid));
+    for (const uid of dropped) this.#told.delete(uid);
+    for (const each of addresses) this.#told.set(each.uid, JSON.stringify(each));
+    return this.give({ kind: 'want', addresses, dropped });
   }
 
   alive(names: string): readonly string[] {

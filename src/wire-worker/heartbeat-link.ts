@@ -22,6 +22,7 @@ import {
   HEARTBEAT_HOP_LIMIT,
   HEARTBEAT_PORT,
   type HeartbeatFlags,
+  type PeerClaim,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { Dscp } from '../protocol/ipv4/ipv4-header.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
@@ -63,7 +64,9 @@ export interface HeartbeatLinkDeps {
 }
 
 /** Claims that a peer told, and what it said of itself. */
-export type ToldClaims = Pick<Member, 'nodeId' | 'isHung' | 'claims'>;
+export interface ToldClaims extends Pick<Member, 'nodeId' | 'isHung'> {
+  readonly claims: readonly PeerClaim[];
+}
 
 interface PeerAddress {
   readonly mac: Mac;

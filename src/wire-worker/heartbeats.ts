@@ -2,6 +2,7 @@
 // link told what this node claims. Silent until it has been given keys.
 
 import { canAnswer } from '../announce/l2/link-choice.ts';
+import type { ClaimsChange } from '../election/claims-offer.ts';
 import type { Member } from '../election/membership.ts';
 import type { Link, PortReservation, WireHost } from '../host/host.ts';
 import { HEARTBEAT_PORT, type PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
@@ -28,10 +29,11 @@ export class Heartbeats {
   readonly #links = new Map<number, HeartbeatLink>();
   /** Links whose socket could not be opened, so that each is logged once. */
   readonly #failing = new Set<number>();
+  /** What this node claims, for links that come. */
+  readonly #claims = new Map<bigint, PeerClaim>();
   #identity: HeartbeatIdentity | undefined;
   #reservation: PortReservation | undefined;
   #present: readonly Link[] = [];
-  #claims: readonly PeerClaim[] = [];
   #retryAt: Instant | undefined;
   #fds: readonly number[] = [];
   #areStandingsNew = false;
@@ -110,7 +112,7 @@ export class Heartbeats {
       { self, counters: this.#counters, onStanding },
     );
     this.#links.set(link.index, opened);
-    opened.tell(now, { kind: 'claims', claims: this.#claims });
+    opened.tell(now, { kind: 'claims', changed: [...this.#claims.values()], gone: [] });
     opened.tell(now, { kind: 'timeout' });
   }
 
@@ -130,10 +132,11 @@ export class Heartbeats {
     }
   }
 
-  /** What this node claims, whole. */
-  claim(now: Instant, claims: readonly PeerClaim[]): void {
-    this.#claims = claims;
-    for (const link of this.#links.values()) link.tell(now, { kind: 'claims', claims });
+  /** What became of some of this node's claims. */
+  claim(now: Instant, { changed, gone }: ClaimsChange): void {
+    for (const uid of gone) this.#claims.delete(uid);
+    for (const claim of changed) this.#claims.set(claim.uid, claim);
+    for (const link of this.#links.values()) link.tell(now, { kind: 'claims', changed, gone });
   }
 
   /** Says at once what has changed in this node's report of itself. */

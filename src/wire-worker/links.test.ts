@@ -8,8 +8,7 @@ const VIP = '10.77.0.50';
 const OTHER_MAC = '02:00:00:00:00:99';
 const DOWN = linkOf({ state: 'Down' });
 
-const linkOfHeld = (wire: FakeWire): string | undefined =>
-  known(wire.last('held').held[0], 'held address').link;
+const linkOfHeld = (wire: FakeWire): string | undefined => known(wire.held()[0], 'held address').link;
 
 /** How often the address has been announced, in request form, on one socket. */
 function announced(wire: FakeWire, socket = wire.host.socketOn('eth0')): number {

@@ -37,7 +37,6 @@ test('says its links and that it is ready, links first', () => {
         state: 'Up',
         mtu: 1500,
         addresses: ['10.77.0.11/24'],
-        held: 0,
       },
     ],
   });
@@ -48,9 +47,9 @@ test('a wanted address is held, claimed, announced and answered', () => {
   const wire = new FakeWire();
   wire.want(wantedOf(VIP));
   const uid = `uid-${VIP}`;
-  assert.deepEqual(wire.last('held').held, [{ uid, name: VIP, epoch: 1, link: 'eth0' }]);
+  const held = { uid, name: VIP, epoch: 1, link: 'eth0' };
+  assert.deepEqual(wire.all('held'), [{ kind: 'held', isWhole: true, changed: [held], gone: [] }]);
   assert.deepEqual(wire.all('claim'), [{ kind: 'claim', uid, name: VIP, epoch: 1, previous: 0 }]);
-  assert.equal(wire.last('links').links[0]?.held, 1);
   assert.equal(wire.ask(VIP), NODE_MAC);
   assert.equal(wire.ask('10.77.0.51'), undefined);
 });
@@ -79,7 +78,7 @@ test('an address that is not wanted any more is withdrawn: silent first, then sa
   wire.want();
   const told = wire.messages.filter(({ kind }) => kind !== 'links');
   assert.deepEqual(told, [
-    { kind: 'held', held: [] },
+    { kind: 'held', isWhole: false, changed: [], gone: [`uid-${VIP}`] },
     { kind: 'withdrawn', uid: `uid-${VIP}`, name: VIP, reason: 'Released' },
   ]);
   const { sent } = wire.host.socketOn('eth0');
@@ -87,6 +86,44 @@ test('an address that is not wanted any more is withdrawn: silent first, then sa
   assert.equal(wire.ask(VIP), undefined);
   wire.pass(120_000);
   assert.equal(sent.length, before, 'no announcement after the withdrawal');
+});
+
+test('what a change does not name stays, and is neither announced nor reported again', () => {
+  const wire = new FakeWire();
+  const other = '10.77.0.51';
+  wire.want(wantedOf(VIP));
+  const start = wire.host.now;
+  wire.host.socketOn('eth0').sent.length = 0;
+  wire.send({ kind: 'want', isWhole: false, addresses: [wantedOf(other)], dropped: [] });
+  assert.deepEqual(announcements(wire, start), [`0 request ${other}`, `0 reply ${other}`]);
+  assert.deepEqual(
+    wire.last('held').changed.map(({ name }) => name),
+    [other],
+  );
+  assert.deepEqual([wire.ask(VIP), wire.ask(other)], [NODE_MAC, NODE_MAC]);
+  wire.send({ kind: 'want', isWhole: false, addresses: [], dropped: [`uid-${VIP}`] });
+  assert.deepEqual(wire.last('held'), { kind: 'held', isWhole: false, changed: [], gone: [`uid-${VIP}`] });
+  assert.deepEqual([wire.ask(VIP), wire.ask(other)], [undefined, NODE_MAC]);
+  assert.equal(wire.last('withdrawn').name, VIP);
+});
+
+test('an address under another uid takes the place of the old one in one change', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  const addresses = [wantedOf(VIP, { uid: 'uid-new' })];
+  wire.send({ kind: 'want', isWhole: false, addresses, dropped: [`uid-${VIP}`] });
+  assert.deepEqual(wire.held(), [{ uid: 'uid-new', name: VIP, epoch: 1, link: 'eth0' }]);
+  assert.equal(wire.last('withdrawn').uid, `uid-${VIP}`);
+  assert.equal(wire.ask(VIP), NODE_MAC);
+});
+
+test('a held address whose text is no IPv4 address any more is withdrawn', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  const addresses = [wantedOf(VIP, { address: 'fd77::50' })];
+  wire.send({ kind: 'want', isWhole: false, addresses, dropped: [] });
+  assert.equal(wire.last('withdrawn').name, VIP);
+  assert.deepEqual([wire.held(), wire.ask(VIP)], [[], undefined]);
 });
 
 test('a frame that arrives with the withdrawal is not answered', () => {
@@ -106,7 +143,7 @@ test('a refused claim is withdrawn as a lost election', () => {
   wire.want(wantedOf(VIP));
   wire.send({ kind: 'refused', uid: `uid-${VIP}`, epoch: 1 });
   assert.equal(wire.last('withdrawn').reason, 'LostElection');
-  assert.deepEqual(wire.last('held').held, []);
+  assert.deepEqual(wire.held(), []);
   assert.equal(wire.ask(VIP), undefined);
 });
 
@@ -224,7 +261,7 @@ test('an IPv6 address is refused with a line in the log, once, and the others ar
   wire.want(wantedOf('fd77::50'), wantedOf(VIP));
   wire.want(wantedOf('fd77::50'), wantedOf(VIP));
   assert.deepEqual(
-    wire.last('held').held.map(({ name }) => name),
+    wire.held().map(({ name }) => name),
     [VIP],
   );
   const warnings = wire.all('log').filter(({ level }) => level === 'warn');

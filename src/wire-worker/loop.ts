@@ -3,7 +3,12 @@
 
 import { L2Announcer } from '../announce/l2/l2-announcer.ts';
 import { L2Counters } from '../announce/l2/l2-counters.ts';
-import { Ownership, type OwnershipInput, type OwnershipOutput } from '../election/ownership.ts';
+import {
+  type HeldOwnership,
+  Ownership,
+  type OwnershipInput,
+  type OwnershipOutput,
+} from '../election/ownership.ts';
 import type { LinkMonitor, Waker, WireHost } from '../host/host.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
@@ -62,8 +67,6 @@ export class WireLoop {
   };
   #turns = 0;
   #isStopped = false;
-  /** Whether links or the number of addresses on them may have changed since the last report. */
-  #isReportDue = true;
   #malformedSeen = 0;
 
   constructor(options: WireLoopOptions) {
@@ -96,7 +99,6 @@ export class WireLoop {
   start(): void {
     const now = this.#host.clock.now();
     this.#refreshLinks(now);
-    this.#reportLinks();
     this.#options.post({ kind: 'ready' });
     this.#handleMessages(now);
   }
@@ -123,7 +125,6 @@ export class WireLoop {
     for (const link of this.#table.sockets.values()) link.answer();
     for (const input of this.#peers.receive(now, ready)) this.#step(now, input);
     this.#timeouts(now);
-    this.#reportLinks();
     return true;
   }
 
@@ -149,10 +150,11 @@ export class WireLoop {
   // One step of each machine a turn: what is due after that makes the next turn's timeout 0, and frames come between.
   #timeouts(now: Instant): void {
     // A claim that is still heard may be what a wait was for.
-    if (isDue(this.#ownership.deadline(), now)) this.#hearClaims(now);
+    if (isDue(this.#ownership.deadline(), now))
+      for (const input of this.#peers.claimsTo(now, this.#ownership.due(now))) this.#step(now, input);
     if (isDue(this.#ownership.deadline(), now)) this.#step(now, { kind: 'timeout' });
     for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
-    this.#peers.tell(now, () => this.#ownership.held());
+    this.#peers.tell(now, (uid) => this.#ownership.heldOf(uid));
     this.#peers.timeouts(now);
     if (isDue(this.#table.deadline(), now)) this.#refreshLinks(now);
   }
@@ -182,7 +184,7 @@ export class WireLoop {
         });
         return;
       case 'want':
-        this.#step(now, { kind: 'want', addresses: this.#wanted.replace(message.addresses) });
+        this.#step(now, { kind: 'want', ...this.#wanted.take(message) });
         return;
       case 'liveness':
         for (const input of this.#peers.setAlive(message.alive)) this.#step(now, input);
@@ -204,7 +206,7 @@ export class WireLoop {
     this.#step(now, { kind: 'able', isAble: watch.isAble });
     if (change === 'Hangs' || change === 'Moves') this.#peers.hurry(now);
     // One that moves hears from the API who has claimed what; one that hangs has only what it has heard.
-    if (!watch.isAble) this.#hearClaims(now);
+    if (!watch.isAble) for (const input of this.#peers.claims(now)) this.#step(now, input);
   }
 
   #self(): SelfReport {
@@ -214,18 +216,19 @@ export class WireLoop {
     return { flags, mainAge: age };
   }
 
-  #hearClaims(now: Instant): void {
-    for (const input of this.#peers.claims(now)) this.#step(now, input);
-  }
-
   /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */
   #step(now: Instant, input: OwnershipInput | Timeout): void {
     const outputs = this.#ownership.step(now, input);
-    if (outputs.length > 0) this.#peers.heldChanged('Now');
-    else if (input.kind === 'recorded' || input.kind === 'want') this.#peers.heldChanged('Soon');
-    // A new list may bring other interfaces for what is held already.
-    const concernsWire = outputs.some(({ kind }) => kind === 'announce' || kind === 'withdraw');
-    if (concernsWire || input.kind === 'want') this.#announce(now);
+    const changed = new Set(outputs.flatMap(touched));
+    if (changed.size > 0) this.#peers.heldChanged(changed, 'Now');
+    if (input.kind === 'recorded') this.#peers.heldChanged([input.uid], 'Soon');
+    if (input.kind === 'want') {
+      // What is held already may be recorded now, or have got other interfaces.
+      const kept = input.addresses.map(({ uid }) => uid).filter((uid) => this.#ownership.heldOf(uid));
+      this.#peers.heldChanged(kept, 'Soon');
+      for (const uid of kept) changed.add(uid);
+    }
+    if (changed.size > 0) this.#announce(now, changed);
     for (const output of outputs) this.#tell(output);
   }
 
@@ -248,41 +251,43 @@ export class WireLoop {
     }
   }
 
-  /** Makes what is answered equal to what is held. */
-  #announce(now: Instant): void {
-    this.#isReportDue = true;
-    const held = this.#ownership.held();
-    this.#announcer.reconcile(now, this.#wanted.announced(held), this.#table);
-    this.#reporter.reportHeld(
-      held.map(({ uid, epoch }) => ({
-        uid,
-        name: this.#wanted.nameOf(uid),
-        epoch,
-        link: this.#announcer.linkOf(uid),
-      })),
-    );
+  /** Makes what is answered equal to what is held of these. */
+  #announce(now: Instant, uids: Iterable<string>): void {
+    const held: HeldOwnership[] = [];
+    const gone: string[] = [];
+    for (const uid of uids) {
+      const each = this.#ownership.heldOf(uid);
+      if (each === undefined) gone.push(uid);
+      else held.push(each);
+    }
+    const changed = held.map((each) => this.#wanted.announced(each));
+    this.#announcer.change(now, { changed, gone }, this.#table);
+    this.#reportHeld(held, gone);
+  }
+
+  #reportHeld(held: readonly HeldOwnership[], gone: readonly string[]): void {
+    const reports = held.map(({ uid, epoch }) => {
+      return { uid, name: this.#wanted.nameOf(uid), epoch, link: this.#announcer.linkOf(uid) };
+    });
+    this.#reporter.reportHeld(reports, gone);
   }
 
   #refreshLinks(now: Instant): void {
     const links = this.#monitor.links();
     if (links === undefined) {
       this.#table.postpone(now);
+      this.#reporter.reportLinks(this.#table.links);
       return;
     }
     this.#table.update(now, links, this.#monitor.takeInterrupted());
     this.#peers.update(now, links);
-    this.#announce(now);
+    this.#announcer.reconcile(now, this.#table);
+    this.#reportHeld(this.#ownership.held(), []);
+    this.#reporter.reportLinks(links);
     const malformed = this.#monitor.malformedMessages;
     if (malformed > this.#malformedSeen)
       this.#log('warn', 'netlink messages not understood', { count: malformed - this.#malformedSeen });
     this.#malformedSeen = malformed;
-  }
-
-  #reportLinks(): void {
-    if (!this.#isReportDue) return;
-    this.#isReportDue = false;
-    const sockets = this.#table.sockets;
-    this.#reporter.reportLinks(this.#table.links, (index) => sockets.get(index)?.heldCount ?? 0);
   }
 
   /** Closes what the loop opened; the waker stays with the thread that made it. */
@@ -292,6 +297,10 @@ export class WireLoop {
     this.#monitor.close();
   }
 }
+
+/** The uid of an address that is answered from now on, or not any more. */
+const touched = (output: OwnershipOutput): readonly string[] =>
+  output.kind === 'announce' || output.kind === 'withdraw' ? [output.uid] : [];
 
 const isDue = (deadline: Instant | undefined, now: Instant): boolean =>
   deadline !== undefined && hasPassed(deadline, now);

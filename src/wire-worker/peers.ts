@@ -1,12 +1,14 @@
 // What the other agents say in their heartbeats, in the terms of the ownership machine: nodes that hang by name, claims
 // by uid. And what this node says of itself. ELECTION.md sections 1, 4 and 9.
 
+import type { Member } from '../election/membership.ts';
 import type { HeldOwnership, OwnershipInput } from '../election/ownership.ts';
 import type { Link, WireHost } from '../host/host.ts';
+import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { hasPassed, type Instant } from '../time/instant.ts';
 import type { HeartbeatTotals } from './heartbeat-counters.ts';
 import type { SelfReport, ToldClaims } from './heartbeat-link.ts';
-import { type HeartbeatSettings, shortId } from './heartbeat-settings.ts';
+import { type HeartbeatSettings, shortId, shortUid } from './heartbeat-settings.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { HungNodes } from './hung-nodes.ts';
 import type { Log } from './log.ts';
@@ -25,8 +27,10 @@ export class Peers {
   readonly #heartbeats: Heartbeats;
   readonly #hung: HungNodes;
   readonly #nodeId: bigint;
-  /** What is held has changed since the peers were told: in a way that can wait for the next heartbeat, or not. */
-  #due: 'Nothing' | 'Soon' | 'Now' = 'Nothing';
+  /** Uids of what has changed, if anything, since the peers were told what is held. */
+  readonly #changed = new Set<string>();
+  /** Some of that can not wait for the next heartbeat. */
+  #isUrgent = false;
 
   constructor(deps: PeersDeps) {
     this.#deps = deps;
@@ -90,10 +94,23 @@ export class Peers {
     return { kind: 'hung', nodes: this.#hung.list() };
   }
 
-  /** All that the live peers claim, as it was heard last: also what was told when this node had no use for it. */
+  /** What the live peers claim, as it was heard last: also what was told when this node had no use for it. */
   claims(now: Instant): readonly OwnershipInput[] {
-    const live = [...this.#heartbeats.members(now)].filter(({ isLive }) => isLive);
-    return live.flatMap((member) => this.#claimed(member));
+    return this.#live(now).flatMap((member) =>
+      this.#claimed({ ...member, claims: [...member.claims.values()] }),
+    );
+  }
+
+  /** The same of some addresses alone. */
+  claimsTo(now: Instant, uids: readonly string[]): readonly OwnershipInput[] {
+    const shorts = uids.map(shortUid);
+    return this.#live(now).flatMap((member) =>
+      this.#claimed({ ...member, claims: shorts.flatMap((uid) => member.claims.get(uid) ?? []) }),
+    );
+  }
+
+  #live(now: Instant): readonly Member[] {
+    return [...this.#heartbeats.members(now)].filter(({ isLive }) => isLive);
   }
 
   #claimed({ nodeId, isHung, claims }: ToldClaims): readonly OwnershipInput[] {
@@ -101,19 +118,29 @@ export class Peers {
     return heard.length === 0 ? [] : [{ kind: 'claimed', claims: heard }];
   }
 
-  /** What is held may have become something else. */
-  heldChanged(urgency: 'Soon' | 'Now'): void {
-    if (this.#due !== 'Now') this.#due = urgency;
+  /** What is held of these may have become something else. */
+  heldChanged(uids: Iterable<string>, urgency: 'Soon' | 'Now'): void {
+    for (const uid of uids) this.#changed.add(uid);
+    if (urgency === 'Now') this.#isUrgent = true;
   }
 
   /** Once a turn: a thousand addresses that are taken at once are one change. */
-  tell(now: Instant, held: () => readonly HeldOwnership[]): void {
+  tell(now: Instant, heldOf: (uid: string) => HeldOwnership | undefined): void {
+    if (this.#changed.size === 0) return;
     const deadline = this.#heartbeats.deadline();
     // Without one there is nobody to tell, yet.
-    if (this.#due === 'Nothing' || deadline === undefined) return;
-    if (this.#due === 'Soon' && !hasPassed(deadline, now)) return;
-    this.#due = 'Nothing';
-    this.#heartbeats.claim(now, this.#deps.wanted.claimed(held()));
+    const canWait = !this.#isUrgent && deadline !== undefined && !hasPassed(deadline, now);
+    if (canWait) return;
+    const changed: PeerClaim[] = [];
+    const gone: bigint[] = [];
+    for (const uid of this.#changed) {
+      const held = heldOf(uid);
+      if (held === undefined) gone.push(shortUid(uid));
+      else changed.push(this.#deps.wanted.claimed(held));
+    }
+    this.#changed.clear();
+    this.#isUrgent = false;
+    this.#heartbeats.claim(now, { changed, gone });
   }
 
   timeouts(now: Instant): void {

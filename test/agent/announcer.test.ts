@@ -23,12 +23,11 @@ test('the Announcer is created for the Node and reported at once', async () => {
   assert.deepEqual(metadata.ownerReferences, [
     { apiVersion: 'v1', kind: 'Node', name: 'node1', uid: 'uid-node1' },
   ]);
-  const { held: _, ...eth0 } = ETH0;
   const { conditions, ...status } = statusOf(bed);
   assert.deepEqual(status, {
     version: '0.0.0-test',
     session: '9f3c0a11d2e47b60',
-    links: [eth0],
+    links: [ETH0],
     held: 0,
   });
   assert.equal((conditions as { status: string }[])[0]?.status, 'True');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { fail } from '../fake/fake-kube-api.ts';
-import { AgentBed, NAME, UID, virtualIP } from './agent-bed.ts';
+import { AgentBed, GONE, NAME, UID, virtualIP } from './agent-bed.ts';
 
 const isStatusPatch = ({ verb, plural }: { verb: string; plural: string }) =>
   verb === 'patch' && plural === 'virtualips';
@@ -134,10 +134,7 @@ test('a claim that was withdrawn is not written any more', async () => {
   };
   bed.worker.claims(1);
   await bed.pass(10);
-  bed.worker.say(
-    { kind: 'withdrawn', uid: UID, name: NAME, reason: 'TakenOver' },
-    { kind: 'held', held: [] },
-  );
+  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'TakenOver' }, GONE);
   bed.api.recover();
   const before = bed.writes();
   await bed.pass(60_000);
@@ -211,7 +208,7 @@ test('a re-plan without this node does not release an address whose claim is sti
   assert.equal(bed.worker.last('want')?.addresses[0]?.uid, UID);
   bed.worker.held();
   await bed.pass(1);
-  assert.deepEqual(bed.worker.last('want')?.addresses, []);
+  assert.deepEqual(bed.worker.last('want')?.dropped, [UID]);
 });
 
 test('a record that has gone back while the address is held is written again', async () => {

@@ -28,6 +28,8 @@ export interface Node {
   readonly name: string;
   readonly machine: Ownership;
   readonly inbox: OwnershipInput[];
+  /** What it was last told to want, or is about to be, by uid. */
+  readonly told: Map<string, StoredAddress>;
   /** Written to the API but not yet answered. */
   readonly claims: Claim[];
   /** The epochs this node was told are recorded. */
@@ -61,6 +63,7 @@ export const nodeOf = (name: string, watched: number): Node => ({
     claimTrust: CLAIM_TRUST,
   }),
   inbox: [],
+  told: new Map(),
   claims: [],
   recorded: new Map(),
   announced: new Map(),

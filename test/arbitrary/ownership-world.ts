@@ -137,7 +137,7 @@ export class OwnershipWorld {
     const node = this.#nodes.get(name);
     if (node === undefined || node.isHung) return;
     node.watched = Math.min(node.watched + steps, this.#history.length - 1);
-    node.inbox.push(this.#wanted(node, this.#history[node.watched] ?? new Map()));
+    node.inbox.push(...this.#wanted(node, this.#history[node.watched] ?? new Map()));
   }
 
   /** The node is told who lives; `mistaken` are called dead although they live. */
@@ -161,7 +161,7 @@ export class OwnershipWorld {
       // What won is read and passed on, ahead of the watch.
       const shown = new Map(this.#history[node.watched]);
       if (stored !== undefined) shown.set(uid, stored);
-      answers.push(this.#wanted(node, shown));
+      answers.push(...this.#wanted(node, shown));
       this.#count(node.isHung ? 'refused while hanging' : 'refused');
       return;
     }
@@ -278,15 +278,22 @@ export class OwnershipWorld {
   /**
    * What names the node as a candidate or as the recorded holder, and what it holds: a watch that still shows the record
    * from before the node's own claim, but already a plan without it, would otherwise release what the API just gave.
+   * Of that the machine is told what changed since it was told last.
    */
-  #wanted(node: Node, store: Store): OwnershipInput {
+  #wanted(node: Node, store: Store): readonly OwnershipInput[] {
     const held = new Set(node.machine.held().map(({ uid }) => uid));
-    const addresses = [...store.values()]
-      .filter(({ uid, candidates, record }) => {
-        return candidates.includes(node.name) || record.holder === node.name || held.has(uid);
-      })
-      .map((stored) => ({ ...stored, name: stored.uid }));
-    return { kind: 'want', addresses };
+    const wanted = [...store.values()].filter(({ uid, candidates, record }) => {
+      return candidates.includes(node.name) || record.holder === node.name || held.has(uid);
+    });
+    const uids = new Set(wanted.map(({ uid }) => uid));
+    const changed = wanted.filter((stored) => node.told.get(stored.uid) !== stored);
+    const dropped = [...node.told.keys()].filter((uid) => !uids.has(uid));
+    for (const uid of dropped) node.told.delete(uid);
+    for (const stored of changed) node.told.set(stored.uid, stored);
+    if (changed.length + dropped.length === 0) return [];
+    this.#count(dropped.length > 0 ? 'dropped' : 'changed');
+    const addresses = changed.map((stored) => ({ ...stored, name: stored.uid }));
+    return [{ kind: 'want', addresses, dropped }];
   }
 
   #commit(store: Store): void {

@@ -54,12 +54,7 @@ export class LanNode {
 
   /** Uids of what it answers for. */
   held(): readonly string[] {
-    return (
-      this.wire
-        .all('held')
-        .at(-1)
-        ?.held.map(({ uid }) => uid) ?? []
-    );
+    return this.wire.held().map(({ uid }) => uid);
   }
 
   /** Heartbeats that were dropped, by reason; those of the first moments aside. */
@@ -80,8 +75,8 @@ export class FakeLan {
   watch: () => void = () => {};
   readonly #records = new Map<string, OwnershipRecord>();
   #plan: readonly WantedAddress[] = [];
-  /** What each main thread has last told its worker to want. */
-  readonly #told = new Map<LanNode, string>();
+  /** What each main thread has last told its worker to want, as text by uid. */
+  readonly #told = new Map<LanNode, ReadonlyMap<string, string>>();
   #sessions = 0;
 
   constructor(count: number) {
@@ -176,12 +171,17 @@ export class FakeLan {
     }
   }
 
+  /** Tells the worker what changed of what is wanted. */
   #tell(node: LanNode): void {
-    const addresses = this.#plan.map((wanted) => ({ ...wanted, record: this.#recordOf(wanted.uid) }));
-    const text = JSON.stringify(addresses);
-    if (this.#told.get(node) === text) return;
-    this.#told.set(node, text);
-    node.wire.want(...addresses);
+    const told = this.#told.get(node) ?? new Map<string, string>();
+    const all = new Map(
+      this.#plan.map((wanted) => [wanted.uid, { ...wanted, record: this.#recordOf(wanted.uid) }]),
+    );
+    const addresses = [...all.values()].filter((wanted) => told.get(wanted.uid) !== JSON.stringify(wanted));
+    const dropped = [...told.keys()].filter((uid) => !all.has(uid));
+    if (addresses.length + dropped.length === 0) return;
+    this.#told.set(node, new Map(Array.from(all, ([uid, wanted]) => [uid, JSON.stringify(wanted)])));
+    node.wire.send({ kind: 'want', isWhole: false, addresses, dropped });
   }
 
   #recordOf(uid: string): OwnershipRecord {

@@ -1,6 +1,7 @@
 // A segment in virtual time with Membership machines on it. Every frame goes through the codec; it may be lost, late or
 // doubled, and what was ever on the wire can be sent again.
 
+import { isDeepStrictEqual } from 'node:util';
 import { type Member, Membership, type MembershipOutput } from '../../src/election/membership.ts';
 import {
   decodeHeartbeat,
@@ -90,13 +91,17 @@ export class FakeSegment {
   /** The machine of a node that lives on begins anew, as when its link was away. */
   renew(node: SegmentNode): void {
     node.machine = new Membership({ nodeId: node.id, session: node.session, interval: INTERVAL });
-    this.claim(node, node.claims);
+    this.#step(node, { kind: 'claims', changed: node.claims, gone: [] });
     this.#step(node, { kind: 'timeout' });
   }
 
+  /** The node claims these and nothing else; it is told what that changes. */
   claim(node: SegmentNode, claims: readonly PeerClaim[]): void {
+    const before = new Map(node.claims.map((claim) => [claim.uid, claim]));
+    const changed = claims.filter((claim) => !isDeepStrictEqual(claim, before.get(claim.uid)));
+    for (const { uid } of claims) before.delete(uid);
     node.claims = claims;
-    this.#step(node, { kind: 'claims', claims });
+    this.#step(node, { kind: 'claims', changed, gone: [...before.keys()] });
   }
 
   hang(node: SegmentNode, isHung: boolean): void {

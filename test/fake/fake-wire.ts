@@ -1,12 +1,13 @@
 // A wire worker's loop on a fake host, with shorthands for what the tests say over and over.
 
+import { WireState } from '../../src/agent/wire-state.ts';
 import type { Link, LinkState } from '../../src/host/host.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { ArpOperation, decodeArpFrame, encodeArpFrame } from '../../src/protocol/arp/arp-packet.ts';
 import { WireLoop } from '../../src/wire-worker/loop.ts';
 import type { MainWatch } from '../../src/wire-worker/main-watch.ts';
-import type { FromWorker, ToWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
+import type { FromWorker, HeldAddress, ToWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
 import type { FakeLinkSocket } from './fake-link-socket.ts';
 import { FakeWireHost, WAKER_FD } from './fake-wire-host.ts';
 
@@ -46,6 +47,14 @@ export function wantedOf(address: string, options: Partial<WantedAddress> = {}):
   return { ...common, record, ...options };
 }
 
+/** These are wanted, and nothing else. */
+export const wantAll = (...addresses: readonly WantedAddress[]): ToWorker => ({
+  kind: 'want',
+  isWhole: true,
+  addresses,
+  dropped: [],
+});
+
 /** IPv4 text as an unsigned 32-bit number. */
 export const ipv4 = (text: string): number =>
   text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
@@ -80,6 +89,7 @@ export class FakeWire {
   readonly host = new FakeWireHost();
   readonly messages: FromWorker[] = [];
   readonly #inbox: ToWorker[] = [];
+  readonly #state = new WireState();
   readonly loop: WireLoop;
 
   /** Starts with all nodes called `node…` of the tests alive; without a watch the main thread counts as moving. */
@@ -94,7 +104,7 @@ export class FakeWire {
       ...(mainWatch && { mainWatch }),
       wakerFd: WAKER_FD,
       receive: () => this.#inbox.shift(),
-      post: (message) => this.messages.push(structuredClone(message)),
+      post: (message) => this.#take(structuredClone(message)),
     });
     this.loop.start();
     this.send({ kind: 'liveness', alive: [NODE, 'node2'] });
@@ -107,8 +117,19 @@ export class FakeWire {
     return this.loop.turn();
   }
 
+  /** These are wanted, and nothing else. */
   want(...addresses: readonly WantedAddress[]): void {
-    this.send({ kind: 'want', addresses });
+    this.send(wantAll(...addresses));
+  }
+
+  /** What the worker has said that it holds. */
+  held(): readonly HeldAddress[] {
+    return [...this.#state.allHeld()];
+  }
+
+  #take(message: FromWorker): void {
+    this.messages.push(message);
+    if (message.kind === 'held') this.#state.setHeld(message);
   }
 
   setLinks(...links: readonly Link[]): void {
