@@ -6,7 +6,7 @@ import type { ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
-import { whyNoCandidates } from '../plan/placement.ts';
+import { whyNoCandidates } from '../plan/eligibility.ts';
 import { type ClassRules, hasTrace, UPSTREAM_FINALIZER } from '../plan/service-class.ts';
 import { isPublished, type NextStep, nextStep } from '../plan/service-contract.ts';
 import { ingressAddresses, isToBeRetained } from '../plan/service-request.ts';

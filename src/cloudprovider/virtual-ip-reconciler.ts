@@ -4,8 +4,8 @@
 import type { KubeObject, ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
 import type { Log } from '../observe/log.ts';
-import { isSamePlan, place } from '../plan/placement.ts';
 import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
+import type { CandidateLists } from './candidate-lists.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { advertisementsOf, type ClusterWrites, portsOf } from './cluster-writes.ts';
 import { keyOf } from './mirror.ts';
@@ -14,6 +14,7 @@ import type { PlacementNodes } from './placement-nodes.ts';
 export interface VirtualIPReconcilerDeps {
   readonly state: ClusterState;
   readonly placement: PlacementNodes;
+  readonly lists: CandidateLists;
   readonly writes: ClusterWrites;
   readonly log: Log;
 }
@@ -65,18 +66,16 @@ export class VirtualIPReconciler {
   }
 
   async #replan(virtualIP: VirtualIP, wanting: readonly ServiceRef[]): Promise<void> {
-    const { state, placement, writes } = this.#deps;
-    const { name, address, candidates, record, pool } = virtualIP;
+    const { state, lists, writes } = this.#deps;
+    const { candidates, record, pool } = virtualIP;
     const isAnnounced = state.isAnnounced(pool);
-    const planned = isAnnounced
-      ? place({ name, address, candidates, holder: record.holder }, placement.nodes)
-      : [];
+    const planned = isAnnounced ? lists.plan({ ...virtualIP, holder: record.holder }, wanting) : [];
     const services = wanting.map((ref) => this.#withPorts(ref));
-    const isSamePlaces = isSamePlan(candidates, planned);
+    const isSamePlaces = planned === candidates || planned.length + candidates.length === 0;
     const isSameWay = isAnnounced === virtualIP.advertisements.length > 0;
     if (isSamePlaces && isSameWay && JSON.stringify(services) === JSON.stringify(virtualIP.services)) return;
     const spec = {
-      candidates: isSamePlaces ? candidates : planned,
+      candidates: planned,
       services,
       ...(isSameWay ? {} : { advertisements: advertisementsOf(isAnnounced) }),
     };

@@ -2,6 +2,7 @@
 // field that is absent or of another type becomes its empty value, because old servers leave fields out.
 
 import type {
+  EndpointSliceView,
   IngressView,
   LeaseView,
   NamespaceView,
@@ -58,6 +59,25 @@ export function translateNode(object: KubeObject): NodeView {
       .filter((address) => address !== ''),
     isDeleting: metadata.deletionTimestamp !== undefined,
     ready: items(status.conditions).some((entry) => entry.type === 'Ready' && entry.status === 'True'),
+    isShuttingDown: items(status.conditions).some(
+      ({ type, status: is, message }) =>
+        type === 'Ready' && is === 'False' && text(message)?.includes('node is shutting down') === true,
+    ),
+  };
+}
+
+/** Ready, as an endpoint of which nothing is said is, or still serving while it terminates. */
+export function translateEndpointSlice(object: KubeObject): EndpointSliceView {
+  const { namespace = '', labels = {} } = object.metadata;
+  const usable = items((object as { readonly endpoints?: unknown }).endpoints).filter((endpoint) => {
+    const { ready, serving } = fieldsOf(endpoint, 'conditions');
+    return ready !== false || serving === true;
+  });
+  const nodes = usable.map(({ nodeName }) => text(nodeName));
+  return {
+    service: `${namespace}/${labels['kubernetes.io/service-name'] ?? ''}`,
+    nodes: [...new Set(nodes.flatMap((node) => node ?? []))].sort(),
+    isAnywhere: nodes.includes(undefined),
   };
 }
 

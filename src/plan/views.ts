@@ -60,6 +60,18 @@ export interface NodeView {
   readonly addresses: readonly string[];
   readonly isDeleting: boolean;
   readonly ready: boolean;
+  /** The kubelet says that it is being shut down (graceful node shutdown). */
+  readonly isShuttingDown: boolean;
+}
+
+/** A discovery.k8s.io/v1 EndpointSlice: where its endpoints are that traffic may be sent to. */
+export interface EndpointSliceView {
+  /** namespace/name of its Service. */
+  readonly service: string;
+  /** Sorted, each once. */
+  readonly nodes: readonly string[];
+  /** One of them does not say on which node it is. */
+  readonly isAnywhere: boolean;
 }
 
 /** A v1 Namespace. */

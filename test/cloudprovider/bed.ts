@@ -11,6 +11,7 @@ import type { KubeObject, ObjectChange, ResourceKind } from '../../src/kube/api.
 import {
   ADDRESS_POOL,
   ANNOUNCER,
+  ENDPOINT_SLICE,
   LEASE,
   NAMESPACE as NAMESPACE_KIND,
   NODE,
@@ -18,6 +19,7 @@ import {
   VIRTUAL_IP,
 } from '../../src/kube/kinds.ts';
 import {
+  translateEndpointSlice,
   translateLease,
   translateNamespace,
   translateNode,
@@ -177,6 +179,7 @@ export class Bed {
       ...nodes,
       pools: watch(ADDRESS_POOL),
       virtualIPs: watch(VIRTUAL_IP),
+      endpointSlices: watch(ENDPOINT_SLICE),
     };
     const api = new FakeKubeApi(this.cluster);
     const queue = new WatchedQueue(this.time);
@@ -184,7 +187,7 @@ export class Bed {
     const log = new FakeLog();
     const translate = {
       ...{ service: translateService, namespace: translateNamespace },
-      ...{ node: translateNode, lease: translateLease },
+      ...{ node: translateNode, lease: translateLease, endpointSlice: translateEndpointSlice },
     };
     const metrics = { reconciled: () => {}, allocations: () => {}, refused: () => {} };
     const clocks = { clock: this.time, wallClock: this.time };
@@ -247,21 +250,28 @@ export class Bed {
     return this.cluster.objects(SERVICE).get(key)?.metadata.annotations?.['fairlead.io/count'] !== undefined;
   }
 
-  /** Claims what nobody holds, and lets go of what is being deleted, as living agents do. */
+  /** As living agents do: claims what nobody holds that lives and is a candidate, lets go of what is being deleted. */
   #agents(): void {
     for (const virtualIP of this.virtualIPs()) {
       const { name, isDeleting, record, finalizers } = virtualIP;
-      const holder = record.holder ?? virtualIP.candidates.find((node) => !this.silent.has(node));
+      const holder = this.#heirOf(virtualIP);
       if (holder === undefined || this.silent.has(holder)) continue;
-      if (isDeleting && record.holder !== undefined && finalizers.includes(WITHDRAW_FINALIZER)) {
+      if (isDeleting && record.holder === holder && finalizers.includes(WITHDRAW_FINALIZER)) {
         const body = { metadata: { finalizers: [] } };
         this.cluster.patch(VIRTUAL_IP, { name }, { patch: { type: 'merge', body } });
         this.cluster.writes.push(`agent releases ${name}`);
-      } else if (!isDeleting && record.holder === undefined) {
+      } else if (!isDeleting && record.holder !== holder) {
         this.#patchStatus('virtualips', name, { holder, epoch: record.epoch + 1, phase: 'Announced' });
         this.cluster.writes.push(`agent claims ${name}`);
       }
     }
+  }
+
+  #heirOf({ isDeleting, candidates, record }: VirtualIP): string | undefined {
+    const { holder } = record;
+    const living = candidates.filter((node) => !this.silent.has(node));
+    const isHeld = holder !== undefined && (isDeleting || candidates.includes(holder));
+    return isHeld ? holder : (living[0] ?? holder);
   }
 
   #patchStatus(plural: 'virtualips' | 'announcers', name: string, status: object): void {
