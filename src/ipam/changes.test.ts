@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { address, give, poolOf, requestOf, shown, take, tenant } from '../../test/arbitrary/ipam.ts';
+import { address, claim, give, poolOf, requestOf, shown, take, tenant } from '../../test/arbitrary/ipam.ts';
 import { formatAddress } from '../net/address.ts';
 import { AddressBook } from './address-book.ts';
 import type { PoolSpec } from './pool.ts';
@@ -109,6 +109,18 @@ const CASES: readonly Case[] = [
     asked: from('b'),
     want: 'keep 10.0.0.9',
   },
+  {
+    name: 'one of two being withdrawn',
+    had: [four, { address: '10.0.0.8', isLeaving: true }],
+    asked: { count: 2 },
+    want: 'keep 10.0.0.9; wait',
+  },
+  {
+    name: 'one of two families being withdrawn',
+    had: [{ ...four, isLeaving: true }, six],
+    asked: both,
+    want: 'keep fd77::9; wait',
+  },
   { name: 'an address that is being withdrawn', had: [{ ...four, isLeaving: true }], want: 'wait' },
   {
     name: 'renumbering',
@@ -183,6 +195,19 @@ test('a VirtualIP knows better than the status of a Service, and of two the olde
   assert.equal(shown(book.decide(requestOf('a', { preferred }))), '10.0.0.1 of a');
   give(book, '10.0.0.1', tenant('b'));
   assert.equal(shown(book.decide(requestOf('a', { preferred }))), '10.0.0.2 of a');
+});
+
+test('an address that a Node has too stays with the Service that has it, and nobody joins it', () => {
+  const book = new AddressBook();
+  book.setPool('a', poolOf(['10.0.0.1-10.0.0.2']));
+  const sharing = claim({ key: 'dns', ports: ['TCP/53'] });
+  book.decide(requestOf('shop', { sharing }));
+  give(book, '10.0.0.1', shop);
+  book.hold('Node n1', [address('10.0.0.1')], { kind: 'blocked', by: 'Node n1' });
+  const held = [heldOf({ address: '10.0.0.1', isPublished: true })];
+  assert.deepEqual(book.decide(requestOf('shop', { sharing }), held).keep, [address('10.0.0.1')]);
+  const late = claim({ key: 'dns', ports: ['UDP/53'] });
+  assert.equal(shown(book.decide(requestOf('late', { sharing: late }))), '10.0.0.2 of a');
 });
 
 test('a pool that changes or overlaps another keeps what is held', () => {
