@@ -8,7 +8,7 @@ import type { Pool } from '../ipam/pool.ts';
 import type { Refusal } from '../ipam/refusal.ts';
 import type { HeldAddress, Tenant } from '../ipam/request.ts';
 import { type SharingClaim, sameClaim } from '../ipam/sharing.ts';
-import { type Address, parseAddress, sameAddress } from '../net/address.ts';
+import { type Address, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
 import { parsePrefix, unassignableIn } from '../net/prefix.ts';
 import { type ClassRules, isOurs, ourFinalizers } from '../plan/service-class.ts';
 import { isPublished } from '../plan/service-contract.ts';
@@ -210,10 +210,16 @@ export class AllocationBook {
   }
 }
 
-/** What is published first, then the oldest. */
+/** As they are published, then the oldest. */
 function inOrderOfPreference(service: ServiceView, living: readonly VirtualIP[]): readonly VirtualIP[] {
-  const rank = (one: VirtualIP) => `${isPublished(service, one) ? 0 : 1} ${one.createdAt} ${one.name}`;
-  return [...living].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  if (living.length < 2) return living;
+  const published = service.ingress.map(({ ip }) => ip);
+  const placeOf = ({ address }: VirtualIP) => {
+    const place = published.indexOf(formatAddress(address));
+    return place < 0 ? published.length : place;
+  };
+  const isBefore = (a: VirtualIP, b: VirtualIP) => `${a.createdAt} ${a.name}` < `${b.createdAt} ${b.name}`;
+  return [...living].sort((a, b) => placeOf(a) - placeOf(b) || (isBefore(a, b) ? -1 : 1));
 }
 
 const heldAddress = (service: ServiceView, one: VirtualIP): HeldAddress => ({

@@ -140,11 +140,12 @@ export class ServiceReconciler {
       }
       return 'again';
     }
+    // Until that is done its status stays as it is: by it the Service gets the same address again.
+    if (assignment.isWithdrawing) return 'done';
     const wait = arrivals.wait(keyOf(service), assignment.keep);
     if (wait > 0) return wait;
-    const hasNothingToSay = assignment.keep.length === 0 && assignment.refusal === undefined;
     // What it is to leave goes only when its status says nothing of it any more.
-    if (!hasNothingToSay && (await this.#publish(service, assignment)) === 'contested') return 'done';
+    if ((await this.#publish(service, assignment)) === 'contested') return 'done';
     return assignment.drop.length === 0 ? 'done' : addresses.leave(service, assignment.drop, false);
   }
 

@@ -215,6 +215,20 @@ test('overlapping pools both work and name each other, and count both families',
   bed.assertSound();
 });
 
+test('one of several addresses whose VirtualIP a user deletes comes back as the same', async () => {
+  const bed = await bedOf();
+  const two = { annotations: { 'fairlead.io/count': '2' } };
+  bed.createService('shop', {}, two);
+  await bed.settle();
+  assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.50', '10.77.0.51']);
+  bed.cluster.remove(VIRTUAL_IP, { name: '10.77.0.50' });
+  bed.createService('rival');
+  await bed.settle();
+  assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.50', '10.77.0.51']);
+  assert.deepEqual(ipsOf(bed, 'rival'), ['10.77.0.52']);
+  bed.assertSound();
+});
+
 const reserve = (bed: Bed, address: string, reservedFor?: object) =>
   bed.cluster.create(VIRTUAL_IP, undefined, {
     metadata: { name: address },
