@@ -174,13 +174,12 @@ class Finder {
     const conflict = view.conflictAt(value, request);
     const isReserved = isAmong(value, view.reservedFor(request.key));
     if (isReserved && conflict === undefined) return [this.#grantOf(value)];
-    const containing = view.pools.filter((pool) => pool.contains(value));
-    if (containing.length === 0)
-      return refusals.outsidePools(
-        text,
-        view.pools.map((pool) => pool.name),
-      );
+    if (view.pools.length === 0) return refusals.noPool();
+    const names = view.pools.map((pool) => pool.name);
     const named = request.pool;
+    if (named !== undefined && !names.includes(named.value)) return refusals.noSuchPool(named, names);
+    const containing = view.pools.filter((pool) => pool.contains(value));
+    if (containing.length === 0) return refusals.outsidePools(text, names);
     const usable = containing.filter((pool) => named === undefined || pool.name === named.value);
     if (named !== undefined && usable.length === 0) return refusals.outsideNamedPool(text, named);
     const pool = usable.find((one) => obstacleIn(one, this.#search.user, true) === undefined);
