@@ -126,6 +126,23 @@ const BEFORE: readonly Case[] = [
     want: '10.0.0.8 of a',
   },
   { name: 'what is reserved for it', reserved: { '10.9.9.9': 'web/shop' }, want: '10.9.9.9 of ' },
+  {
+    name: 'the address it had, of another pool than it asks for now',
+    asked: { preferred: [address('10.0.1.2')], ...from('a') },
+    want: '10.0.0.8 of a',
+  },
+  {
+    name: 'what is reserved for it, of another pool than it asks for',
+    reserved: { '10.0.1.2': 'web/shop', '10.9.9.9': 'web/shop' },
+    asked: from('a'),
+    want: '10.0.0.8 of a',
+  },
+  {
+    name: 'what is reserved for it, of the pool that it asks for',
+    reserved: { '10.0.1.2': 'web/shop', '10.9.9.9': 'web/shop' },
+    asked: from('b'),
+    want: '10.0.1.2 of b',
+  },
   { name: 'not what is reserved for others', reserved: { '10.0.0.8': 'web/rival' }, want: '10.0.0.9 of a' },
   { name: 'not what is reserved for nobody', reserved: { '10.0.0.8': '' }, want: '10.0.0.9 of a' },
 ];
