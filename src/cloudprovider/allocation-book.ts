@@ -3,7 +3,7 @@
 
 import { AddressBook } from '../ipam/address-book.ts';
 import type { Tenancy } from '../ipam/address-entry.ts';
-import type { Decision } from '../ipam/allocator.ts';
+import { conflictRefusal, type Decision } from '../ipam/allocator.ts';
 import type { Pool } from '../ipam/pool.ts';
 import type { Refusal } from '../ipam/refusal.ts';
 import type { HeldAddress, Tenant } from '../ipam/request.ts';
@@ -128,10 +128,12 @@ export class AllocationBook {
     this.#release(grantsOf(uid));
   }
 
-  /** Whether the address, which no VirtualIP of the Service has, may not be its own any more. */
-  isForfeited(service: ServiceView, address: Address): boolean {
+  /** Why an address that its status names can not be its own any more; undefined if it can. */
+  whyForfeited(service: ServiceView, address: Address): Refusal | undefined {
     const request = requestOf(service, this.#claimOf(service));
-    return !('code' in request) && this.#book.conflictAt(address, request) !== undefined;
+    const conflict = 'code' in request ? undefined : this.#book.conflictAt(address, request);
+    const asked = { source: 'status.loadBalancer.ingress', value: formatAddress(address) };
+    return conflict && conflictRefusal(conflict, asked);
   }
 
   #assign(service: ServiceView): Assignment {

@@ -20,6 +20,8 @@ const WARNING = [
   'UnAvailableLoadBalancer',
   /** Ours: no other implementation keeps an address whose pool is gone. */
   'OutsidePool',
+  /** Ours: its status named an address that is somebody else's now. */
+  'AddressLost',
 ] as const;
 
 export type NormalReason = (typeof NORMAL)[number];

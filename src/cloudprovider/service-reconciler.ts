@@ -2,8 +2,10 @@
 // latest state and is safe to repeat, so it does not matter where a former run ended.
 
 import { whyOutsidePool } from '../ipam/outside-pool.ts';
+import type { Refusal } from '../ipam/refusal.ts';
 import type { ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
+import type { Address } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import { whyNoCandidates } from '../plan/placement.ts';
@@ -63,6 +65,11 @@ const TAKING_AWAY: ReadonlySet<NextStep['kind']> = new Set(['unpublish', 'releas
 
 /** `contested`: somebody else rewrites the status, and it is left alone for a while. */
 type Publication = 'same' | 'written' | 'contested';
+
+interface Lost {
+  readonly address: Address;
+  readonly why: Refusal;
+}
 
 /** Besides the outcomes of a step: come again when this time has passed. */
 type Result = Outcome | Duration;
@@ -151,15 +158,31 @@ export class ServiceReconciler {
 
   async #publish(service: ServiceView, assignment: Assignment): Promise<Publication> {
     const { timestamp } = this.#deps;
-    const plan = statusPlan(service, this.#assigned(service, assignment), timestamp());
+    const lost = this.#lost(service);
+    const plan = statusPlan(service, this.#assigned(assignment, lost), timestamp());
     const publication = await this.#writeStatus(service, plan);
-    if (publication === 'written') this.#report(service, assignment, plan);
+    if (publication === 'written') this.#report(service, assignment, { plan, lost });
     return publication;
   }
 
-  #report(service: ServiceView, { keep, refusal, isSatisfied }: Assignment, plan: StatusPlan): void {
+  /** What its status names and somebody else has: restored twice, or shared by Services that do not fit any more. */
+  #lost(service: ServiceView): readonly Lost[] {
+    return ingressAddresses(service).flatMap((address) => {
+      const why = this.#deps.book.whyForfeited(service, address);
+      return why === undefined ? [] : [{ address, why }];
+    });
+  }
+
+  #report(
+    service: ServiceView,
+    { keep, refusal, isSatisfied }: Assignment,
+    { plan, lost }: { readonly plan: StatusPlan; readonly lost: readonly Lost[] },
+  ): void {
     const { reporter, metrics } = this.#deps;
     const changed = (type: string) => plan.conditions.find((condition) => condition.type === type);
+    // Without a change of our own somebody else has written it there, and it was never the Service's.
+    for (const { why } of changed(ALLOCATED) === undefined ? [] : lost)
+      reporter.warning(service, 'AddressLost', `${why.code}: ${why.message}`);
     if (refusal !== undefined && !isSatisfied && changed(ALLOCATED) !== undefined) {
       metrics.refused(refusal.code);
       reporter.warning(service, 'SyncLoadBalancerFailed', `${refusal.code}: ${refusal.message}`);
@@ -180,13 +203,13 @@ export class ServiceReconciler {
       reporter.warning(service, 'UnAvailableLoadBalancer', announced.message);
   }
 
-  #assigned(service: ServiceView, { keep, refusal, isSatisfied }: Assignment): Assigned {
+  #assigned({ keep, refusal, isSatisfied }: Assignment, lost: readonly Lost[]): Assigned {
     const { book, placement } = this.#deps;
     return {
       virtualIPs: keep,
       refusal,
       isSatisfied,
-      isForfeited: ingressAddresses(service).some((address) => book.isForfeited(service, address)),
+      forfeited: lost.map(({ address }) => address),
       whyOutside: ({ address, pool }) => whyOutsidePool(address, pool, book.pools),
       whyNobody: (address) => whyNoCandidates(address, placement.nodes),
     };

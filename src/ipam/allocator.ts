@@ -285,7 +285,8 @@ class Finder {
   }
 }
 
-function conflictRefusal(conflict: Conflict, asked: Asked<string>): Refusal {
+/** Why the address, which stands in `asked`, can not be given. */
+export function conflictRefusal(conflict: Conflict, asked: Asked<string>): Refusal {
   if (conflict.kind === 'reserved') return refusals.reserved(asked, conflict.by);
   if (conflict.kind === 'in-use') return refusals.inUse(asked, conflict.by);
   return refusals.notShared(asked, conflict.by, conflict.rule);

@@ -210,6 +210,24 @@ test('an address that a Node has too stays with the Service that has it, and nob
   assert.equal(shown(book.decide(requestOf('late', { sharing: late }))), '10.0.0.2 of a');
 });
 
+const HELD_BACK = {
+  'a Node has': { kind: 'blocked', by: 'Node n1' },
+  'is reserved for another': { kind: 'virtual-ip', services: [], reservedFor: 'web/boss' },
+} as const;
+for (const [what, tenancy] of Object.entries(HELD_BACK)) {
+  test(`a Service that waits for the address of its status, which ${what}, is looked at when that ends`, () => {
+    const book = new AddressBook();
+    book.setPool('a', poolOf(['10.0.0.1-10.0.0.2']));
+    const its = [address('10.0.0.1')];
+    book.hold('Service shop kept', its, { kind: 'kept', service: shop, rank: 'a' });
+    book.hold('VirtualIP 10.0.0.1', its, tenancy);
+    const wish = requestOf('shop', { preferred: its, ...asking('10.0.0.1') });
+    assert.match(shown(book.decide(wish)), /^Address(InUse|Reserved)$/);
+    assert.equal(book.hold('VirtualIP 10.0.0.1', [], tenancy), true);
+    assert.equal(shown(book.decide(wish)), '10.0.0.1 of a');
+  });
+}
+
 test('a pool that changes or overlaps another keeps what is held', () => {
   const book = new AddressBook();
   book.setPool('a', poolOf(['10.0.0.1-10.0.0.3']));

@@ -160,6 +160,7 @@ test(`an address has at most ${MAX_SHARERS} sharers`, () => {
     book.setClaim(tenant(name).uid, dns('TCP', { ports: [`TCP/${i + 1}`] }));
   give(book, '10.0.0.1', ...names.map((name) => tenant(name)));
   assert.equal(shown(ask(book, 'late', dns('UDP'))), '10.0.0.2 of a');
+  assert.deepEqual(askHolding(book, 's0', dns('TCP', { ports: ['TCP/1'] })).keep, [first.address]);
 });
 
 test('a sharer that goes lets in who waited for it', () => {

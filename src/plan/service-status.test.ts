@@ -20,7 +20,7 @@ const planOf = (
   statusPlan(
     on,
     {
-      ...{ virtualIPs, refusal: undefined, isSatisfied: true, isForfeited: false },
+      ...{ virtualIPs, refusal: undefined, isSatisfied: true, forfeited: [] },
       whyOutside: () => undefined,
       whyNobody: () => 'nobody can',
       ...changes,
@@ -119,8 +119,10 @@ test('a refusal says its code, and leaves the address of before unless it is som
   const plan = planOf(waiting, [], { refusal: FULL, isSatisfied: false });
   assert.equal(plan.ingress, undefined);
   assert.deepEqual(said(plan), ['Allocated False PoolsExhausted', 'Announced False NotAllocated']);
-  const forfeited = planOf(waiting, [], { refusal: FULL, isSatisfied: false, isForfeited: true });
-  assert.deepEqual(forfeited.ingress, []);
+  const lost = { refusal: FULL, isSatisfied: false, forfeited: [virtualIP(7).address] };
+  assert.deepEqual(planOf(waiting, [], lost).ingress, []);
+  const another = service({ ingress: ip('10.77.0.7', '10.77.0.8') });
+  assert.deepEqual(planOf(another, [], lost).ingress, ip('10.77.0.8'));
 });
 
 test('a refusal of more keeps what there is, and says so', () => {

@@ -50,8 +50,8 @@ export interface Assigned {
   readonly refusal: Refusal | undefined;
   /** With a refusal: what it has is enough all the same. */
   readonly isSatisfied: boolean;
-  /** Whether its status names an address that is somebody else's now. */
-  readonly isForfeited: boolean;
+  /** Addresses that its status names and that can not be its own any more. */
+  readonly forfeited: readonly Address[];
   /** Why one of them is not in a pool any more, in words; undefined if it is. */
   readonly whyOutside: (virtualIP: VirtualIP) => string | undefined;
   /** Explains a VirtualIP without candidates. */
@@ -99,15 +99,20 @@ type Wanted = Omit<Condition, 'lastTransitionTime'>;
 
 function ingressOf(
   service: ServiceView,
-  { virtualIPs, isForfeited }: Assigned,
+  { virtualIPs, forfeited }: Assigned,
 ): readonly Ingress[] | undefined {
-  if (virtualIPs.length === 0) return isForfeited ? [] : undefined;
+  if (virtualIPs.length === 0) return forfeited.length === 0 ? undefined : remaining(service, forfeited);
   const isPublished = (ip: string) => service.ingress.some((one) => one.ip === ip);
   return virtualIPs.flatMap((virtualIP) => {
     const ip = formatAddress(virtualIP.address);
     const canBe = virtualIP.candidates.length > 0 || isAllocatedOnly(virtualIP) || isPublished(ip);
     return canBe ? [{ ip, ipMode: 'VIP' as const }] : [];
   });
+}
+
+function remaining({ ingress }: ServiceView, forfeited: readonly Address[]): readonly Ingress[] {
+  const gone = new Set(forfeited.map(formatAddress));
+  return ingress.flatMap(({ ip }) => (ip === undefined || gone.has(ip) ? [] : [{ ip, ipMode: 'VIP' }]));
 }
 
 /** Somebody else announces it (spec.announce of the pool). */
@@ -169,11 +174,11 @@ function announcedOne(virtualIP: VirtualIP, whyNobody: Assigned['whyNobody']): A
 /** The pools, each once; and a wish to be renumbered that is met, because nothing that it left is held any more. */
 function changedAnnotations(
   { annotations }: ServiceView,
-  { virtualIPs, refusal, isForfeited }: Assigned,
+  { virtualIPs, refusal, forfeited }: Assigned,
 ): Readonly<Record<string, string | null>> {
   const changed: Record<string, string | null> = {};
   const from = [...new Set(virtualIPs.map(({ pool }) => pool).filter((pool) => pool !== ''))].join();
-  const isDecided = virtualIPs.length > 0 || isForfeited;
+  const isDecided = virtualIPs.length > 0 || forfeited.length > 0;
   if (isDecided && from !== (annotations[ALLOCATED_FROM] ?? ''))
     changed[ALLOCATED_FROM] = from === '' ? null : from;
   if (virtualIPs.length > 0 && refusal === undefined && annotations[RENUMBER] !== undefined)

@@ -28,11 +28,17 @@ test('of several with one address in their status the oldest keeps it, and no ot
     bed.createService(name);
     restore(bed, name, '10.77.0.50');
   }
-  await bed.start();
+  const { events } = await bed.start();
   await bed.settle();
   assert.deepEqual(ipsOf(bed, 'old'), ['10.77.0.50']);
   assert.deepEqual(ipsOf(bed, 'middle'), ['10.77.0.51']);
   assert.deepEqual([ipsOf(bed, 'last'), codeOf(bed, 'last')], [[], 'PoolsExhausted']);
+  const why =
+    'AddressInUse: status.loadBalancer.ingress "10.77.0.50": the address is in use by Service web/old';
+  assert.deepEqual(
+    events.filter((event) => event.includes(' AddressLost ')).sort(),
+    ['last', 'middle'].map((name) => `Warning AddressLost web/${name}: ${why}, want a free one`),
+  );
   bed.assertSound();
 });
 

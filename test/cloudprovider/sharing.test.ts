@@ -44,7 +44,7 @@ test('TCP and UDP of one port share an address, and its VirtualIP stays until th
 });
 
 test('the sharer that changes its port has to go, and says so where there is no other address', async () => {
-  const { bed } = await bedOf('10.77.0.50');
+  const { bed, running } = await bedOf('10.77.0.50');
   bed.createService('tcp', onPort('TCP'), KEY);
   bed.createService('udp', onPort('UDP'), KEY);
   await bed.settle();
@@ -53,6 +53,9 @@ test('the sharer that changes its port has to go, and says so where there is no 
   assert.deepEqual(sharers(bed), ['10.77.0.50 udp']);
   assert.deepEqual(ipsOf(bed, 'tcp'), [], 'the address is not its own any more');
   assert.equal(bed.service('tcp').conditions[0]?.reason, 'PoolsExhausted');
+  const lost = running.events.filter((event) => event.startsWith('Warning AddressLost'));
+  assert.equal(lost.length, 1);
+  assert.match(lost[0] ?? '', /web\/tcp: SharingKeyMismatch: .*with Service web\/udp: both use UDP\/53/);
   assert.deepEqual(ipsOf(bed, 'udp'), ['10.77.0.50']);
   bed.changeService('tcp', onPort('UDP', 5353));
   await bed.settle();
