@@ -19,6 +19,7 @@ import {
   claim,
   holderOf,
   ingressWithout,
+  OPEN_TO_ALL,
   OUTSIDE_POOL,
   originOf,
   type StatusPlan,
@@ -189,6 +190,8 @@ export class ServiceReconciler {
     }
     const outside = changed(OUTSIDE_POOL);
     if (outside !== undefined) reporter.warning(service, 'OutsidePool', outside.message);
+    const open = changed(OPEN_TO_ALL);
+    if (open !== undefined) reporter.warning(service, 'SourceRangesIgnored', open.message);
     const published = { ...service, ingress: plan.ingress ?? service.ingress };
     const added = keep.filter((one) => isPublished(published, one) && !isPublished(service, one));
     if (added.length > 0) reporter.normal(service, 'EnsuredLoadBalancer', added.map(originOf).join(', '));

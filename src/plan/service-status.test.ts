@@ -149,6 +149,20 @@ test('OutsidePool is there while it is true', () => {
   assert.equal(planOf(after(marked, inside), [virtualIP(1)]).isSame, true);
 });
 
+test('an annotation for source ranges that nobody keeps is told, until the field takes its place', () => {
+  const name = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+  const walled = service({ annotations: { [name]: '192.0.2.0/24' } });
+  const plan = planOf(walled, [virtualIP(1)]);
+  assert.deepEqual(said(plan).at(-1), 'SourceRangesIgnored True SourceRangesIgnored');
+  assert.match(
+    plan.conditions.at(-1)?.message ?? '',
+    /^\S+ "192.0.2.0\/24": .*want spec.loadBalancerSourceRanges$/,
+  );
+  const spec = { ...walled, ...after(walled, plan), loadBalancerSourceRanges: ['192.0.2.0/24'] };
+  assert.deepEqual(planOf(spec, [virtualIP(1)]).goneConditions, ['fairlead.io/SourceRangesIgnored']);
+  assert.deepEqual(said(planOf(service({ annotations: { [name]: ' ' } }), [virtualIP(1)])).length, 2);
+});
+
 test('the wish to be renumbered goes when it is met', () => {
   const wishing = service({ annotations: { 'fairlead.io/renumber': 'now' } });
   const met = planOf(wishing, [virtualIP(2)]);

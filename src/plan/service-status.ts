@@ -4,14 +4,16 @@ import type { Refusal } from '../ipam/refusal.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
-import { ALLOCATED_FROM, RENUMBER } from './annotations.ts';
+import { ALLOCATED_FROM, LEGACY_SOURCE_RANGES, RENUMBER } from './annotations.ts';
 import type { IngressView, ServiceView } from './views.ts';
 
 export const ALLOCATED = 'fairlead.io/Allocated';
 export const ANNOUNCED = 'fairlead.io/Announced';
 /** Only there while it is true. */
 export const OUTSIDE_POOL = 'fairlead.io/OutsidePool';
-export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED, OUTSIDE_POOL];
+/** Only there while it is true. */
+export const OPEN_TO_ALL = 'fairlead.io/SourceRangesIgnored';
+export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED, OUTSIDE_POOL, OPEN_TO_ALL];
 /** What we write into the annotations of a Service. */
 export const OUR_ANNOTATIONS: readonly string[] = [ALLOCATED_FROM];
 
@@ -63,7 +65,7 @@ export interface Assigned {
  * refused keeps what its status says, because that is what it gets back when it can.
  */
 export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: string): StatusPlan {
-  const wanted = [allocated(assigned), announced(assigned), ...outsidePool(assigned)];
+  const wanted = [allocated(assigned), announced(assigned), ...outsidePool(assigned), ...openToAll(service)];
   let all: readonly Condition[] = service.conditions;
   for (const condition of wanted) all = withCondition(all, condition, timestamp);
   const conditions = all.filter((condition) => !service.conditions.includes(condition));
@@ -131,6 +133,16 @@ function outsidePool({ virtualIPs, whyOutside }: Assigned): readonly Wanted[] {
   if (reasons.length === 0) return [];
   const message = `${reasons.join('; ')}. The Service keeps it; the annotation fairlead.io/renumber: now gives it another one`;
   return [{ type: OUTSIDE_POOL, status: 'True', reason: 'OutsidePool', message }];
+}
+
+/** Whoever comes from a cloud with the annotation believes in a wall that is not there. */
+function openToAll({ annotations, loadBalancerSourceRanges }: ServiceView): readonly Wanted[] {
+  const ranges = annotations[LEGACY_SOURCE_RANGES]?.trim() ?? '';
+  if (ranges === '' || loadBalancerSourceRanges.length > 0) return [];
+  const message =
+    `${LEGACY_SOURCE_RANGES} "${ranges.slice(0, 200)}": kube-proxy does not read this annotation, so everybody is let in; ` +
+    'want spec.loadBalancerSourceRanges';
+  return [{ type: OPEN_TO_ALL, status: 'True', reason: 'SourceRangesIgnored', message }];
 }
 
 type Announced = Pick<Wanted, 'status' | 'reason' | 'message'>;

@@ -252,6 +252,38 @@ for (const [name, verb, plural, reason] of [
   });
 }
 
+test('nodes that the API server does not let us write are told, and written when it does', async () => {
+  const bed = bedOf();
+  const { api, events } = await bed.start();
+  bed.createService('shop');
+  await bed.settle();
+  api.before = ({ verb, plural }) =>
+    verb === 'patch' && plural === 'virtualips' ? fail('Forbidden') : undefined;
+  bed.node('n3');
+  await bed.settle();
+  assert.ok(events.includes('Warning UpdateLoadBalancerFailed web/shop: made to fail'), events.join('\n'));
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2']);
+  api.recover();
+  await bed.pass(6000);
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2,n3']);
+  bed.assertSound();
+});
+
+test('source ranges in the annotation of clouds are not kept by anybody, and that is told', async () => {
+  const bed = bedOf();
+  const { events } = await bed.start();
+  const name = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+  bed.createService('shop', {}, { annotations: { [name]: '192.0.2.0/24' } });
+  await bed.settle();
+  const told = events.filter((event) => event.startsWith('Warning SourceRangesIgnored web/shop: '));
+  assert.equal(told.length, 1);
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True True');
+  bed.changeService('shop', { loadBalancerSourceRanges: ['192.0.2.0/24'] });
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True');
+  bed.assertSound();
+});
+
 for (const [name, take] of [
   [
     'finalizer was stripped',
