@@ -136,6 +136,11 @@ export class AllocationBook {
     return conflict && conflictRefusal(conflict, asked);
   }
 
+  /** What is kept for a Service of this name. */
+  reservedFor(service: ServiceView): readonly Address[] {
+    return this.#book.reservedFor(keyOf(service));
+  }
+
   #assign(service: ServiceView): Assignment {
     const virtualIPs = this.#state.virtualIPsOf(service.uid);
     const living = inOrderOfPreference(

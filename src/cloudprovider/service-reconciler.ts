@@ -5,7 +5,7 @@ import { whyOutsidePool } from '../ipam/outside-pool.ts';
 import type { Refusal } from '../ipam/refusal.ts';
 import type { ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
-import type { Address } from '../net/address.ts';
+import { type Address, formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import { whyNoCandidates } from '../plan/placement.ts';
@@ -19,6 +19,7 @@ import {
   claim,
   holderOf,
   ingressWithout,
+  isAnsweredFor,
   OPEN_TO_ALL,
   OUTSIDE_POOL,
   originOf,
@@ -200,8 +201,10 @@ export class ServiceReconciler {
     const wasAnnounced = service.conditions.some(
       ({ type, status }) => type === ANNOUNCED && status === 'True',
     );
-    if (announced?.status === 'True' && !wasAnnounced)
-      reporter.normal(service, 'UpdatedLoadBalancer', keep.map(holderOf).join(', '));
+    const answered = keep.filter(isAnsweredFor);
+    const isComplete = keep.every((one) => one.candidates.length === 0 || answered.includes(one));
+    if (announced !== undefined && !wasAnnounced && isComplete && answered.length > 0)
+      reporter.normal(service, 'UpdatedLoadBalancer', answered.map(holderOf).join(', '));
     else if (announced?.reason === 'NoCandidates' && added.length === 0)
       reporter.warning(service, 'UnAvailableLoadBalancer', announced.message);
   }
@@ -235,10 +238,12 @@ export class ServiceReconciler {
   }
 
   async #letGo(service: ServiceView, step: Extract<NextStep, { kind: 'let-go' }>): Promise<Outcome> {
-    const { state, writes, reporter } = this.#deps;
+    const { state, writes, reporter, book } = this.#deps;
     const hadAddress = service.conditions.some(({ type, status }) => type === ALLOCATED && status === 'True');
     state.services.note(await writes.letServiceGo(service, step));
-    if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', 'the address is free again');
+    const kept = book.reservedFor(service).map(formatAddress).join(', ');
+    const message = kept === '' ? 'the address is free again' : `${kept} is kept for a Service of this name`;
+    if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', message);
     return 'done';
   }
 

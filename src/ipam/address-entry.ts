@@ -191,7 +191,8 @@ function conflictBetween(
   { key: by, claim }: { readonly key: string; readonly claim: SharingClaim | undefined },
   isAcrossNamespaces: boolean,
 ): Conflict | undefined {
-  if (sharing.key === '' || claim === undefined) return { kind: 'in-use', by: `Service ${by}` };
+  if (sharing.key === '' || claim === undefined)
+    return { kind: 'in-use', by: `Service ${by}`, isService: true };
   const rule = whyNotShared(sharing, claim, { isAcrossNamespaces });
   return rule === undefined ? undefined : { kind: 'not-shared', by, rule };
 }

@@ -11,7 +11,7 @@ import type { AllocationRequest, Asked, Grant, HeldAddress } from './request.ts'
 
 /** Why an address can not be given to a Service now. */
 export type Conflict =
-  | { readonly kind: 'in-use'; readonly by: string }
+  | { readonly kind: 'in-use'; readonly by: string; readonly isService?: boolean }
   | { readonly kind: 'reserved'; readonly by: string | undefined }
   | { readonly kind: 'not-shared'; readonly by: string; readonly rule: string };
 
@@ -288,7 +288,7 @@ class Finder {
 /** Why the address, which stands in `asked`, can not be given. */
 export function conflictRefusal(conflict: Conflict, asked: Asked<string>): Refusal {
   if (conflict.kind === 'reserved') return refusals.reserved(asked, conflict.by);
-  if (conflict.kind === 'in-use') return refusals.inUse(asked, conflict.by);
+  if (conflict.kind === 'in-use') return refusals.inUse(asked, conflict);
   return refusals.notShared(asked, conflict.by, conflict.rule);
 }
 

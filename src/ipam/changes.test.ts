@@ -246,6 +246,22 @@ test('a pool that changes or overlaps another keeps what is held', () => {
   assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 3n });
 });
 
+test('a reservation that goes, or is made for another, is none any more', () => {
+  const book = new AddressBook();
+  book.setPool('a', poolOf(['10.0.0.1']));
+  const reserve = (reservedFor: string | undefined, ...its: readonly string[]) =>
+    book.hold('VirtualIP x', its.map(address), { kind: 'virtual-ip', services: [], reservedFor });
+  const given = () => shown(book.decide(requestOf('shop')));
+  reserve('web/shop', '10.9.9.9');
+  assert.equal(given(), '10.9.9.9 of ');
+  reserve('web/boss', '10.9.9.9');
+  assert.equal(given(), '10.0.0.1 of a');
+  reserve('web/shop', '10.9.9.9');
+  reserve('web/shop');
+  assert.equal(given(), '10.0.0.1 of a');
+  assert.deepEqual(book.reservedFor('web/shop'), []);
+});
+
 test('releasing an address of no pool frees nothing', () => {
   const book = new AddressBook();
   const node = { kind: 'blocked', by: 'Node n1' } as const;

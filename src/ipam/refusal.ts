@@ -94,8 +94,16 @@ export const outsideNamedPool = (address: Asked<string>, pool: Asked<string>): R
       'asks for, want one of that pool, or only one of the two',
   );
 
-export const inUse = ({ source, value }: Asked<string>, by: string): Refusal =>
-  refusal('AddressInUse', `${source} "${value}": the address is in use by ${by}, want a free one`);
+/** `isService`: it could share the address. */
+export const inUse = (
+  { source, value }: Asked<string>,
+  { by, isService = false }: { readonly by: string; readonly isService?: boolean },
+): Refusal =>
+  refusal(
+    'AddressInUse',
+    `${source} "${value}": the address is in use by ${by}, want a free one` +
+      (isService ? ', or the same fairlead.io/sharing-key on both' : ''),
+  );
 
 /** `by` is undefined for one that is reserved for nobody. */
 export const reserved = ({ source, value }: Asked<string>, by: string | undefined): Refusal =>

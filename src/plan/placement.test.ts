@@ -75,7 +75,7 @@ test('only a node that lives, is not excluded and has the subnet becomes a candi
   assert.deepEqual(place(fresh, mapOf(nodes)), ['a']);
   assert.match(
     whyNoCandidates(address, mapOf(nodes.slice(1))),
-    /^no node can announce 10\.77\.0\.50: b without a running agent; d, e without an Up link in its subnet; c excluded/,
+    /^10\.77\.0\.50 can not be announced: b without a running agent; d, e without an Up link in its subnet; c excluded/,
   );
   assert.match(whyNoCandidates(address, new Map()), /there are no nodes/);
 });

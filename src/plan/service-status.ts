@@ -93,6 +93,13 @@ export function ingressWithout(
 export const originOf = ({ address, pool }: Pick<VirtualIP, 'address' | 'pool'>): string =>
   `${formatAddress(address)}${pool === '' ? '' : ` from pool ${pool}`}`;
 
+/** Whether a node answers for it, and has nothing to say against that. */
+export const isAnsweredFor = (virtualIP: VirtualIP): boolean =>
+  isHeld(virtualIP) && reportOf(virtualIP)?.status !== 'False';
+
+const isHeld = ({ phase }: VirtualIP): boolean => phase === 'Announced' || phase === 'Moving';
+const reportOf = ({ conditions }: VirtualIP) => conditions.find(({ type }) => type === 'Announced');
+
 /** `10.77.0.50 is announced by node2` */
 export const holderOf = ({ address, record }: Pick<VirtualIP, 'address' | 'record'>): string =>
   `${formatAddress(address)} is announced by ${record.holder ?? 'a node'}`;
@@ -166,11 +173,11 @@ function announced({ virtualIPs, whyNobody }: Assigned): Wanted {
 
 function announcedOne(virtualIP: VirtualIP, whyNobody: Assigned['whyNobody']): Announced {
   const ip = formatAddress(virtualIP.address);
-  const reported = virtualIP.conditions.find((condition) => condition.type === 'Announced');
+  const reported = reportOf(virtualIP);
   const { phase } = virtualIP;
   if (isAllocatedOnly(virtualIP))
     return { status: 'False', reason: 'AllocatedOnly', message: `${ip} is of a pool with announce: false` };
-  if (phase === 'Announced' || phase === 'Moving') {
+  if (isHeld(virtualIP)) {
     if (reported?.status === 'False')
       return { status: 'False', reason: reported.reason || 'NotAnnounced', message: reported.message };
     const message = `${ip} is answered for; VirtualIP ${virtualIP.name} says by whom`;

@@ -37,7 +37,10 @@ test('of several with one address in their status the oldest keeps it, and no ot
     'AddressInUse: status.loadBalancer.ingress "10.77.0.50": the address is in use by Service web/old';
   assert.deepEqual(
     events.filter((event) => event.includes(' AddressLost ')).sort(),
-    ['last', 'middle'].map((name) => `Warning AddressLost web/${name}: ${why}, want a free one`),
+    ['last', 'middle'].map(
+      (name) =>
+        `Warning AddressLost web/${name}: ${why}, want a free one, or the same fairlead.io/sharing-key on both`,
+    ),
   );
   bed.assertSound();
 });

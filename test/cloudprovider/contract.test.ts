@@ -378,6 +378,43 @@ test('events name every address: where it is from, who answers for it, and that 
   assert.match(events[2] ?? '', /^Warning OutsidePool web\/shop: 10\.77\.0\.50 is in no AddressPool/);
 });
 
+test('of two families the node of the one that can be announced is told', async () => {
+  const bed = bedOf('10.77.0.50', 'fd77::50');
+  const { events } = await bed.start();
+  bed.createService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack' });
+  await bed.settle();
+  const holder = bed.virtualIPs()[0]?.record.holder;
+  assert.deepEqual(events, [
+    'Normal EnsuredLoadBalancer web/shop: 10.77.0.50 from pool default',
+    `Normal UpdatedLoadBalancer web/shop: 10.77.0.50 is announced by ${holder}`,
+  ]);
+});
+
+test('a withdrawal is told once, also against a claim that comes in between, and what becomes of the address', async () => {
+  const bed = bedOf();
+  const { api, events } = await bed.start();
+  bed.createService('shop');
+  bed.createService('kept', {}, { annotations: { 'fairlead.io/retain': 'true' } });
+  await bed.settle();
+  events.length = 0;
+  api.before = ({ verb, plural }) => {
+    if (verb !== 'delete' || plural !== 'virtualips') return;
+    api.recover();
+    bed.claim('10.77.0.50', 'n2');
+  };
+  bed.deleteService('shop');
+  await bed.settle();
+  bed.deleteService('kept');
+  await bed.settle();
+  assert.deepEqual(events, [
+    'Normal DeletingLoadBalancer web/shop: withdrawing 10.77.0.50',
+    'Normal DeletedLoadBalancer web/shop: the address is free again',
+    'Normal DeletingLoadBalancer web/kept: withdrawing 10.77.0.51',
+    'Normal DeletedLoadBalancer web/kept: 10.77.0.51 is kept for a Service of this name',
+  ]);
+  bed.assertSound();
+});
+
 test('a finalizer that is stripped from a living Service comes back', async () => {
   const bed = bedOf();
   await bed.start();

@@ -57,7 +57,7 @@ const CASES: Readonly<Record<RefusalCode, Case>> = {
     before: (bed) => bed.createService('rival'),
     annotations: asking('10.77.0.50'),
     message:
-      /^fairlead\.io\/addresses "10\.77\.0\.50": the address is in use by Service web\/rival, want a free one$/,
+      /^fairlead\.io\/addresses "10\.77\.0\.50": the address is in use by Service web\/rival, want a free one, or the same/,
     cure: (bed) => bed.deleteService('rival'),
   },
   AddressReserved: {
