@@ -233,6 +233,7 @@ class Finder {
     const { anchor } = bounds;
     const ofFamily = usable.filter((pool) => pool.counts(family).total > 0n);
     const anchored = anchor === undefined ? ofFamily : ofFamily.filter((pool) => pool.contains(anchor));
+    if (anchor !== undefined && anchored.length === 0) return this.#notOfOnePool(anchor, offered);
     const overQuota: string[] = [];
     for (const pool of anchored) {
       const picked = this.#pick(pool, wanted, addressesOf(bounds.except));
@@ -241,7 +242,15 @@ class Finder {
       overQuota.push(pool.name);
     }
     if (overQuota.length > 0) return refusals.quotaExceeded(request.namespace, overQuota);
-    return exhaustion({ family, usable, tried: anchored.length > 0 ? anchored : ofFamily, wanted });
+    return exhaustion({ family, usable, tried: anchored, wanted });
+  }
+
+  /** It has one already, whose pools give it no more. */
+  #notOfOnePool(anchor: Address, offered: readonly Pool[]): Refusal {
+    const { request, user } = this.#search;
+    const holding = offered.filter((pool) => pool.contains(anchor));
+    if (holding.length > 0) return refusalOf(holding, user, request.pool !== undefined);
+    return refusals.moreOfNoPool(formatAddress(anchor));
   }
 
   /** Lowest first, and before them those that others with its sharing key have already. */

@@ -67,6 +67,27 @@ const CASES: readonly Case[] = [
   },
   { name: 'more than there are', had: [four], asked: { count: 5 }, want: 'keep 10.0.0.9; PoolsExhausted' },
   {
+    name: 'more addresses, of a pool that is drained',
+    had: [four],
+    pools: { a: poolOf(['10.0.0.8/30'], { disabled: true }), b: poolOf(['10.0.1.0/30']) },
+    asked: { count: 2 },
+    want: 'keep 10.0.0.9; PoolDisabled',
+  },
+  {
+    name: 'more addresses, of a pool that is gone',
+    had: [four],
+    pools: { b: poolOf(['10.0.1.0/30']) },
+    asked: { count: 2 },
+    want: 'keep 10.0.0.9; AddressOutsidePools',
+  },
+  {
+    name: 'more addresses, all of another pool when it is renumbered',
+    had: [{ ...four, isPublished: true }],
+    pools: { b: poolOf(['10.0.1.0/30']) },
+    asked: { count: 2, isRenumbering: true },
+    want: 'keep 10.0.0.9; get 10.0.1.0 of b, 10.0.1.1 of b',
+  },
+  {
     name: 'fewer addresses: what is published stays',
     had: [{ address: '10.0.0.8' }, { ...four, isPublished: true }],
     want: 'keep 10.0.0.9; drop 10.0.0.8',

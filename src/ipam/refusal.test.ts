@@ -14,6 +14,7 @@ const EXAMPLES: Readonly<Record<refusals.RefusalCode, readonly refusals.Refusal[
   PoolsExhausted: [1, 3].map((wanted) => refusals.exhausted('IPv6', [{ pool: 'a', total: 9n }], wanted)),
   FamilyUnavailable: [refusals.noPoolOfFamily('IPv6', ['a'])],
   AddressOutsidePools: [
+    refusals.moreOfNoPool('10.0.0.1'),
     refusals.outsidePools(asked, ['a']),
     refusals.outsideNamedPool(asked, { source: 'fairlead.io/pool', value: 'x' }),
   ],

@@ -87,6 +87,14 @@ export const outsidePools = ({ source, value }: Asked<string>, pools: readonly s
     `${source} "${value}": the address is in no AddressPool, want one of ${list(pools)}`,
   );
 
+/** `has`: what the Service has already, and of whose pool further ones have to be. */
+export const moreOfNoPool = (has: string): Refusal =>
+  refusal(
+    'AddressOutsidePools',
+    `fairlead.io/count: further addresses have to be of the pool of ${has}, which is in no AddressPool for this Service: ` +
+      'want it in one, or the annotation fairlead.io/renumber: now',
+  );
+
 export const outsideNamedPool = (address: Asked<string>, pool: Asked<string>): Refusal =>
   refusal(
     'AddressOutsidePools',
