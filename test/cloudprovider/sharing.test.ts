@@ -80,6 +80,42 @@ test('the rules are named where an address is asked for', async () => {
   bed.assertSound();
 });
 
+test('with externalTrafficPolicy Local they share as long as they have the same pods', async () => {
+  const { bed } = await bedOf();
+  const local = (app: string) => ({ externalTrafficPolicy: 'Local', selector: { app } });
+  bed.createService('tcp', { ...onPort('TCP'), ...local('dns') }, KEY);
+  bed.createService('udp', { ...onPort('UDP'), ...local('dns') }, KEY);
+  bed.createService('cluster', { ...onPort('TCP', 80), selector: { app: 'dns' } }, KEY);
+  await bed.settle();
+  assert.deepEqual(sharers(bed), ['10.77.0.50 tcp,udp', '10.77.0.51 cluster']);
+  bed.changeService('udp', { selector: { app: 'other' } });
+  await bed.settle();
+  assert.deepEqual(sharers(bed), ['10.77.0.50 tcp', '10.77.0.51 cluster', '10.77.0.52 udp']);
+  assert.deepEqual([ipsOf(bed, 'tcp'), ipsOf(bed, 'udp')], [['10.77.0.50'], ['10.77.0.52']]);
+  bed.assertSound();
+});
+
+test('a sharer that is renumbered leaves the others where they are; several addresses are shared as one is', async () => {
+  const { bed } = await bedOf();
+  const two = { annotations: { ...KEY.annotations, 'fairlead.io/count': '2' } };
+  bed.createService('tcp', onPort('TCP'), two);
+  await bed.settle();
+  bed.createService('udp', onPort('UDP'), two);
+  bed.createService('one', onPort('SCTP'), KEY);
+  await bed.settle();
+  assert.deepEqual(sharers(bed), ['10.77.0.50 tcp,udp,one', '10.77.0.51 tcp,udp']);
+  bed.annotate('udp', { 'fairlead.io/renumber': 'now' });
+  await bed.settle();
+  assert.deepEqual(sharers(bed), [
+    '10.77.0.50 tcp,one',
+    '10.77.0.51 tcp',
+    '10.77.0.52 udp',
+    '10.77.0.53 udp',
+  ]);
+  assert.deepEqual(ipsOf(bed, 'tcp'), ['10.77.0.50', '10.77.0.51']);
+  bed.assertSound();
+});
+
 test('across namespaces only where the pool and both Services allow it', async () => {
   const { bed } = await bedOf();
   const open = { annotations: { ...KEY.annotations, 'fairlead.io/sharing-namespaces': '*' } };
