@@ -30,6 +30,8 @@ export interface Ingress {
   readonly ip: string;
   /** Written out, because the API server would add it and we would see a difference for ever. */
   readonly ipMode: 'VIP';
+  /** Never ours: as another provider wrote them. */
+  readonly ports?: readonly object[];
 }
 
 export interface StatusPlan {
@@ -77,7 +79,10 @@ export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: 
   const isSameIngress = ingress === undefined || hasIngress(service, ingress);
   const isSame =
     isSameIngress && conditions.length + goneConditions.length + Object.keys(annotations).length === 0;
-  return { ingress, conditions, goneConditions, annotations, isSame };
+  return {
+    ingress: isSameIngress ? undefined : ingress,
+    ...{ conditions, goneConditions, annotations, isSame },
+  };
 }
 
 /** What stays in a status from which the addresses of these are withdrawn. */
@@ -111,11 +116,12 @@ function ingressOf(
   { virtualIPs, forfeited }: Assigned,
 ): readonly Ingress[] | undefined {
   if (virtualIPs.length === 0) return forfeited.length === 0 ? undefined : remaining(service, forfeited);
-  const isPublished = (ip: string) => service.ingress.some((one) => one.ip === ip);
   return virtualIPs.flatMap((virtualIP) => {
     const ip = formatAddress(virtualIP.address);
-    const canBe = virtualIP.candidates.length > 0 || isAllocatedOnly(virtualIP) || isPublished(ip);
-    return canBe ? [{ ip, ipMode: 'VIP' as const }] : [];
+    const present = service.ingress.find((one) => one.ip === ip);
+    const canBe = virtualIP.candidates.length > 0 || isAllocatedOnly(virtualIP) || present !== undefined;
+    const { ports } = present ?? {};
+    return canBe ? [{ ip, ipMode: 'VIP' as const, ...(ports && { ports }) }] : [];
   });
 }
 

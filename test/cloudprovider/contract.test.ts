@@ -188,6 +188,16 @@ test('a status that somebody rewrites is repaired', async () => {
   bed.editService('shop', { status: { loadBalancer: { ingress } } });
   await bed.settle();
   assert.deepEqual(bed.service('shop').ingress, ingress);
+  // Nor are they lost when something else of the status is written.
+  bed.pool('default', '10.77.0.60-10.77.0.61');
+  bed.changeService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await bed.settle();
+  assert.equal(bed.service('shop').conditions.length, 3);
+  assert.deepEqual(bed.service('shop').ingress, ingress);
+  bed.pool('default', '10.77.0.50-10.77.0.51');
+  bed.annotate('shop', { 'fairlead.io/count': '2' });
+  await bed.settle();
+  assert.deepEqual(bed.service('shop').ingress, [...ingress, { ip: '10.77.0.51', ipMode: 'VIP' }]);
   bed.assertSound();
 });
 
