@@ -10,7 +10,7 @@ import type { HeldAddress, Tenant } from '../ipam/request.ts';
 import { type SharingClaim, sameClaim } from '../ipam/sharing.ts';
 import { type Address, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
 import { parsePrefix, unassignableIn } from '../net/prefix.ts';
-import { type ClassRules, isOurs, ourFinalizers } from '../plan/service-class.ts';
+import { type ClassRules, isOurs, mayBeAnothers, ourFinalizers } from '../plan/service-class.ts';
 import { isPublished } from '../plan/service-contract.ts';
 import { ingressAddresses, rankOf, requestOf, sharingClaimOf } from '../plan/service-request.ts';
 import type { ServiceView } from '../plan/views.ts';
@@ -180,7 +180,8 @@ export class AllocationBook {
   #holdForService(key: string, service: ServiceView): void {
     const isOfUs = isOurs(service, this.#rules);
     if (!isOfUs) this.#waiting.set(key, undefined);
-    if (!isOfUs && ourFinalizers(service, this.#rules).length === 0) return this.#forget(service);
+    if (!isOfUs && ourFinalizers(service, this.#rules).length === 0)
+      return this.#holdForAnother(key, service);
     if (this.#book.setClaim(service.uid, this.#claimOf(service))) this.#freed();
     const addresses = ingressAddresses(service);
     this.#hold(`kept ${service.uid}`, addresses, {
@@ -188,10 +189,22 @@ export class AllocationBook {
     });
   }
 
+  /** What the Service of another provider says is in use, although no VirtualIP knows of it. */
+  #holdForAnother(key: string, service: ServiceView): void {
+    this.#forgetWishes(service);
+    const addresses = mayBeAnothers(service, this.#rules) ? ingressAddresses(service) : [];
+    if (addresses.length === 0) this.#release(`kept ${service.uid}`);
+    else this.#hold(`kept ${service.uid}`, addresses, BLOCKED(`Service ${key} of another provider`));
+  }
+
   #forget(service: ServiceView): void {
+    this.#forgetWishes(service);
+    this.#release(`kept ${service.uid}`);
+  }
+
+  #forgetWishes(service: ServiceView): void {
     this.#claims.delete(service.uid);
     this.#book.setClaim(service.uid, undefined);
-    this.#release(`kept ${service.uid}`);
     this.settle(service);
   }
 

@@ -12,7 +12,9 @@ import { Bed } from './bed.ts';
 const UNCLASSED = { loadBalancerClass: undefined };
 const AS_DEFAULT = { servesClassless: true };
 const IGNORE = { annotations: { 'fairlead.io/ignore': 'true' } };
-const foreign = (ip: string) => ({ loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } });
+const foreign = (...ips: string[]) => ({
+  loadBalancer: { ingress: ips.map((ip) => ({ ip, ipMode: 'VIP' })) },
+});
 
 function bedOf(...pool: string[]): Bed {
   const bed = new Bed();
@@ -165,6 +167,31 @@ test('a Service that became one of another class keeps what its provider wrote',
   assert.equal(shown(bed, 'shop'), '203.0.113.7');
   assert.deepEqual(bed.service('shop').annotations, {});
   assert.deepEqual(bed.plan(), []);
+  bed.assertSound();
+});
+
+test('an address that a Service of another provider has is not handed out before it goes', async () => {
+  const bed = bedOf('10.77.0.50-10.77.0.51');
+  bed.createService('theirs', { loadBalancerClass: 'example.com/other' });
+  bed.editService('theirs', { status: foreign('10.77.0.50') });
+  const first = await bed.start();
+  bed.createService('shop');
+  bed.createService('asking', { loadBalancerIP: '10.77.0.50' });
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.51 fairlead.io/load-balancer True True');
+  assert.match(
+    bed.service('asking').conditions[0]?.message ?? '',
+    /by Service web\/theirs of another provider/,
+  );
+  // Nor does it take one away.
+  bed.editService('theirs', { status: foreign('10.77.0.50', '10.77.0.51') });
+  await first.controller.stop();
+  await bed.start();
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.51 fairlead.io/load-balancer True True');
+  bed.changeService('theirs', { type: 'ClusterIP', loadBalancerClass: null });
+  await bed.settle();
+  assert.equal(shown(bed, 'asking'), '10.77.0.50 fairlead.io/load-balancer True True');
   bed.assertSound();
 });
 
