@@ -116,6 +116,21 @@ test('a sharer that is renumbered leaves the others where they are; several addr
   bed.assertSound();
 });
 
+test('nobody joins an address that is being withdrawn', async () => {
+  const { bed, running } = await bedOf();
+  bed.createService('tcp', onPort('TCP'), KEY);
+  await bed.settle();
+  bed.deleteService('tcp');
+  await running.queue.idle();
+  assert.equal(bed.virtualIPs()[0]?.isDeleting, true, 'its holder has not fallen silent yet');
+  bed.createService('udp', onPort('UDP'), KEY);
+  await running.queue.idle();
+  assert.deepEqual(sharers(bed), ['10.77.0.50 tcp', '10.77.0.51 udp']);
+  await bed.settle();
+  assert.deepEqual(sharers(bed), ['10.77.0.51 udp']);
+  bed.assertSound();
+});
+
 test('across namespaces only where the pool and both Services allow it', async () => {
   const { bed } = await bedOf();
   const open = { annotations: { ...KEY.annotations, 'fairlead.io/sharing-namespaces': '*' } };
