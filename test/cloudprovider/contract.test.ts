@@ -427,6 +427,22 @@ test('of two families the node of the one that can be announced is told', async 
   ]);
 });
 
+test('what is enough is no failure, and who had nothing loses nothing', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { events, refused } = await bed.start();
+  bed.createService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await bed.settle();
+  const told = events.map((event) => event.split(' ').slice(0, 2).join(' '));
+  assert.deepEqual(told, ['Normal EnsuredLoadBalancer', 'Normal UpdatedLoadBalancer']);
+  assert.deepEqual(refused, []);
+  bed.createService('late');
+  await bed.settle();
+  events.length = 0;
+  bed.deleteService('late');
+  await bed.settle();
+  assert.deepEqual([bed.hasService('late'), events], [false, []]);
+});
+
 test('a withdrawal is told once, also against a claim that comes in between, and what becomes of the address', async () => {
   const bed = bedOf();
   const { api, events } = await bed.start();
