@@ -21,7 +21,7 @@ const sharers = (bed: Bed) =>
 const ipsOf = (bed: Bed, name: string) => bed.service(name).ingress.map(({ ip }) => ip);
 
 test('TCP and UDP of one port share an address, and its VirtualIP stays until the last goes', async () => {
-  const { bed } = await bedOf();
+  const { bed, running } = await bedOf();
   bed.createService('tcp', onPort('TCP'), KEY);
   bed.createService('udp', onPort('UDP'), KEY);
   await bed.settle();
@@ -32,10 +32,14 @@ test('TCP and UDP of one port share an address, and its VirtualIP stays until th
     virtualIP?.services.map(({ ports }) => ports),
     [[{ protocol: 'TCP', port: 53 }], [{ protocol: 'UDP', port: 53 }]],
   );
+  running.api.requests.length = 0;
   bed.deleteService('tcp');
   await bed.settle();
   assert.equal(bed.hasService('tcp'), false);
   assert.deepEqual(sharers(bed), ['10.77.0.50 udp']);
+  const plans = running.api.requests.filter(({ plural }) => plural === 'virtualips').map(({ body }) => body);
+  assert.equal(plans.length, 1);
+  assert.ok(!JSON.stringify(plans).includes('candidates'), 'nobody who answers is told to stop');
   assert.equal(bed.virtualIPs()[0]?.uid, virtualIP?.uid);
   bed.deleteService('udp');
   await bed.settle();
