@@ -3,14 +3,14 @@
 
 import { AddressBook } from '../ipam/address-book.ts';
 import type { Tenancy } from '../ipam/address-entry.ts';
-import type { Decision } from '../ipam/allocator.ts';
+import { conflictRefusal, type Decision } from '../ipam/allocator.ts';
 import type { Pool } from '../ipam/pool.ts';
 import type { Refusal } from '../ipam/refusal.ts';
 import type { HeldAddress, Tenant } from '../ipam/request.ts';
 import { type SharingClaim, sameClaim } from '../ipam/sharing.ts';
-import { type Address, parseAddress, sameAddress } from '../net/address.ts';
+import { type Address, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
 import { parsePrefix, unassignableIn } from '../net/prefix.ts';
-import { type ClassRules, isOurs, ourFinalizers } from '../plan/service-class.ts';
+import { type ClassRules, isOurs, mayBeAnothers, ourFinalizers } from '../plan/service-class.ts';
 import { isPublished } from '../plan/service-contract.ts';
 import { ingressAddresses, rankOf, requestOf, sharingClaimOf } from '../plan/service-request.ts';
 import type { ServiceView } from '../plan/views.ts';
@@ -128,10 +128,17 @@ export class AllocationBook {
     this.#release(grantsOf(uid));
   }
 
-  /** Whether the address, which no VirtualIP of the Service has, may not be its own any more. */
-  isForfeited(service: ServiceView, address: Address): boolean {
+  /** Why an address that its status names can not be its own any more; undefined if it can. */
+  whyForfeited(service: ServiceView, address: Address): Refusal | undefined {
     const request = requestOf(service, this.#claimOf(service));
-    return !('code' in request) && this.#book.conflictAt(address, request) !== undefined;
+    const conflict = 'code' in request ? undefined : this.#book.conflictAt(address, request);
+    const asked = { source: 'status.loadBalancer.ingress', value: formatAddress(address) };
+    return conflict && conflictRefusal(conflict, asked);
+  }
+
+  /** What is kept for a Service of this name. */
+  reservedFor(service: ServiceView): readonly Address[] {
+    return this.#book.reservedFor(keyOf(service));
   }
 
   #assign(service: ServiceView): Assignment {
@@ -173,7 +180,8 @@ export class AllocationBook {
   #holdForService(key: string, service: ServiceView): void {
     const isOfUs = isOurs(service, this.#rules);
     if (!isOfUs) this.#waiting.set(key, undefined);
-    if (!isOfUs && ourFinalizers(service, this.#rules).length === 0) return this.#forget(service);
+    if (!isOfUs && ourFinalizers(service, this.#rules).length === 0)
+      return this.#holdForAnother(key, service);
     if (this.#book.setClaim(service.uid, this.#claimOf(service))) this.#freed();
     const addresses = ingressAddresses(service);
     this.#hold(`kept ${service.uid}`, addresses, {
@@ -181,10 +189,22 @@ export class AllocationBook {
     });
   }
 
+  /** What the Service of another provider says is in use, although no VirtualIP knows of it. */
+  #holdForAnother(key: string, service: ServiceView): void {
+    this.#forgetWishes(service);
+    const addresses = mayBeAnothers(service, this.#rules) ? ingressAddresses(service) : [];
+    if (addresses.length === 0) this.#release(`kept ${service.uid}`);
+    else this.#hold(`kept ${service.uid}`, addresses, BLOCKED(`Service ${key} of another provider`));
+  }
+
   #forget(service: ServiceView): void {
+    this.#forgetWishes(service);
+    this.#release(`kept ${service.uid}`);
+  }
+
+  #forgetWishes(service: ServiceView): void {
     this.#claims.delete(service.uid);
     this.#book.setClaim(service.uid, undefined);
-    this.#release(`kept ${service.uid}`);
     this.settle(service);
   }
 
@@ -210,10 +230,16 @@ export class AllocationBook {
   }
 }
 
-/** What is published first, then the oldest. */
+/** As they are published, then the oldest. */
 function inOrderOfPreference(service: ServiceView, living: readonly VirtualIP[]): readonly VirtualIP[] {
-  const rank = (one: VirtualIP) => `${isPublished(service, one) ? 0 : 1} ${one.createdAt} ${one.name}`;
-  return [...living].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  if (living.length < 2) return living;
+  const published = service.ingress.map(({ ip }) => ip);
+  const placeOf = ({ address }: VirtualIP) => {
+    const place = published.indexOf(formatAddress(address));
+    return place < 0 ? published.length : place;
+  };
+  const isBefore = (a: VirtualIP, b: VirtualIP) => `${a.createdAt} ${a.name}` < `${b.createdAt} ${b.name}`;
+  return [...living].sort((a, b) => placeOf(a) - placeOf(b) || (isBefore(a, b) ? -1 : 1));
 }
 
 const heldAddress = (service: ServiceView, one: VirtualIP): HeldAddress => ({

@@ -52,10 +52,10 @@ export class ServiceAddresses {
     const { reporter, log } = this.#deps;
     let outcome: Outcome = 'done';
     for (const virtualIP of virtualIPs) {
-      reporter.normal(service, 'DeletingLoadBalancer', `withdrawing ${formatAddress(virtualIP.address)}`);
       try {
         // The watch tells when a deleted one is gone.
         if ((await this.#leaveOne(service, virtualIP, isRetained)) === 'changed') outcome = 'again';
+        reporter.normal(service, 'DeletingLoadBalancer', `withdrawing ${formatAddress(virtualIP.address)}`);
         log.info('address released', { service: keyOf(service), virtualIP: virtualIP.name });
       } catch (error) {
         if (hasCode(error, 'NotFound')) this.#deps.state.virtualIPs.gone({ metadata: virtualIP });

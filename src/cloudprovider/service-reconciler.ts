@@ -2,8 +2,10 @@
 // latest state and is safe to repeat, so it does not matter where a former run ended.
 
 import { whyOutsidePool } from '../ipam/outside-pool.ts';
+import type { Refusal } from '../ipam/refusal.ts';
 import type { ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
+import { type Address, formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import { whyNoCandidates } from '../plan/eligibility.ts';
@@ -17,6 +19,8 @@ import {
   claim,
   holderOf,
   ingressWithout,
+  isAnsweredFor,
+  OPEN_TO_ALL,
   OUTSIDE_POOL,
   originOf,
   type StatusPlan,
@@ -63,6 +67,11 @@ const TAKING_AWAY: ReadonlySet<NextStep['kind']> = new Set(['unpublish', 'releas
 
 /** `contested`: somebody else rewrites the status, and it is left alone for a while. */
 type Publication = 'same' | 'written' | 'contested';
+
+interface Lost {
+  readonly address: Address;
+  readonly why: Refusal;
+}
 
 /** Besides the outcomes of a step: come again when this time has passed. */
 type Result = Outcome | Duration;
@@ -140,31 +149,50 @@ export class ServiceReconciler {
       }
       return 'again';
     }
+    // Until that is done its status stays as it is: by it the Service gets the same address again.
+    if (assignment.isWithdrawing) return 'done';
     const wait = arrivals.wait(keyOf(service), assignment.keep);
     if (wait > 0) return wait;
-    const hasNothingToSay = assignment.keep.length === 0 && assignment.refusal === undefined;
     // What it is to leave goes only when its status says nothing of it any more.
-    if (!hasNothingToSay && (await this.#publish(service, assignment)) === 'contested') return 'done';
+    if ((await this.#publish(service, assignment)) === 'contested') return 'done';
     return assignment.drop.length === 0 ? 'done' : addresses.leave(service, assignment.drop, false);
   }
 
   async #publish(service: ServiceView, assignment: Assignment): Promise<Publication> {
     const { timestamp } = this.#deps;
-    const plan = statusPlan(service, this.#assigned(service, assignment), timestamp());
+    const lost = this.#lost(service);
+    const plan = statusPlan(service, this.#assigned(assignment, lost), timestamp());
     const publication = await this.#writeStatus(service, plan);
-    if (publication === 'written') this.#report(service, assignment, plan);
+    if (publication === 'written') this.#report(service, assignment, { plan, lost });
     return publication;
   }
 
-  #report(service: ServiceView, { keep, refusal, isSatisfied }: Assignment, plan: StatusPlan): void {
+  /** What its status names and somebody else has: restored twice, or shared by Services that do not fit any more. */
+  #lost(service: ServiceView): readonly Lost[] {
+    return ingressAddresses(service).flatMap((address) => {
+      const why = this.#deps.book.whyForfeited(service, address);
+      return why === undefined ? [] : [{ address, why }];
+    });
+  }
+
+  #report(
+    service: ServiceView,
+    { keep, refusal, isSatisfied }: Assignment,
+    { plan, lost }: { readonly plan: StatusPlan; readonly lost: readonly Lost[] },
+  ): void {
     const { reporter, metrics } = this.#deps;
     const changed = (type: string) => plan.conditions.find((condition) => condition.type === type);
+    // Without a change of our own somebody else has written it there, and it was never the Service's.
+    for (const { why } of changed(ALLOCATED) === undefined ? [] : lost)
+      reporter.warning(service, 'AddressLost', `${why.code}: ${why.message}`);
     if (refusal !== undefined && !isSatisfied && changed(ALLOCATED) !== undefined) {
       metrics.refused(refusal.code);
       reporter.warning(service, 'SyncLoadBalancerFailed', `${refusal.code}: ${refusal.message}`);
     }
     const outside = changed(OUTSIDE_POOL);
     if (outside !== undefined) reporter.warning(service, 'OutsidePool', outside.message);
+    const open = changed(OPEN_TO_ALL);
+    if (open !== undefined) reporter.warning(service, 'SourceRangesIgnored', open.message);
     const published = { ...service, ingress: plan.ingress ?? service.ingress };
     const added = keep.filter((one) => isPublished(published, one) && !isPublished(service, one));
     if (added.length > 0) reporter.normal(service, 'EnsuredLoadBalancer', added.map(originOf).join(', '));
@@ -173,19 +201,21 @@ export class ServiceReconciler {
     const wasAnnounced = service.conditions.some(
       ({ type, status }) => type === ANNOUNCED && status === 'True',
     );
-    if (announced?.status === 'True' && !wasAnnounced)
-      reporter.normal(service, 'UpdatedLoadBalancer', keep.map(holderOf).join(', '));
+    const answered = keep.filter(isAnsweredFor);
+    const isComplete = keep.every((one) => one.candidates.length === 0 || answered.includes(one));
+    if (announced !== undefined && !wasAnnounced && isComplete && answered.length > 0)
+      reporter.normal(service, 'UpdatedLoadBalancer', answered.map(holderOf).join(', '));
     else if (announced?.reason === 'NoCandidates' && added.length === 0)
       reporter.warning(service, 'UnAvailableLoadBalancer', announced.message);
   }
 
-  #assigned(service: ServiceView, { keep, refusal, isSatisfied }: Assignment): Assigned {
+  #assigned({ keep, refusal, isSatisfied }: Assignment, lost: readonly Lost[]): Assigned {
     const { book, placement } = this.#deps;
     return {
       virtualIPs: keep,
       refusal,
       isSatisfied,
-      isForfeited: ingressAddresses(service).some((address) => book.isForfeited(service, address)),
+      forfeited: lost.map(({ address }) => address),
       whyOutside: ({ address, pool }) => whyOutsidePool(address, pool, book.pools),
       whyNobody: (address) => whyNoCandidates(address, placement.nodes),
     };
@@ -208,10 +238,12 @@ export class ServiceReconciler {
   }
 
   async #letGo(service: ServiceView, step: Extract<NextStep, { kind: 'let-go' }>): Promise<Outcome> {
-    const { state, writes, reporter } = this.#deps;
+    const { state, writes, reporter, book } = this.#deps;
     const hadAddress = service.conditions.some(({ type, status }) => type === ALLOCATED && status === 'True');
     state.services.note(await writes.letServiceGo(service, step));
-    if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', 'the address is free again');
+    const kept = book.reservedFor(service).map(formatAddress).join(', ');
+    const message = kept === '' ? 'the address is free again' : `${kept} is kept for a Service of this name`;
+    if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', message);
     return 'done';
   }
 

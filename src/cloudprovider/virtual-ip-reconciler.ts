@@ -10,12 +10,14 @@ import type { ClusterState } from './cluster-state.ts';
 import { advertisementsOf, type ClusterWrites, portsOf } from './cluster-writes.ts';
 import { keyOf } from './mirror.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
+import type { Reporter } from './reporter.ts';
 
 export interface VirtualIPReconcilerDeps {
   readonly state: ClusterState;
   readonly placement: PlacementNodes;
   readonly lists: CandidateLists;
   readonly writes: ClusterWrites;
+  readonly reporter: Reporter;
   readonly log: Log;
 }
 
@@ -46,11 +48,22 @@ export class VirtualIPReconciler {
         }
         // An agent that records a claim meanwhile is no trouble: what it wrote is read, and decided on anew.
         const isConflict = hasCode(error, 'Conflict');
+        this.#tell(error, virtualIP);
         log[isConflict ? 'debug' : 'warn']('VirtualIP will be retried', { virtualIP: name, error });
         if (!isConflict || !(await this.#refresh(virtualIP))) return { kind: 'retry' };
       }
     }
     return { kind: 'retry' };
+  }
+
+  /** What nobody but a person can mend is told where people look. */
+  #tell(error: ApiError, { services, isDeleting }: VirtualIP): void {
+    const { state, reporter } = this.#deps;
+    if (isDeleting || !hasCode(error, 'Forbidden', 'Invalid', 'BadRequest')) return;
+    for (const ref of services) {
+      const service = state.services.get(keyOf(ref))?.value;
+      if (service?.uid === ref.uid) reporter.warning(service, 'UpdateLoadBalancerFailed', error.message);
+    }
   }
 
   async #realise(virtualIP: VirtualIP): Promise<void> {

@@ -129,9 +129,12 @@ export class AddressEntry {
 
   /** Undefined if the Service may have the address, alone or as a sharer. */
   conflictWith(request: AllocationRequest, view: SharingView): Conflict | undefined {
+    // Who has it keeps it: a Node that comes with the same address must not move a Service, least of all at a restart.
+    const isItsOwn = this.#virtualIP()?.services.some(({ uid }) => uid === request.uid) ?? false;
     for (const tenancy of this.#effective()) {
-      if (tenancy.kind === 'blocked') return { kind: 'in-use', by: tenancy.by };
-      if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
+      if (tenancy.kind === 'blocked') {
+        if (!isItsOwn) return { kind: 'in-use', by: tenancy.by };
+      } else if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
         if (tenancy.reservedFor !== request.key) return { kind: 'reserved', by: tenancy.reservedFor };
       } else {
         const conflict = this.#conflictIn(tenancy, request, view);
@@ -188,7 +191,8 @@ function conflictBetween(
   { key: by, claim }: { readonly key: string; readonly claim: SharingClaim | undefined },
   isAcrossNamespaces: boolean,
 ): Conflict | undefined {
-  if (sharing.key === '' || claim === undefined) return { kind: 'in-use', by: `Service ${by}` };
+  if (sharing.key === '' || claim === undefined)
+    return { kind: 'in-use', by: `Service ${by}`, isService: true };
   const rule = whyNotShared(sharing, claim, { isAcrossNamespaces });
   return rule === undefined ? undefined : { kind: 'not-shared', by, rule };
 }

@@ -40,6 +40,7 @@ export function translateService(object: KubeObject): ServiceView {
     ports: items(spec.ports).map(servicePort),
     externalTrafficPolicy: text(spec.externalTrafficPolicy),
     loadBalancerIP: text(spec.loadBalancerIP),
+    loadBalancerSourceRanges: texts(spec.loadBalancerSourceRanges),
     ingress: items(fieldsOf(status, 'loadBalancer').ingress).map(ingress),
     conditions: items(status.conditions).map(condition),
   };

@@ -22,7 +22,7 @@ test('only a node that lives, is not excluded and has the subnet is able', () =>
 test('an IPv6 address has no candidate yet, and says so', () => {
   const v6: Address = { family: 'IPv6', value: 0xfd77n << 112n };
   assert.equal(isAble(node('a'), v6), false);
-  assert.match(whyNoCandidates(v6, mapOf(node('a'))), /IPv6 addresses are allocated, but not announced yet/);
+  assert.match(whyNoCandidates(v6, mapOf(node('a'))), /agents do not answer for IPv6 yet/);
 });
 
 test('why nobody can: by name, three of each reason at most', () => {
@@ -34,7 +34,7 @@ test('why nobody can: by name, three of each reason at most', () => {
   );
   assert.match(
     whyNoCandidates(address, nodes),
-    /^no node can announce 10\.77\.0\.50: b without a running agent; d, e without an Up link in its subnet; c excluded/,
+    /^10\.77\.0\.50 can not be announced: b without a running agent; d, e without an Up link in its subnet; c excluded/,
   );
   assert.match(whyNoCandidates(address, new Map()), /there are no nodes/);
   const many = mapOf(...['d', 'c', 'b', 'a'].map((name) => node(name, { isAlive: false })));

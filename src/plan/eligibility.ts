@@ -30,8 +30,8 @@ export const isAble = (node: PlacementNode, address: Address): boolean =>
 
 /** Why nobody can announce the address, for the condition of a Service that waits. */
 export function whyNoCandidates(address: Address, nodes: NodesByName): string {
-  const start = `no node can announce ${formatAddress(address)}: `;
-  if (!canBeAnnounced(address)) return `${start}IPv6 addresses are allocated, but not announced yet`;
+  const start = `${formatAddress(address)} can not be announced: `;
+  if (!canBeAnnounced(address)) return `${start}agents do not answer for IPv6 yet`;
   if (nodes.size === 0) return `${start}there are no nodes`;
   const excluded: string[] = [];
   const dead: string[] = [];

@@ -40,6 +40,8 @@ export interface ServiceView {
   readonly ports: readonly ServicePort[];
   readonly externalTrafficPolicy: string | undefined;
   readonly loadBalancerIP: string | undefined;
+  /** Kept by kube-proxy. */
+  readonly loadBalancerSourceRanges: readonly string[];
   readonly ingress: readonly IngressView[];
   readonly conditions: readonly Condition[];
 }

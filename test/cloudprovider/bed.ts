@@ -46,6 +46,8 @@ export interface Running {
   readonly queue: WatchedQueue;
   readonly watches: { readonly [K in keyof ControllerWatches]: FakeListWatch };
   readonly events: string[];
+  /** Reasons, one for each refusal that was counted. */
+  readonly refused: readonly string[];
   readonly log: FakeLog;
 }
 
@@ -189,13 +191,18 @@ export class Bed {
       ...{ service: translateService, namespace: translateNamespace },
       ...{ node: translateNode, lease: translateLease, endpointSlice: translateEndpointSlice },
     };
-    const metrics = { reconciled: () => {}, allocations: () => {}, refused: () => {} };
+    const refused: string[] = [];
+    const metrics = {
+      reconciled: () => {},
+      allocations: () => {},
+      refused: (reason: string) => refused.push(reason),
+    };
     const clocks = { clock: this.time, wallClock: this.time };
     const controller = new Controller(
       { api, translate, watches, queue, events, log, metrics, ...clocks },
       { ...DEFAULT_OPTIONS, ...changes },
     );
-    const running = { controller, api, queue, watches, events: events.events, log };
+    const running = { controller, api, queue, watches, events: events.events, refused, log };
     this.#everyone.push(running);
     return running;
   }

@@ -12,7 +12,9 @@ import { Bed } from './bed.ts';
 const UNCLASSED = { loadBalancerClass: undefined };
 const AS_DEFAULT = { servesClassless: true };
 const IGNORE = { annotations: { 'fairlead.io/ignore': 'true' } };
-const foreign = (ip: string) => ({ loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } });
+const foreign = (...ips: string[]) => ({
+  loadBalancer: { ingress: ips.map((ip) => ({ ip, ipMode: 'VIP' })) },
+});
 
 function bedOf(...pool: string[]): Bed {
   const bed = new Bed();
@@ -168,6 +170,31 @@ test('a Service that became one of another class keeps what its provider wrote',
   bed.assertSound();
 });
 
+test('an address that a Service of another provider has is not handed out before it goes', async () => {
+  const bed = bedOf('10.77.0.50-10.77.0.51');
+  bed.createService('theirs', { loadBalancerClass: 'example.com/other' });
+  bed.editService('theirs', { status: foreign('10.77.0.50') });
+  const first = await bed.start();
+  bed.createService('shop');
+  bed.createService('asking', { loadBalancerIP: '10.77.0.50' });
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.51 fairlead.io/load-balancer True True');
+  assert.match(
+    bed.service('asking').conditions[0]?.message ?? '',
+    /by Service web\/theirs of another provider/,
+  );
+  // Nor does it take one away.
+  bed.editService('theirs', { status: foreign('10.77.0.50', '10.77.0.51') });
+  await first.controller.stop();
+  await bed.start();
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.51 fairlead.io/load-balancer True True');
+  bed.changeService('theirs', { type: 'ClusterIP', loadBalancerClass: null });
+  await bed.settle();
+  assert.equal(shown(bed, 'asking'), '10.77.0.50 fairlead.io/load-balancer True True');
+  bed.assertSound();
+});
+
 test('a status that somebody rewrites is repaired', async () => {
   const bed = bedOf();
   await bed.start();
@@ -188,6 +215,16 @@ test('a status that somebody rewrites is repaired', async () => {
   bed.editService('shop', { status: { loadBalancer: { ingress } } });
   await bed.settle();
   assert.deepEqual(bed.service('shop').ingress, ingress);
+  // Nor are they lost when something else of the status is written.
+  bed.pool('default', '10.77.0.60-10.77.0.61');
+  bed.changeService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await bed.settle();
+  assert.equal(bed.service('shop').conditions.length, 3);
+  assert.deepEqual(bed.service('shop').ingress, ingress);
+  bed.pool('default', '10.77.0.50-10.77.0.51');
+  bed.annotate('shop', { 'fairlead.io/count': '2' });
+  await bed.settle();
+  assert.deepEqual(bed.service('shop').ingress, [...ingress, { ip: '10.77.0.51', ipMode: 'VIP' }]);
   bed.assertSound();
 });
 
@@ -251,6 +288,38 @@ for (const [name, verb, plural, reason] of [
     bed.assertSound();
   });
 }
+
+test('nodes that the API server does not let us write are told, and written when it does', async () => {
+  const bed = bedOf();
+  const { api, events } = await bed.start();
+  bed.createService('shop');
+  await bed.settle();
+  api.before = ({ verb, plural }) =>
+    verb === 'patch' && plural === 'virtualips' ? fail('Forbidden') : undefined;
+  bed.node('n3');
+  await bed.settle();
+  assert.ok(events.includes('Warning UpdateLoadBalancerFailed web/shop: made to fail'), events.join('\n'));
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2']);
+  api.recover();
+  await bed.pass(6000);
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2,n3']);
+  bed.assertSound();
+});
+
+test('source ranges in the annotation of clouds are not kept by anybody, and that is told', async () => {
+  const bed = bedOf();
+  const { events } = await bed.start();
+  const name = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+  bed.createService('shop', {}, { annotations: { [name]: '192.0.2.0/24' } });
+  await bed.settle();
+  const told = events.filter((event) => event.startsWith('Warning SourceRangesIgnored web/shop: '));
+  assert.equal(told.length, 1);
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True True');
+  bed.changeService('shop', { loadBalancerSourceRanges: ['192.0.2.0/24'] });
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True');
+  bed.assertSound();
+});
 
 for (const [name, take] of [
   [
@@ -344,6 +413,59 @@ test('events name every address: where it is from, who answers for it, and that 
   await bed.settle();
   assert.equal(events.length, 3);
   assert.match(events[2] ?? '', /^Warning OutsidePool web\/shop: 10\.77\.0\.50 is in no AddressPool/);
+});
+
+test('of two families the node of the one that can be announced is told', async () => {
+  const bed = bedOf('10.77.0.50', 'fd77::50');
+  const { events } = await bed.start();
+  bed.createService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack' });
+  await bed.settle();
+  const holder = bed.virtualIPs()[0]?.record.holder;
+  assert.deepEqual(events, [
+    'Normal EnsuredLoadBalancer web/shop: 10.77.0.50 from pool default',
+    `Normal UpdatedLoadBalancer web/shop: 10.77.0.50 is announced by ${holder}`,
+  ]);
+});
+
+test('what is enough is no failure, and who had nothing loses nothing', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { events, refused } = await bed.start();
+  bed.createService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await bed.settle();
+  const told = events.map((event) => event.split(' ').slice(0, 2).join(' '));
+  assert.deepEqual(told, ['Normal EnsuredLoadBalancer', 'Normal UpdatedLoadBalancer']);
+  assert.deepEqual(refused, []);
+  bed.createService('late');
+  await bed.settle();
+  events.length = 0;
+  bed.deleteService('late');
+  await bed.settle();
+  assert.deepEqual([bed.hasService('late'), events], [false, []]);
+});
+
+test('a withdrawal is told once, also against a claim that comes in between, and what becomes of the address', async () => {
+  const bed = bedOf();
+  const { api, events } = await bed.start();
+  bed.createService('shop');
+  bed.createService('kept', {}, { annotations: { 'fairlead.io/retain': 'true' } });
+  await bed.settle();
+  events.length = 0;
+  api.before = ({ verb, plural }) => {
+    if (verb !== 'delete' || plural !== 'virtualips') return;
+    api.recover();
+    bed.claim('10.77.0.50', 'n2');
+  };
+  bed.deleteService('shop');
+  await bed.settle();
+  bed.deleteService('kept');
+  await bed.settle();
+  assert.deepEqual(events, [
+    'Normal DeletingLoadBalancer web/shop: withdrawing 10.77.0.50',
+    'Normal DeletedLoadBalancer web/shop: the address is free again',
+    'Normal DeletingLoadBalancer web/kept: withdrawing 10.77.0.51',
+    'Normal DeletedLoadBalancer web/kept: 10.77.0.51 is kept for a Service of this name',
+  ]);
+  bed.assertSound();
 });
 
 test('a finalizer that is stripped from a living Service comes back', async () => {

@@ -43,6 +43,7 @@ test('a Service', () => {
     ],
     externalTrafficPolicy: 'Local',
     loadBalancerIP: '10.77.0.50',
+    loadBalancerSourceRanges: ['192.0.2.0/24'],
   };
   const ingress = [
     { ip: '10.77.0.50', ipMode: 'VIP' },
