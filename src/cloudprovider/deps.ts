@@ -5,7 +5,7 @@ import type { EventRecorder, KubeApi, KubeObject, ListWatch, WorkQueue } from '.
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { ClassRules } from '../plan/service-class.ts';
-import type { LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
+import type { EndpointSliceView, LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
 
 /** One watch for each kind that the controller reads; it starts and stops them. */
 export interface ControllerWatches {
@@ -18,6 +18,8 @@ export interface ControllerWatches {
   readonly pools: ListWatch<KubeObject>;
   readonly virtualIPs: ListWatch<KubeObject>;
   readonly announcers: ListWatch<KubeObject>;
+  /** Those of Service default/kubernetes only: where the API server is. */
+  readonly endpointSlices: ListWatch<KubeObject>;
 }
 
 /** Kubernetes' own kinds as small values (kube/translate.ts). */
@@ -26,6 +28,7 @@ export interface Translate {
   namespace(object: KubeObject): NamespaceView;
   node(object: KubeObject): NodeView;
   lease(object: KubeObject): LeaseView;
+  endpointSlice(object: KubeObject): EndpointSliceView;
 }
 
 export interface ControllerDeps {

@@ -7,8 +7,13 @@ import { MAX_SHARERS, type SharingClaim, whyNotShared } from './sharing.ts';
 
 /** For what a holder holds its addresses. */
 export type Tenancy =
-  /** Never given to a Service: a node has it, or a VirtualIP that is being withdrawn. `by` says so in words. */
+  /**
+   * Somebody outside has it: a node, a gateway, the API server. Never given to a Service, and not taken from one whose
+   * VirtualIP was there first. `by` says who, in words.
+   */
   | { readonly kind: 'blocked'; readonly by: string }
+  /** A VirtualIP that nobody may use: it is being withdrawn, or can not be read. `by` says so in words. */
+  | { readonly kind: 'closed'; readonly by: string }
   /** A VirtualIP: for its Services, in the order in which they came, and for the one that it is reserved for. */
   | {
       readonly kind: 'virtual-ip';
@@ -119,7 +124,7 @@ export class AddressEntry {
   obstacles(): ReadonlySet<string> {
     const found = new Set<string>();
     for (const tenancy of this.#effective()) {
-      if (tenancy.kind === 'blocked') found.add(tenancy.by);
+      if (tenancy.kind === 'blocked' || tenancy.kind === 'closed') found.add(tenancy.by);
       for (const { uid } of tenantsOf(tenancy)) found.add(uid);
       if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0)
         found.add(`reserved ${tenancy.reservedFor ?? ''}`);
@@ -130,8 +135,10 @@ export class AddressEntry {
   /** Undefined if the Service may have the address, alone or as a sharer. */
   conflictWith(request: AllocationRequest, view: SharingView): Conflict | undefined {
     for (const tenancy of this.#effective()) {
-      if (tenancy.kind === 'blocked') return { kind: 'in-use', by: tenancy.by };
-      if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
+      if (tenancy.kind === 'closed') return { kind: 'in-use', by: tenancy.by };
+      if (tenancy.kind === 'blocked') {
+        if (!this.#isOfVirtualIP(request)) return { kind: 'in-use', by: tenancy.by };
+      } else if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
         if (tenancy.reservedFor !== request.key) return { kind: 'reserved', by: tenancy.reservedFor };
       } else {
         const conflict = this.#conflictIn(tenancy, request, view);
@@ -168,6 +175,10 @@ export class AddressEntry {
     for (const { tenancy } of this.#by) if (tenancy.kind !== 'kept' || !hasVirtualIP) yield tenancy;
   }
 
+  #isOfVirtualIP({ uid }: AllocationRequest): boolean {
+    return this.#virtualIP()?.services.some((service) => service.uid === uid) ?? false;
+  }
+
   #virtualIP(): Extract<Tenancy, { readonly kind: 'virtual-ip' }> | undefined {
     for (const { tenancy } of this.#by) if (tenancy.kind === 'virtual-ip') return tenancy;
     return undefined;
@@ -196,6 +207,7 @@ function conflictBetween(
 function tenantsOf(tenancy: Tenancy): readonly Tenant[] {
   switch (tenancy.kind) {
     case 'blocked':
+    case 'closed':
       return [];
     case 'virtual-ip':
       return tenancy.services;

@@ -2,6 +2,7 @@
 // field that is absent or of another type becomes its empty value, because old servers leave fields out.
 
 import type {
+  EndpointSliceView,
   IngressView,
   LeaseView,
   NamespaceView,
@@ -64,6 +65,10 @@ export function translateNode(object: KubeObject): NodeView {
 export const translateNamespace = ({ metadata: { name, labels = {} } }: KubeObject): NamespaceView => ({
   name,
   labels,
+});
+
+export const translateEndpointSlice = (object: KubeObject): EndpointSliceView => ({
+  addresses: items((object as unknown as Fields).endpoints).flatMap(({ addresses }) => texts(addresses)),
 });
 
 export function translateLease(object: KubeObject): LeaseView {

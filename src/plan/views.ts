@@ -68,6 +68,12 @@ export interface NamespaceView {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** A discovery.k8s.io/v1 EndpointSlice. */
+export interface EndpointSliceView {
+  /** Of all its endpoints, ready or not; a host name where they are of type FQDN. */
+  readonly addresses: readonly string[];
+}
+
 /** A coordination.k8s.io/v1 Lease. */
 export interface LeaseView {
   readonly name: string;

@@ -78,8 +78,10 @@ const WITHOUT_WORKLOADS = [
   'CustomResourceDefinition virtualips.fairlead.io',
   'Role fairlead-agent',
   'Role fairlead-controller',
+  'Role fairlead-controller-apiserver',
   'RoleBinding fairlead-agent',
   'RoleBinding fairlead-controller',
+  'RoleBinding fairlead-controller-apiserver',
   'ServiceAccount fairlead-agent',
   'ServiceAccount fairlead-controller',
 ];
@@ -118,6 +120,9 @@ test('the rights are these and no others', async () => {
     '/secrets: create',
     'coordination.k8s.io/leases fairlead-controller: update',
     'coordination.k8s.io/leases: get list watch create',
+  ]);
+  assert.deepEqual(of('Role', 'fairlead-controller-apiserver'), [
+    'discovery.k8s.io/endpointslices: list watch',
   ]);
   assert.deepEqual(of('ClusterRole', 'fairlead-agent'), [
     '/namespaces kube-system: get',

@@ -11,6 +11,7 @@ import type { KubeObject, ObjectChange, ResourceKind } from '../../src/kube/api.
 import {
   ADDRESS_POOL,
   ANNOUNCER,
+  ENDPOINT_SLICE,
   LEASE,
   NAMESPACE as NAMESPACE_KIND,
   NODE,
@@ -18,6 +19,7 @@ import {
   VIRTUAL_IP,
 } from '../../src/kube/kinds.ts';
 import {
+  translateEndpointSlice,
   translateLease,
   translateNamespace,
   translateNode,
@@ -73,6 +75,20 @@ export class Bed {
       this.cluster.create(ANNOUNCER, undefined, { metadata: { name } });
     const links = [{ name: 'eth0', index: 2, mac: '02:00:00:00:00:0b', state, mtu: 1500, addresses }];
     this.#patchStatus('announcers', name, { links });
+  }
+
+  /** The default gateways that a node's agent reports on eth0. */
+  gateways(node: string, ...gateways: readonly string[]): void {
+    this.#patchStatus('announcers', node, { segments: [{ link: 'eth0', gateways }] });
+  }
+
+  /** Where the API server says that it is: in the EndpointSlice of its own Service. */
+  apiServer(...addresses: readonly string[]): void {
+    const ref = { namespace: 'default', name: 'kubernetes' };
+    const endpoints = addresses.map((address) => ({ addresses: [address] }));
+    if (this.cluster.objects(ENDPOINT_SLICE).has('default/kubernetes'))
+      this.cluster.patch(ENDPOINT_SLICE, ref, { patch: { type: 'merge', body: { endpoints } } });
+    else this.cluster.create(ENDPOINT_SLICE, 'default', { metadata: { name: 'kubernetes' }, endpoints });
   }
 
   /** Creates or renews the Lease of a node's agent. */
@@ -177,6 +193,7 @@ export class Bed {
       ...nodes,
       pools: watch(ADDRESS_POOL),
       virtualIPs: watch(VIRTUAL_IP),
+      endpointSlices: watch(ENDPOINT_SLICE),
     };
     const api = new FakeKubeApi(this.cluster);
     const queue = new WatchedQueue(this.time);
@@ -184,7 +201,7 @@ export class Bed {
     const log = new FakeLog();
     const translate = {
       ...{ service: translateService, namespace: translateNamespace },
-      ...{ node: translateNode, lease: translateLease },
+      ...{ node: translateNode, lease: translateLease, endpointSlice: translateEndpointSlice },
     };
     const metrics = { reconciled: () => {}, allocations: () => {}, refused: () => {} };
     const clocks = { clock: this.time, wallClock: this.time };

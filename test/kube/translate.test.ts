@@ -4,7 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KubeObject } from '../../src/kube/api.ts';
-import { translateLease, translateNode, translateService } from '../../src/kube/translate.ts';
+import {
+  translateEndpointSlice,
+  translateLease,
+  translateNode,
+  translateService,
+} from '../../src/kube/translate.ts';
 
 const metadata = {
   namespace: 'web',
@@ -125,6 +130,16 @@ test('a Lease, held and released', () => {
     renewTime: undefined,
     durationSeconds: 0,
   });
+});
+
+test('all addresses of an EndpointSlice are read, and nothing else', () => {
+  const read = (endpoints: unknown) => translateEndpointSlice({ ...object({}), endpoints } as KubeObject);
+  const ready = { addresses: ['10.77.0.10', '10.77.0.11'], conditions: { ready: true } };
+  assert.deepEqual(read([ready, { addresses: ['fd77::a'] }, {}, 'x', { addresses: [7, null] }]), {
+    addresses: ['10.77.0.10', '10.77.0.11', 'fd77::a'],
+  });
+  // The server writes null where there are none.
+  for (const nothing of [undefined, null, {}]) assert.deepEqual(read(nothing), { addresses: [] });
 });
 
 test('whatever a server sends, the fields have their types', () => {
