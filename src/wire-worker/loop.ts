@@ -282,7 +282,8 @@ export class WireLoop {
     if (!this.#isReportDue) return;
     this.#isReportDue = false;
     const sockets = this.#table.sockets;
-    this.#reporter.reportLinks(this.#table.links, (index) => sockets.get(index)?.heldCount ?? 0);
+    const heldOn = (index: number): number => sockets.get(index)?.heldCount ?? 0;
+    this.#reporter.reportLinks(this.#table.links, { heldOn, gateways: this.#monitor.gateways() });
   }
 
   /** Closes what the loop opened; the waker stays with the thread that made it. */

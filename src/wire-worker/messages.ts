@@ -21,6 +21,8 @@ export interface LinkReport {
   readonly mtu: number;
   /** `10.77.0.11/24` and so on. */
   readonly addresses: readonly string[];
+  /** Of the default routes over the link. */
+  readonly gateways: readonly string[];
   /** How many held addresses are answered on this link. */
   readonly held: number;
 }

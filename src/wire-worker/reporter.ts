@@ -1,9 +1,16 @@
 // Tells the main thread what is held and which links there are: whole lists, and only when they changed.
 
 import type { Link } from '../host/host.ts';
-import { formatAddress } from '../net/address.ts';
+import { type Address, formatAddress } from '../net/address.ts';
 import { formatMac } from '../net/mac.ts';
 import type { FromWorker, HeldAddress, LinkReport } from './messages.ts';
+
+/** What there is to say of the link of an index besides what it is. */
+export interface LinkFacts {
+  /** How many addresses are answered on it. */
+  readonly heldOn: (index: number) => number;
+  readonly gateways: ReadonlyMap<number, readonly Address[]>;
+}
 
 export class Reporter {
   readonly #post: (message: FromWorker) => void;
@@ -22,9 +29,8 @@ export class Reporter {
     this.#post({ kind: 'held', held });
   }
 
-  /** `heldOn` says how many addresses are answered on the link of an index. */
-  reportLinks(links: readonly Link[], heldOn: (index: number) => number): void {
-    const reports = links.map((link) => reportOf(link, heldOn(link.index)));
+  reportLinks(links: readonly Link[], more: LinkFacts): void {
+    const reports = links.map((link) => reportOf(link, more));
     if (JSON.stringify(reports) === JSON.stringify(this.#links)) return;
     this.#links = reports;
     this.#post({ kind: 'links', links: reports });
@@ -34,12 +40,16 @@ export class Reporter {
 const isSameHeld = (a: HeldAddress, b: HeldAddress | undefined): boolean =>
   a.uid === b?.uid && a.epoch === b.epoch && a.link === b.link && a.name === b.name;
 
-const reportOf = ({ index, name, mac, state, mtu, addresses }: Link, held: number): LinkReport => ({
+const reportOf = (
+  { index, name, mac, state, mtu, addresses }: Link,
+  { heldOn, gateways }: LinkFacts,
+): LinkReport => ({
   index,
   name,
   mac: formatMac(mac),
   state,
   mtu,
   addresses: addresses.map(({ address, prefixLength }) => `${formatAddress(address)}/${prefixLength}`),
-  held,
+  gateways: (gateways.get(index) ?? []).map(formatAddress).sort(),
+  held: heldOn(index),
 });
