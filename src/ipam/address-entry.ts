@@ -64,6 +64,11 @@ export class AddressEntry {
     return this.#by.length === 0;
   }
 
+  /** Whether it has a VirtualIP. */
+  get isAllocated(): boolean {
+    return this.#by.some(({ tenancy: { kind } }) => kind === 'virtual-ip' || kind === 'closed');
+  }
+
   set(holder: string, tenancy: Tenancy): void {
     const present = this.#by.find((one) => one.holder === holder);
     if (present === undefined) this.#by.push({ holder, tenancy });
