@@ -11,6 +11,7 @@ import { type ControllerDeps, type ControllerOptions, rulesOf } from './deps.ts'
 import { LIVENESS_KEY, NodeLiveness } from './node-liveness.ts';
 import { PlacementNodes } from './placement-nodes.ts';
 import { PoolStatusReconciler } from './pool-status.ts';
+import { RefusalRetries } from './refusal-retries.ts';
 import { Reporter } from './reporter.ts';
 import { RetryingKeys } from './retrying-keys.ts';
 import { ServiceAddresses } from './service-addresses.ts';
@@ -49,7 +50,8 @@ export class Controller {
     const addresses = new ServiceAddresses(shared);
     const repairs = new StatusRepairs({ clock, queue, reporter });
     const arrivals = new Arrivals(clock);
-    const services = new ServiceReconciler({ ...shared, addresses, repairs, arrivals });
+    const retries = new RefusalRetries(clock);
+    const services = new ServiceReconciler({ ...shared, addresses, repairs, arrivals, retries });
     const virtualIPs = new VirtualIPReconciler(shared);
     const pools = new PoolStatusReconciler({ ...shared, clock, interval: options.poolStatusInterval });
     this.#retrying = new RetryingKeys(this.#watches(), queue);

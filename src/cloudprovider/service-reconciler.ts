@@ -2,6 +2,7 @@
 // latest state and is safe to repeat, so it does not matter where a former run ended.
 
 import { whyOutsidePool } from '../ipam/outside-pool.ts';
+import type { Refusal } from '../ipam/refusal.ts';
 import type { ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
 import type { Log } from '../observe/log.ts';
@@ -31,6 +32,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
 import { keyOf } from './mirror.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
+import type { RefusalRetries } from './refusal-retries.ts';
 import type { Reporter } from './reporter.ts';
 import type { Outcome, ServiceAddresses } from './service-addresses.ts';
 import type { StatusRepairs } from './status-repairs.ts';
@@ -41,6 +43,7 @@ export interface ServiceReconcilerDeps {
   readonly book: AllocationBook;
   readonly addresses: ServiceAddresses;
   readonly arrivals: Arrivals;
+  readonly retries: RefusalRetries;
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
@@ -76,8 +79,10 @@ export class ServiceReconciler {
 
   /** `key` is namespace/name. Rejects for a bug of ours only: what the API answers is reported, and retried with back-off. */
   async reconcile(key: string): Promise<ReconcileResult> {
+    const { arrivals, retries } = this.#deps;
     const result = await this.#run(key);
-    if (result.kind !== 'after') this.#deps.arrivals.leave(key);
+    if (result.kind !== 'after') arrivals.leave(key);
+    if (result.kind === 'done') retries.forget(key);
     return result;
   }
 
@@ -145,7 +150,17 @@ export class ServiceReconciler {
     const hasNothingToSay = assignment.keep.length === 0 && assignment.refusal === undefined;
     // What it is to leave goes only when its status says nothing of it any more.
     if (!hasNothingToSay && (await this.#publish(service, assignment)) === 'contested') return 'done';
-    return assignment.drop.length === 0 ? 'done' : addresses.leave(service, assignment.drop, false);
+    const outcome =
+      assignment.drop.length === 0 ? 'done' : await addresses.leave(service, assignment.drop, false);
+    return outcome === 'done' && assignment.refusal !== undefined
+      ? this.#waitRefused(keyOf(service), assignment.refusal)
+      : outcome;
+  }
+
+  #waitRefused(key: string, refusal: Refusal): Duration {
+    const { arrivals, retries } = this.#deps;
+    arrivals.leave(key);
+    return retries.wait(key, refusal);
   }
 
   async #publish(service: ServiceView, assignment: Assignment): Promise<Publication> {
