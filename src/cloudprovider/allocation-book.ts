@@ -124,9 +124,15 @@ export class AllocationBook {
     }
   }
 
-  /** What was decided is there, or will not be. */
+  /** What was decided is there. */
   settle({ uid }: ServiceView): void {
     this.#release(grantsOf(uid));
+  }
+
+  /** What was decided could not be written: others may have it, and the Service waits for its back-off, not for what it left. */
+  abandon(service: ServiceView): void {
+    this.#waiting.set(keyOf(service), undefined);
+    this.settle(service);
   }
 
   /** Whether the address, which no VirtualIP of the Service has, may not be its own any more. */

@@ -140,9 +140,11 @@ export class ServiceReconciler {
       arrivals.enter(keyOf(service));
       try {
         await addresses.realise(service, assignment.grants);
-      } finally {
-        book.settle(service);
+      } catch (error) {
+        book.abandon(service);
+        throw error;
       }
+      book.settle(service);
       return 'again';
     }
     const wait = arrivals.wait(keyOf(service), assignment.keep);

@@ -94,3 +94,29 @@ test('a Service that waits keeps no other from being published at once', async (
   assert.equal(bed.service('alone').ingress[0]?.ip, '10.77.0.60', 'before its claim is recorded');
   assert.ok(running.queue.taken.length > before);
 });
+
+test('while its write fails, one that waits for its second family as well is retried after 5 s, not at once', async () => {
+  const bed = new Bed();
+  bed.node('n1');
+  bed.pool('default', '10.77.0.50');
+  const { api } = await bed.start();
+  let creates = 0;
+  api.before = ({ verb }) => {
+    if (verb !== 'create') return;
+    creates++;
+    fail();
+  };
+  bed.createService('both', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await bed.pass(4000);
+  // Our own finalizer is a change of the Service that comes while it is worked on.
+  assert.equal(creates, 2);
+  await bed.pass(5000);
+  assert.equal(creates, 3);
+  api.recover();
+  await bed.pass(6000);
+  assert.equal(bed.service('both').ingress[0]?.ip, '10.77.0.50');
+  bed.pool('six', 'fd77::1');
+  await bed.settle();
+  assert.equal(bed.virtualIPs().length, 2, 'it goes on waiting for the other');
+  bed.assertSound();
+});
