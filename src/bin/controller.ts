@@ -25,6 +25,7 @@ import {
 import { LEADER_ELECTION_TIMES, leaderWriteLimit } from '../kube/leader-election.ts';
 import { processTime } from '../kube/time.ts';
 import {
+  translateApiServerSlice,
   translateEndpointSlice,
   translateLease,
   translateNamespace,
@@ -137,6 +138,7 @@ function createDeps(flags: ControllerFlags, parts: Parts): Omit<ControllerDeps, 
       node: translateNode,
       lease: translateLease,
       endpointSlice: translateEndpointSlice,
+      apiServerSlice: translateApiServerSlice,
     },
     watches: createWatches(flags, parts),
     queue: parts.queue,
@@ -152,6 +154,9 @@ const SLICES_OF_SERVICES = 'kubernetes.io/service-name,!service.kubernetes.io/he
 
 /** What was missing, an API or a permission, is often there again within seconds. */
 const WATCH_RETRY_LIMIT = seconds(5);
+
+/** Where the API server itself is to be found (kubernetes.io/docs, "the kubernetes Service"). */
+const API_SERVER = { namespace: 'default', labelSelector: 'kubernetes.io/service-name=kubernetes' };
 
 function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches {
   const { connection, patience, log, metrics, outage, random } = parts;
@@ -172,6 +177,7 @@ function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches 
     virtualIPs: watcher.watch(VIRTUAL_IP),
     announcers: watcher.watch(ANNOUNCER),
     endpointSlices: watcher.watch(ENDPOINT_SLICE, { labelSelector: SLICES_OF_SERVICES }),
+    apiServers: watcher.watch(ENDPOINT_SLICE, API_SERVER),
   };
   for (const [name, watch] of Object.entries(watches)) {
     metrics.watchState(name, watch.state());

@@ -28,7 +28,10 @@ export interface Assignment extends Pick<Decision, 'grants' | 'refusal' | 'isSat
   readonly drop: readonly VirtualIP[];
 }
 
-const BLOCKED = (by: string): Tenancy => ({ kind: 'blocked', by });
+const blocked = (by: string): Tenancy => ({ kind: 'blocked', by });
+/** For whoever holds nothing any more. */
+const NOBODY = blocked('nobody');
+const closed = (by: string): Tenancy => ({ kind: 'closed', by });
 
 export class AllocationBook {
   readonly #book = new AddressBook();
@@ -57,13 +60,11 @@ export class AllocationBook {
       this.#holdVirtualIP(key, readable(now?.value), now !== undefined),
     );
     state.nodes.onChange(({ key, now }) =>
-      this.#hold(
-        `Node ${key}`,
-        (now?.value.addresses ?? []).flatMap((text) => parseAddress(text) ?? []),
-      ),
+      this.#hold(`Node ${key}`, parsed(now?.value.addresses), blocked(`Node ${key}`)),
     );
-    state.announcers.onChange(({ key, now }) =>
-      this.#hold(`Announcer ${key}`, takenByLinks(readable(now?.value)), BLOCKED(`a link of Node ${key}`)),
+    state.announcers.onChange(({ key, now }) => this.#holdForAnnouncer(key, readable(now?.value)));
+    state.apiServers.onChange(({ key, now }) =>
+      this.#hold(`EndpointSlice ${key}`, parsed(now?.value.addresses), blocked('the API server')),
     );
     state.namespaces.onChange(({ key, before, now }) => {
       this.#book.setNamespace(key, now?.value.labels);
@@ -123,9 +124,15 @@ export class AllocationBook {
     }
   }
 
-  /** What was decided is there, or will not be. */
+  /** What was decided is there. */
   settle({ uid }: ServiceView): void {
     this.#release(grantsOf(uid));
+  }
+
+  /** What was decided could not be written: others may have it, and the Service waits for its back-off, not for what it left. */
+  abandon(service: ServiceView): void {
+    this.#waiting.set(keyOf(service), undefined);
+    this.settle(service);
   }
 
   /** Why an address that its status names can not be its own any more; undefined if it can. */
@@ -176,6 +183,12 @@ export class AllocationBook {
     this.#hold(`VirtualIP ${name}`, addresses, virtualIPTenancy(name, virtualIP));
   }
 
+  #holdForAnnouncer(node: string, announcer: Announcer | undefined): void {
+    this.#hold(`Announcer ${node}`, takenByLinks(announcer), blocked(`a link of Node ${node}`));
+    const gateways = parsed(announcer?.segments.flatMap((segment) => segment.gateways));
+    this.#hold(`gateways ${node}`, gateways, blocked(`the default gateway of Node ${node}`));
+  }
+
   /** What its status says is its address even without a VirtualIP. */
   #holdForService(key: string, service: ServiceView): void {
     const isOfUs = isOurs(service, this.#rules);
@@ -194,7 +207,7 @@ export class AllocationBook {
     this.#forgetWishes(service);
     const addresses = mayBeAnothers(service, this.#rules) ? ingressAddresses(service) : [];
     if (addresses.length === 0) this.#release(`kept ${service.uid}`);
-    else this.#hold(`kept ${service.uid}`, addresses, BLOCKED(`Service ${key} of another provider`));
+    else this.#hold(`kept ${service.uid}`, addresses, blocked(`Service ${key} of another provider`));
   }
 
   #forget(service: ServiceView): void {
@@ -217,10 +230,10 @@ export class AllocationBook {
   }
 
   #release(holder: string): void {
-    if (this.#book.heldBy(holder).length > 0) this.#hold(holder, []);
+    if (this.#book.heldBy(holder).length > 0) this.#hold(holder, [], NOBODY);
   }
 
-  #hold(holder: string, addresses: readonly Address[], tenancy: Tenancy = BLOCKED(holder)): void {
+  #hold(holder: string, addresses: readonly Address[], tenancy: Tenancy): void {
     if (this.#book.hold(holder, addresses, tenancy)) this.#freed();
   }
 
@@ -254,8 +267,8 @@ const among = (virtualIPs: readonly VirtualIP[], addresses: readonly Address[]):
   addresses.flatMap((address) => virtualIPs.find((one) => sameAddress(one.address, address)) ?? []);
 
 function virtualIPTenancy(name: string, virtualIP: VirtualIP | undefined): Tenancy {
-  if (virtualIP === undefined) return BLOCKED(`VirtualIP ${name}, which can not be read`);
-  if (virtualIP.isDeleting) return BLOCKED(`VirtualIP ${name}, which is being withdrawn`);
+  if (virtualIP === undefined) return closed(`VirtualIP ${name}, which can not be read`);
+  if (virtualIP.isDeleting) return closed(`VirtualIP ${name}, which is being withdrawn`);
   const services = virtualIP.services.map((ref) => ({
     uid: ref.uid,
     namespace: ref.namespace,
@@ -271,6 +284,9 @@ const takenByLinks = (announcer: Announcer | undefined): readonly Address[] =>
     .flatMap((link) => link.addresses)
     .flatMap((text) => parsePrefix(text) ?? [])
     .flatMap(unassignableIn);
+
+const parsed = (texts: readonly string[] = []): readonly Address[] =>
+  texts.flatMap((text) => parseAddress(text) ?? []);
 
 const grantsOf = (uid: string): string => `granted ${uid}`;
 

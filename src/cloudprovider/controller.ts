@@ -13,6 +13,7 @@ import { LIVENESS_KEY, NodeLiveness } from './node-liveness.ts';
 import { PlacementNodes } from './placement-nodes.ts';
 import { PoolStatusReconciler } from './pool-status.ts';
 import { REBALANCE_KEY, Rebalancer } from './rebalancer.ts';
+import { RefusalRetries } from './refusal-retries.ts';
 import { Reporter } from './reporter.ts';
 import { RetryingKeys } from './retrying-keys.ts';
 import { ServiceAddresses } from './service-addresses.ts';
@@ -54,7 +55,8 @@ export class Controller {
     const addresses = new ServiceAddresses(shared);
     const repairs = new StatusRepairs({ clock, queue, reporter });
     const arrivals = new Arrivals(clock);
-    const services = new ServiceReconciler({ ...shared, addresses, repairs, arrivals });
+    const retries = new RefusalRetries(clock);
+    const services = new ServiceReconciler({ ...shared, addresses, repairs, arrivals, retries });
     const virtualIPs = new VirtualIPReconciler(shared);
     const isOn = options.rebalance === 'Slow';
     const rebalancer = new Rebalancer({ ...shared, isOn, clock, queue });

@@ -5,7 +5,14 @@ import type { EventRecorder, KubeApi, KubeObject, ListWatch, WorkQueue } from '.
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { ClassRules } from '../plan/service-class.ts';
-import type { EndpointSliceView, LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
+import type {
+  ApiServerSliceView,
+  EndpointSliceView,
+  LeaseView,
+  NamespaceView,
+  NodeView,
+  ServiceView,
+} from '../plan/views.ts';
 
 /** One watch for each kind that the controller reads; it starts and stops them. */
 export interface ControllerWatches {
@@ -18,6 +25,8 @@ export interface ControllerWatches {
   readonly pools: ListWatch<KubeObject>;
   readonly virtualIPs: ListWatch<KubeObject>;
   readonly announcers: ListWatch<KubeObject>;
+  /** Where the API server is: the slices of Service default/kubernetes. */
+  readonly apiServers: ListWatch<KubeObject>;
   /** Where the pods of Services with externalTrafficPolicy Local are. */
   readonly endpointSlices: ListWatch<KubeObject>;
 }
@@ -29,6 +38,7 @@ export interface Translate {
   node(object: KubeObject): NodeView;
   lease(object: KubeObject): LeaseView;
   endpointSlice(object: KubeObject): EndpointSliceView;
+  apiServerSlice(object: KubeObject): ApiServerSliceView;
 }
 
 export interface ControllerDeps {

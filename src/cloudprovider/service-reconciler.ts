@@ -35,6 +35,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
 import { keyOf } from './mirror.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
+import type { RefusalRetries } from './refusal-retries.ts';
 import type { Reporter } from './reporter.ts';
 import type { Outcome, ServiceAddresses } from './service-addresses.ts';
 import type { StatusRepairs } from './status-repairs.ts';
@@ -45,6 +46,7 @@ export interface ServiceReconcilerDeps {
   readonly book: AllocationBook;
   readonly addresses: ServiceAddresses;
   readonly arrivals: Arrivals;
+  readonly retries: RefusalRetries;
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
@@ -85,8 +87,10 @@ export class ServiceReconciler {
 
   /** `key` is namespace/name. Rejects for a bug of ours only: what the API answers is reported, and retried with back-off. */
   async reconcile(key: string): Promise<ReconcileResult> {
+    const { arrivals, retries } = this.#deps;
     const result = await this.#run(key);
-    if (result.kind !== 'after') this.#deps.arrivals.leave(key);
+    if (result.kind !== 'after') arrivals.leave(key);
+    if (result.kind === 'done') retries.forget(key);
     return result;
   }
 
@@ -144,9 +148,11 @@ export class ServiceReconciler {
       arrivals.enter(keyOf(service));
       try {
         await addresses.realise(service, assignment.grants);
-      } finally {
-        book.settle(service);
+      } catch (error) {
+        book.abandon(service);
+        throw error;
       }
+      book.settle(service);
       return 'again';
     }
     // Until that is done its status stays as it is: by it the Service gets the same address again.
@@ -155,7 +161,17 @@ export class ServiceReconciler {
     if (wait > 0) return wait;
     // What it is to leave goes only when its status says nothing of it any more.
     if ((await this.#publish(service, assignment)) === 'contested') return 'done';
-    return assignment.drop.length === 0 ? 'done' : addresses.leave(service, assignment.drop, false);
+    const outcome =
+      assignment.drop.length === 0 ? 'done' : await addresses.leave(service, assignment.drop, false);
+    return outcome === 'done' && assignment.refusal !== undefined
+      ? this.#waitRefused(keyOf(service), assignment.refusal)
+      : outcome;
+  }
+
+  #waitRefused(key: string, refusal: Refusal): Duration {
+    const { arrivals, retries } = this.#deps;
+    arrivals.leave(key);
+    return retries.wait(key, refusal);
   }
 
   async #publish(service: ServiceView, assignment: Assignment): Promise<Publication> {

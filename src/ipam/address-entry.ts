@@ -7,8 +7,13 @@ import { MAX_SHARERS, type SharingClaim, whyNotShared } from './sharing.ts';
 
 /** For what a holder holds its addresses. */
 export type Tenancy =
-  /** Never given to a Service: a node has it, or a VirtualIP that is being withdrawn. `by` says so in words. */
+  /**
+   * Somebody outside has it: a node, a gateway, the API server. Never given to a Service, and not taken from one whose
+   * VirtualIP was there first. `by` says who, in words.
+   */
   | { readonly kind: 'blocked'; readonly by: string }
+  /** A VirtualIP that nobody may use: it is being withdrawn, or can not be read. `by` says so in words. */
+  | { readonly kind: 'closed'; readonly by: string }
   /** A VirtualIP: for its Services, in the order in which they came, and for the one that it is reserved for. */
   | {
       readonly kind: 'virtual-ip';
@@ -57,6 +62,11 @@ export class AddressEntry {
 
   get isEmpty(): boolean {
     return this.#by.length === 0;
+  }
+
+  /** Whether it has a VirtualIP. */
+  get isAllocated(): boolean {
+    return this.#by.some(({ tenancy: { kind } }) => kind === 'virtual-ip' || kind === 'closed');
   }
 
   set(holder: string, tenancy: Tenancy): void {
@@ -119,7 +129,7 @@ export class AddressEntry {
   obstacles(): ReadonlySet<string> {
     const found = new Set<string>();
     for (const tenancy of this.#effective()) {
-      if (tenancy.kind === 'blocked') found.add(tenancy.by);
+      if (tenancy.kind === 'blocked' || tenancy.kind === 'closed') found.add(tenancy.by);
       for (const { uid } of tenantsOf(tenancy)) found.add(uid);
       if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0)
         found.add(`reserved ${tenancy.reservedFor ?? ''}`);
@@ -132,6 +142,7 @@ export class AddressEntry {
     // Who has it keeps it: a Node that comes with the same address must not move a Service, least of all at a restart.
     const isItsOwn = this.#virtualIP()?.services.some(({ uid }) => uid === request.uid) ?? false;
     for (const tenancy of this.#effective()) {
+      if (tenancy.kind === 'closed') return { kind: 'in-use', by: tenancy.by };
       if (tenancy.kind === 'blocked') {
         if (!isItsOwn) return { kind: 'in-use', by: tenancy.by };
       } else if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
@@ -200,6 +211,7 @@ function conflictBetween(
 function tenantsOf(tenancy: Tenancy): readonly Tenant[] {
   switch (tenancy.kind) {
     case 'blocked':
+    case 'closed':
       return [];
     case 'virtual-ip':
       return tenancy.services;

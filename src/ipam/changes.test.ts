@@ -260,11 +260,11 @@ test('a pool that changes or overlaps another keeps what is held', () => {
     ['b', 'a', ''],
   );
   book.setPool('a', poolOf(['10.0.0.2']));
-  assert.deepEqual(book.counts('a', 'IPv4'), { total: 1n, available: 0n });
-  assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 2n });
+  assert.deepEqual(book.counts('a', 'IPv4'), { total: 1n, available: 0n, allocated: 1 });
+  assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 2n, allocated: 1 });
   assert.equal(take(book, '10.0.0.2'), true);
-  assert.deepEqual(book.counts('a', 'IPv4'), { total: 1n, available: 1n });
-  assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 3n });
+  assert.deepEqual(book.counts('a', 'IPv4'), { total: 1n, available: 1n, allocated: 0 });
+  assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 3n, allocated: 0 });
 });
 
 test('a reservation that goes, or is made for another, is none any more', () => {

@@ -2,6 +2,7 @@
 // field that is absent or of another type becomes its empty value, because old servers leave fields out.
 
 import type {
+  ApiServerSliceView,
   EndpointSliceView,
   IngressView,
   LeaseView,
@@ -85,6 +86,10 @@ export function translateEndpointSlice(object: KubeObject): EndpointSliceView {
 export const translateNamespace = ({ metadata: { name, labels = {} } }: KubeObject): NamespaceView => ({
   name,
   labels,
+});
+
+export const translateApiServerSlice = (object: KubeObject): ApiServerSliceView => ({
+  addresses: items((object as unknown as Fields).endpoints).flatMap(({ addresses }) => texts(addresses)),
 });
 
 export function translateLease(object: KubeObject): LeaseView {

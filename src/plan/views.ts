@@ -82,6 +82,12 @@ export interface NamespaceView {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** An EndpointSlice of the API server's own Service. */
+export interface ApiServerSliceView {
+  /** Of all its endpoints, ready or not; a host name where they are of type FQDN. */
+  readonly addresses: readonly string[];
+}
+
 /** A coordination.k8s.io/v1 Lease. */
 export interface LeaseView {
   readonly name: string;

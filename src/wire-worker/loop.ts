@@ -276,14 +276,14 @@ export class WireLoop {
     const links = this.#monitor.links();
     if (links === undefined) {
       this.#table.postpone(now);
-      this.#reporter.reportLinks(this.#table.links);
+      this.#reporter.reportLinks(this.#table.links, this.#monitor.gateways());
       return;
     }
     this.#table.update(now, links, this.#monitor.takeInterrupted());
     this.#peers.update(now, links);
     this.#announcer.reconcile(now, this.#table);
     this.#reportHeld(this.#ownership.held(), []);
-    this.#reporter.reportLinks(links);
+    this.#reporter.reportLinks(links, this.#monitor.gateways());
     const malformed = this.#monitor.malformedMessages;
     if (malformed > this.#malformedSeen)
       this.#log('warn', 'netlink messages not understood', { count: malformed - this.#malformedSeen });

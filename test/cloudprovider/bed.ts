@@ -19,6 +19,7 @@ import {
   VIRTUAL_IP,
 } from '../../src/kube/kinds.ts';
 import {
+  translateApiServerSlice,
   translateEndpointSlice,
   translateLease,
   translateNamespace,
@@ -77,6 +78,20 @@ export class Bed {
       this.cluster.create(ANNOUNCER, undefined, { metadata: { name } });
     const links = [{ name: 'eth0', index: 2, mac: '02:00:00:00:00:0b', state, mtu: 1500, addresses }];
     this.#patchStatus('announcers', name, { links });
+  }
+
+  /** The default gateways that a node's agent reports on eth0. */
+  gateways(node: string, ...gateways: readonly string[]): void {
+    this.#patchStatus('announcers', node, { segments: [{ link: 'eth0', gateways }] });
+  }
+
+  /** Where the API server says that it is: in the EndpointSlice of its own Service. */
+  apiServer(...addresses: readonly string[]): void {
+    const ref = { namespace: 'default', name: 'kubernetes' };
+    const endpoints = addresses.map((address) => ({ addresses: [address] }));
+    if (this.cluster.objects(ENDPOINT_SLICE).has('default/kubernetes'))
+      this.cluster.patch(ENDPOINT_SLICE, ref, { patch: { type: 'merge', body: { endpoints } } });
+    else this.cluster.create(ENDPOINT_SLICE, 'default', { metadata: { name: 'kubernetes' }, endpoints });
   }
 
   /** Creates or renews the Lease of a node's agent. */
@@ -174,6 +189,7 @@ export class Bed {
   /** A controller that has not been started yet. */
   construct(changes: Partial<ControllerOptions> = {}): Running {
     const watch = (kind: typeof SERVICE) => new FakeListWatch(this.cluster, kind);
+    const isApiServer = ({ metadata }: KubeObject): boolean => metadata.namespace === 'default';
     const nodes = { nodes: watch(NODE), leases: watch(LEASE), announcers: watch(ANNOUNCER) };
     const watches = {
       services: watch(SERVICE),
@@ -182,6 +198,7 @@ export class Bed {
       pools: watch(ADDRESS_POOL),
       virtualIPs: watch(VIRTUAL_IP),
       endpointSlices: watch(ENDPOINT_SLICE),
+      apiServers: new FakeListWatch(this.cluster, ENDPOINT_SLICE, isApiServer),
     };
     const api = new FakeKubeApi(this.cluster);
     const queue = new WatchedQueue(this.time);
@@ -190,6 +207,7 @@ export class Bed {
     const translate = {
       ...{ service: translateService, namespace: translateNamespace },
       ...{ node: translateNode, lease: translateLease, endpointSlice: translateEndpointSlice },
+      apiServerSlice: translateApiServerSlice,
     };
     const refused: string[] = [];
     const metrics = {

@@ -164,6 +164,16 @@ test('a Lease, held and released', () => {
   });
 });
 
+test('all addresses of an EndpointSlice are read, and nothing else', () => {
+  const read = (endpoints: unknown) => translateEndpointSlice({ ...object({}), endpoints } as KubeObject);
+  const ready = { addresses: ['10.77.0.10', '10.77.0.11'], conditions: { ready: true } };
+  assert.deepEqual(read([ready, { addresses: ['fd77::a'] }, {}, 'x', { addresses: [7, null] }]), {
+    addresses: ['10.77.0.10', '10.77.0.11', 'fd77::a'],
+  });
+  // The server writes null where there are none.
+  for (const nothing of [undefined, null, {}]) assert.deepEqual(read(nothing), { addresses: [] });
+});
+
 test('whatever a server sends, the fields have their types', () => {
   const names = [
     'type',
