@@ -7,6 +7,7 @@ import type { ServiceView } from '../plan/views.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { AllocationBook } from './allocation-book.ts';
 import { type ClusterState, readable } from './cluster-state.ts';
+import { refOf } from './cluster-writes.ts';
 import { type ControllerOptions, rulesOf } from './deps.ts';
 import type { MirrorChange } from './mirror.ts';
 import type { NodeLiveness } from './node-liveness.ts';
@@ -83,7 +84,7 @@ export class Triggers {
     if (now !== undefined && this.#concernsUs(now.value)) this.#add(serviceKey(key));
     const uid = now?.meta.uid ?? before?.meta.uid ?? '';
     const isPlanned =
-      now !== undefined && before !== undefined && portsText(before.value) === portsText(now.value);
+      now !== undefined && before !== undefined && refText(before.value) === refText(now.value);
     if (isPlanned) return;
     for (const { name } of this.#parts.state.virtualIPsOf(uid)) this.#add(virtualIPKey(name));
   }
@@ -139,5 +140,5 @@ export class Triggers {
   }
 }
 
-const portsText = (service: ServiceView): string =>
-  service.ports.map(({ protocol, port }) => `${protocol}/${port}`).join();
+/** What its VirtualIPs say of it. */
+const refText = (service: ServiceView): string => JSON.stringify(refOf(service));
