@@ -87,6 +87,21 @@ test('stopped between finalizer and address, and started without --default-class
   bed.assertSound();
 });
 
+test('switched off while its VirtualIP is deleted by hand, no address of ours stays in its status', async () => {
+  const bed = bedOf();
+  const first = await bed.start(AS_DEFAULT);
+  bed.createService('shop', UNCLASSED);
+  bed.createService('taken', UNCLASSED);
+  await bed.settle();
+  await first.controller.stop();
+  for (const name of ['10.77.0.50', '10.77.0.51']) bed.cluster.erase(VIRTUAL_IP, { name });
+  bed.editService('taken', { status: foreign('203.0.113.7') });
+  await bed.start();
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '');
+  assert.equal(shown(bed, 'taken'), '203.0.113.7 upstream');
+});
+
 test('a Service that another provider has taken over keeps its status and its finalizer', async () => {
   const bed = bedOf();
   const first = await bed.start(AS_DEFAULT);
