@@ -27,7 +27,6 @@ import {
   statusPlan,
 } from '../plan/service-status.ts';
 import type { ServiceView } from '../plan/views.ts';
-import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { Duration } from '../time/duration.ts';
 import type { AllocationBook, Assignment } from './allocation-book.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -124,7 +123,7 @@ export class ServiceReconciler {
       case 'release':
         return addresses.leave(service, step.virtualIPs, isToBeRetained(service));
       case 'unpublish':
-        return this.#unpublish(service, step.virtualIPs);
+        return this.#unpublish(service, step.addresses);
       case 'let-go':
         return this.#letGo(service, step);
       case 'wait':
@@ -246,9 +245,9 @@ export class ServiceReconciler {
     return 'written';
   }
 
-  async #unpublish(service: ServiceView, virtualIPs: readonly VirtualIP[]): Promise<Outcome> {
+  async #unpublish(service: ServiceView, addresses: readonly string[]): Promise<Outcome> {
     const { state, writes } = this.#deps;
-    const rest = ingressWithout(service, virtualIPs);
+    const rest = ingressWithout(service, addresses);
     state.services.note(await writes.writeServiceIngress(service, rest));
     return 'again';
   }

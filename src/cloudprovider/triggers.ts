@@ -8,6 +8,7 @@ import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { AllocationBook } from './allocation-book.ts';
 import type { CandidateLists } from './candidate-lists.ts';
 import { type ClusterState, readable } from './cluster-state.ts';
+import { refOf } from './cluster-writes.ts';
 import { type ControllerOptions, rulesOf } from './deps.ts';
 import type { MirrorChange } from './mirror.ts';
 import type { NodeLiveness } from './node-liveness.ts';
@@ -172,6 +173,6 @@ export class Triggers {
   }
 }
 
-/** What a VirtualIP is planned by. */
-const plannedText = ({ ports, externalTrafficPolicy }: ServiceView): string =>
-  [externalTrafficPolicy, ...ports.map(({ protocol, port }) => `${protocol}/${port}`)].join();
+/** What a VirtualIP is planned by, and what it says of its Service. */
+const plannedText = (service: ServiceView): string =>
+  JSON.stringify([service.externalTrafficPolicy, refOf(service)]);

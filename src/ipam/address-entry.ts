@@ -169,6 +169,8 @@ export class AddressEntry {
       // Of two whose claims nobody has compared yet, as after a restart, the one that came first stays.
       if (accepted === undefined && own >= 0 && own < place) continue;
       const claim = accepted ?? view.claimOf(other.uid);
+      // One that is not known has been forced away, or is about to be seen: it takes nothing from those that it shares with.
+      if (claim === undefined && own >= 0) continue;
       // Those who share it across namespaces go on doing so, whatever becomes of the pool.
       const isAcrossNamespaces = own >= 0 || view.isAcrossNamespaces(this.address);
       const conflict = conflictBetween(request, { key: other.key, claim }, isAcrossNamespaces);

@@ -142,6 +142,20 @@ test('of two that can not share and that nobody has compared yet, the first in t
   assert.deepEqual(askHolding(book, 'one', dns('TCP')).keep, [first.address]);
 });
 
+test('a sharer that is not known takes nothing from who has the address with it, and lets nobody new in', () => {
+  for (const tenants of [
+    ['gone', 'here'],
+    ['here', 'gone'],
+  ]) {
+    const book = bookOf();
+    give(book, '10.0.0.1', ...tenants.map((name) => tenant(name)));
+    assert.deepEqual(askHolding(book, 'here', dns('TCP')).keep, [first.address]);
+    assert.equal(shown(ask(book, 'new', dns('UDP'))), '10.0.0.2 of a');
+    give(book, '10.0.0.1', tenant('here'));
+    assert.equal(shown(ask(book, 'newer', dns('UDP'))), '10.0.0.1 of a');
+  }
+});
+
 test('who is alone on its address may change what it likes', () => {
   const book = bookOf();
   give(book, '10.0.0.1', tenant('shop'));

@@ -85,13 +85,19 @@ export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: 
   };
 }
 
-/** What stays in a status from which the addresses of these are withdrawn. */
-export function ingressWithout(
-  service: ServiceView,
-  virtualIPs: readonly VirtualIP[],
-): readonly IngressView[] {
-  const withdrawn = new Set(virtualIPs.map(({ address }) => formatAddress(address)));
-  return service.ingress.filter(({ ip }) => ip === undefined || !withdrawn.has(ip));
+/** What stays in a status from which these are withdrawn. */
+export const ingressWithout = (service: ServiceView, addresses: readonly string[]): readonly IngressView[] =>
+  service.ingress.filter(({ ip }) => ip === undefined || !addresses.includes(ip));
+
+/**
+ * The addresses that our condition says it has. Where its VirtualIP is gone nothing else tells our address from one that
+ * another provider wrote: it is no decision on words, but `originOf` read back, and a text of another form names none.
+ */
+export function allocatedTexts({ conditions }: ServiceView): readonly string[] {
+  const allocated = conditions.find(({ type }) => type === ALLOCATED);
+  if (allocated?.status !== 'True') return [];
+  const [has = ''] = allocated.message.split(';');
+  return has.split(', ').map((origin) => origin.split(' ', 1)[0] ?? '');
 }
 
 /** `10.77.0.50 from pool default` */

@@ -200,6 +200,8 @@ export interface VirtualIPSpec {
       /** The port number. */
       readonly port: number;
     }[];
+    /** The address is kept for a Service of the same name when this one goes, however that happens. */
+    readonly retain?: boolean;
   }[];
   /** The nodes that may hold the address, in the order in which they would take it over. */
   readonly candidates?: readonly string[];

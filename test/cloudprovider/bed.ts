@@ -40,6 +40,8 @@ import { WatchedQueue } from '../fake/watched-queue.ts';
 
 export const NAMESPACE = 'fairlead-system';
 const LEASE_MS = 15_000;
+/** Far more than any test needs to come to rest. */
+const MOST_ROUNDS = 1000;
 
 export interface Running {
   readonly controller: Controller;
@@ -63,8 +65,8 @@ export class Bed {
   #renewals = 0;
 
   constructor() {
-    this.#guard(VIRTUAL_IP, (change) => this.#watchVirtualIP(change));
-    this.#guard(SERVICE, (change) => this.#watchService(change));
+    this.onChange(VIRTUAL_IP, (change) => this.#watchVirtualIP(change));
+    this.onChange(SERVICE, (change) => this.#watchService(change));
   }
 
   node(name: string, subnet: string | null = '10.77.0.11/24', labels: Record<string, string> = {}): void {
@@ -234,7 +236,9 @@ export class Bed {
 
   /** Lets controllers and agents work until neither has anything left to do. */
   async settle(): Promise<void> {
+    let rounds = 0;
     for (let version = -1; version !== this.cluster.writes.length; ) {
+      if (++rounds > MOST_ROUNDS) throw new Error('controllers undo what others do, without end');
       version = this.cluster.writes.length;
       for (const { queue } of this.#everyone) await queue.idle();
       this.#agents();
@@ -304,7 +308,8 @@ export class Bed {
     this.cluster.patch(kind, { name }, { patch: { type: 'merge', body: { status } }, subresource: 'status' });
   }
 
-  #guard(kind: ResourceKind, handler: (change: ObjectChange<KubeObject>) => void): void {
+  /** Sees every change, whatever controllers see. */
+  onChange(kind: ResourceKind, handler: (change: ObjectChange<KubeObject>) => void): void {
     const watch = new FakeListWatch(this.cluster, kind);
     watch.onChange(handler);
     watch.start();

@@ -7,7 +7,7 @@ import type { KubeObject } from '../../src/kube/api.ts';
 import { NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import { fail } from '../fake/fake-kube-api.ts';
-import { Bed } from './bed.ts';
+import { Bed, type Running } from './bed.ts';
 
 const UNCLASSED = { loadBalancerClass: undefined };
 const AS_DEFAULT = { servesClassless: true };
@@ -87,6 +87,21 @@ test('stopped between finalizer and address, and started without --default-class
   await bed.settle();
   assert.equal(shown(bed, 'shop'), '');
   bed.assertSound();
+});
+
+test('switched off while its VirtualIP is deleted by hand, no address of ours stays in its status', async () => {
+  const bed = bedOf();
+  const first = await bed.start(AS_DEFAULT);
+  bed.createService('shop', UNCLASSED);
+  bed.createService('taken', UNCLASSED);
+  await bed.settle();
+  await first.controller.stop();
+  for (const name of ['10.77.0.50', '10.77.0.51']) bed.cluster.erase(VIRTUAL_IP, { name });
+  bed.editService('taken', { status: foreign('203.0.113.7') });
+  await bed.start();
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '');
+  assert.equal(shown(bed, 'taken'), '203.0.113.7 upstream');
 });
 
 test('a Service that another provider has taken over keeps its status and its finalizer', async () => {
@@ -372,6 +387,74 @@ test('a retained VirtualIP is not swept, unused or used by a Service that is for
   await bed.settle();
   assert.deepEqual(kept(), ['10.77.0.50 0']);
 });
+
+const RETAIN = { 'fairlead.io/retain': 'true' };
+const reservations = (bed: Bed): readonly string[] =>
+  bed
+    .virtualIPs()
+    .map(({ name, services, reservedFor }) => `${name} ${services.length} ${reservedFor?.name}`);
+
+/** Somebody forces it away, finalizer and all, while no controller runs or under one that runs. */
+async function force(bed: Bed, running: Running, isRunning: boolean): Promise<void> {
+  if (!isRunning) await running.controller.stop();
+  bed.cluster.erase(SERVICE, { namespace: 'web', name: 'shop' });
+  bed.violations.length = 0;
+  if (!isRunning) await bed.start();
+  await bed.settle();
+}
+
+for (const isRunning of [true, false]) {
+  const when = isRunning ? 'under a controller' : 'without a controller';
+
+  test(`a Service that is forced away ${when} right after its first use keeps its address for its successor`, async () => {
+    const bed = bedOf('10.77.0.50');
+    const running = await bed.start();
+    bed.createService('shop', {}, { annotations: RETAIN });
+    await running.queue.idle();
+    await force(bed, running, isRunning);
+    assert.deepEqual(reservations(bed), ['10.77.0.50 0 shop']);
+    bed.createService('other');
+    bed.createService('shop');
+    await bed.settle();
+    assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.50');
+    assert.equal(bed.service('other').ingress.length, 0);
+    bed.assertSound();
+  });
+
+  test(`what the annotation said last counts for a Service that is forced away ${when}`, async () => {
+    for (const [last, kept] of [
+      [RETAIN, ['10.77.0.50 0 shop']],
+      [{ 'fairlead.io/retain': null }, []],
+      [{ 'fairlead.io/retain': 'false' }, []],
+    ] as const) {
+      const bed = bedOf('10.77.0.50');
+      const running = await bed.start();
+      bed.createService('shop', {}, kept.length > 0 ? {} : { annotations: RETAIN });
+      await bed.settle();
+      bed.annotate('shop', last);
+      await bed.settle();
+      await force(bed, running, isRunning);
+      assert.deepEqual(reservations(bed), kept);
+    }
+  });
+
+  test(`a sharer that wanted its address retained and is forced away ${when} leaves the other its share`, async () => {
+    const bed = bedOf('10.77.0.50');
+    const running = await bed.start();
+    const key = { 'fairlead.io/sharing-key': 'k' };
+    bed.createService('shop', {}, { annotations: { ...key, ...RETAIN } });
+    const ports = [{ protocol: 'TCP', port: 81 }];
+    bed.createService('other', { ports }, { annotations: key });
+    await bed.settle();
+    assert.deepEqual(reservations(bed), ['10.77.0.50 2 undefined']);
+    await force(bed, running, isRunning);
+    assert.deepEqual(reservations(bed), ['10.77.0.50 1 shop']);
+    assert.equal(bed.service('other').ingress[0]?.ip, '10.77.0.50');
+    bed.deleteService('other');
+    await bed.settle();
+    assert.deepEqual(reservations(bed), ['10.77.0.50 0 shop']);
+  });
+}
 
 test('VirtualIPs have no owner, and every write says on what it was decided', async () => {
   const bed = bedOf();
