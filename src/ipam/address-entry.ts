@@ -7,7 +7,10 @@ import { MAX_SHARERS, type SharingClaim, whyNotShared } from './sharing.ts';
 
 /** For what a holder holds its addresses. */
 export type Tenancy =
-  /** Never given to a Service: a node has it, or a VirtualIP that is being withdrawn. `by` says so in words. */
+  /**
+   * Never given to a Service, nor taken from one that has a VirtualIP: a node has it, or a VirtualIP that is being
+   * withdrawn. `by` says so in words.
+   */
   | { readonly kind: 'blocked'; readonly by: string }
   /** A VirtualIP: for its Services, in the order in which they came, and for the one that it is reserved for. */
   | {
@@ -129,11 +132,9 @@ export class AddressEntry {
 
   /** Undefined if the Service may have the address, alone or as a sharer. */
   conflictWith(request: AllocationRequest, view: SharingView): Conflict | undefined {
-    // Who has it keeps it: a Node that comes with the same address must not move a Service, least of all at a restart.
-    const isItsOwn = this.#virtualIP()?.services.some(({ uid }) => uid === request.uid) ?? false;
     for (const tenancy of this.#effective()) {
       if (tenancy.kind === 'blocked') {
-        if (!isItsOwn) return { kind: 'in-use', by: tenancy.by };
+        if (!this.#isOfVirtualIP(request)) return { kind: 'in-use', by: tenancy.by };
       } else if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
         if (tenancy.reservedFor !== request.key) return { kind: 'reserved', by: tenancy.reservedFor };
       } else {
@@ -169,6 +170,10 @@ export class AddressEntry {
   *#effective(): Iterable<Tenancy> {
     const hasVirtualIP = this.#by.length > 1 && this.#virtualIP() !== undefined;
     for (const { tenancy } of this.#by) if (tenancy.kind !== 'kept' || !hasVirtualIP) yield tenancy;
+  }
+
+  #isOfVirtualIP({ uid }: AllocationRequest): boolean {
+    return this.#virtualIP()?.services.some((service) => service.uid === uid) ?? false;
   }
 
   #virtualIP(): Extract<Tenancy, { readonly kind: 'virtual-ip' }> | undefined {
