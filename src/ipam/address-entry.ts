@@ -139,12 +139,10 @@ export class AddressEntry {
 
   /** Undefined if the Service may have the address, alone or as a sharer. */
   conflictWith(request: AllocationRequest, view: SharingView): Conflict | undefined {
-    // Who has it keeps it: a Node that comes with the same address must not move a Service, least of all at a restart.
-    const isItsOwn = this.#virtualIP()?.services.some(({ uid }) => uid === request.uid) ?? false;
     for (const tenancy of this.#effective()) {
       if (tenancy.kind === 'closed') return { kind: 'in-use', by: tenancy.by };
       if (tenancy.kind === 'blocked') {
-        if (!isItsOwn) return { kind: 'in-use', by: tenancy.by };
+        if (!this.#isOfVirtualIP(request)) return { kind: 'in-use', by: tenancy.by };
       } else if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
         if (tenancy.reservedFor !== request.key) return { kind: 'reserved', by: tenancy.reservedFor };
       } else {
@@ -182,6 +180,10 @@ export class AddressEntry {
   *#effective(): Iterable<Tenancy> {
     const hasVirtualIP = this.#by.length > 1 && this.#virtualIP() !== undefined;
     for (const { tenancy } of this.#by) if (tenancy.kind !== 'kept' || !hasVirtualIP) yield tenancy;
+  }
+
+  #isOfVirtualIP({ uid }: AllocationRequest): boolean {
+    return this.#virtualIP()?.services.some((service) => service.uid === uid) ?? false;
   }
 
   #virtualIP(): Extract<Tenancy, { readonly kind: 'virtual-ip' }> | undefined {
