@@ -5,10 +5,12 @@
 
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
+import { WireState } from '../src/agent/wire-state.ts';
 import { keepSmall } from '../src/bin/memory.ts';
 import { createWaker } from '../src/host/linux/event-waker.ts';
 import { formatAddress, parseAddress } from '../src/net/address.ts';
 import type { WireWorkerData } from '../src/wire-worker/client.ts';
+import { DEFAULT_HEARTBEAT } from '../src/wire-worker/election-times.ts';
 import type { FromWorker, ToWorker, WantedAddress } from '../src/wire-worker/messages.ts';
 import { createPulseBuffer, Pulse } from '../src/wire-worker/pulse.ts';
 
@@ -20,7 +22,13 @@ keepSmall();
 const [first = '', count = ''] = process.argv.slice(2);
 const waker = createWaker();
 const pulse = createPulseBuffer();
-const workerData: WireWorkerData = { node: NODE, wakerFd: waker.fd, pulse, hangTimeoutMs: 2000 };
+const workerData: WireWorkerData = {
+  node: NODE,
+  wakerFd: waker.fd,
+  pulse,
+  hangTimeoutMs: 2000,
+  heartbeat: DEFAULT_HEARTBEAT,
+};
 // As src/wire-worker/client.ts starts it; from here that would start the sources instead of the bundle.
 const worker = new Worker(new URL('../dist/wire-worker.js', import.meta.url), {
   name: 'wire-worker',
@@ -37,23 +45,27 @@ function send(message: ToWorker): void {
   waker.wake();
 }
 
+const wire = new WireState();
 let isReady = false;
 
 function take(message: FromWorker): void {
   switch (message.kind) {
     case 'ready':
       send({ kind: 'liveness', alive: [NODE] });
-      send({ kind: 'want', addresses: wanted() });
+      send({ kind: 'want', isWhole: true, addresses: wanted(), dropped: [] });
       return;
     case 'claim':
       send({ kind: 'recorded', uid: message.uid, epoch: message.epoch });
       return;
     case 'held':
-      if (isReady || message.held.filter(({ link }) => link !== undefined).length < Number(count)) return;
+      wire.setHeld(message);
+      if (isReady || linked() < Number(count)) return;
       isReady = true;
       console.log('ready');
   }
 }
+
+const linked = (): number => [...wire.allHeld()].filter(({ link }) => link !== undefined).length;
 
 function wanted(): readonly WantedAddress[] {
   const base = parseAddress(first);

@@ -86,7 +86,10 @@ export class Installation {
 
   /** Starts the agent of a node; resolves when it says that it is ready. */
   async startAgent(node: LabNode): Promise<void> {
-    const argv = [...this.#argv('agent', PORTS.agent), '--node-name', node.name];
+    // The nodes of the lab share a file system.
+    const stateFile = join(this.#options.network.stateDir, `${node.name}.state.json`);
+    const own = ['--node-name', node.name, '--state-file', stateFile];
+    const argv = [...this.#argv('agent', PORTS.agent), ...own];
     await this.#start(`agent/${node.name}`, node, { argv, port: PORTS.agent });
   }
 

@@ -2,20 +2,20 @@
 // told what is wanted and who is alive; the API is told what the worker claims and has let go.
 
 import type { LeaseLiveness } from '../election/lease-liveness.ts';
-import type { Clock, WallClock } from '../host/host.ts';
+import type { Clock, StateStore, WallClock } from '../host/host.ts';
 import type { KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
 import type { Timers } from '../kube/time.ts';
 import type { AgentMetrics } from '../observe/agent-metrics.ts';
 import type { Log } from '../observe/log.ts';
-import type { AnnouncerLink } from '../resource/announcer.ts';
 import { type Duration, seconds } from '../time/duration.ts';
 import type { HeartbeatSettings } from '../wire-worker/heartbeat-settings.ts';
 import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
-import { announcerLinks } from './announcer-links.ts';
-import { AnnouncerReporter } from './announcer-reporter.ts';
+import { announcerLinks, announcerSegments } from './announcer-links.ts';
+import { type AnnouncerFacts, AnnouncerReporter } from './announcer-reporter.ts';
 import { Departure } from './departure.ts';
 import { HeartbeatKeys } from './heartbeat-keys.ts';
 import { LivenessFeed } from './liveness-feed.ts';
+import { type Saved, SavedState, savedObject } from './saved-state.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { VirtualIPs } from './virtual-ips.ts';
 import { Wanted } from './wanted.ts';
@@ -62,6 +62,8 @@ export interface AgentDeps {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: AgentMetrics;
+  /** Keeps what is needed while the API is away; undefined: nothing is kept. */
+  readonly store?: StateStore;
 }
 
 export interface AgentOptions {
@@ -85,6 +87,9 @@ const DEPARTURE_LIMIT = seconds(25);
 
 const LAST_REPORT_LIMIT = seconds(1);
 
+/** An API that has not answered a list for so long after the start counts as away: what was saved has to do. */
+const API_PATIENCE = seconds(3);
+
 export class Agent {
   readonly #deps: AgentDeps;
   readonly #options: AgentOptions;
@@ -96,7 +101,9 @@ export class Agent {
   readonly #reporter: AnnouncerReporter;
   readonly #totals: WireTotals;
   readonly #heartbeatKeys: HeartbeatKeys;
+  readonly #saved: SavedState | undefined;
   #departure: Departure | undefined;
+  #hasSynced = false;
   #knowsAllLeases = false;
 
   constructor(deps: AgentDeps, options: AgentOptions) {
@@ -126,7 +133,11 @@ export class Agent {
       namespace,
       settings: { session, ...heartbeat },
       send: (settings) => send({ kind: 'heartbeats', settings }),
+      onRead: () => this.#saved?.changed(),
     });
+    const { store } = deps;
+    const collect = (): Saved => this.#collect();
+    this.#saved = store && new SavedState({ ...deps, store, collect });
   }
 
   /** Starts everything; what fails at first is tried for ever. */
@@ -141,7 +152,12 @@ export class Agent {
     this.#virtualIPs.onChange((name) => this.#changed(name));
     this.#heartbeatKeys.start();
     queue.start(WRITERS, (name) => this.#reconciler.reconcile(name));
-    this.#follow('VirtualIP', virtualIPs, () => this.#wanted.open());
+    this.#follow('VirtualIP', virtualIPs, () => {
+      this.#hasSynced = true;
+      this.#virtualIPs.forgetSaved();
+      this.#wanted.open();
+    });
+    void this.#restore();
     this.#follow('Lease', leases, () => {
       this.#knowsAllLeases = true;
       this.#tellAlive();
@@ -180,6 +196,7 @@ export class Agent {
     log.info('agent has left', { result, held: this.#wire.heldCount() });
     this.#wanted.close();
     this.#heartbeatKeys.stop();
+    this.#saved?.stop();
     await Promise.all([this.#stopWorker(), this.#lastReport()]);
     this.#feed.stop();
     lease.stop();
@@ -220,9 +237,34 @@ export class Agent {
     }
     const time = Promise.withResolvers<void>();
     const timer = this.#deps.timers.after(LAST_REPORT_LIMIT, 'last-report', time.resolve);
-    const facts = { links, held: 0, notReady: 'stopped' };
+    const facts = { ...links, held: 0, notReady: 'stopped' };
     await Promise.race([this.#reporter.finish(facts), time.promise]);
     timer.cancel();
+  }
+
+  /** With the API away since before the start, this node goes on with what it knew then. */
+  async #restore(): Promise<void> {
+    const { timers, log } = this.#deps;
+    const saved = await this.#saved?.load();
+    if (saved === undefined) return;
+    timers.after(API_PATIENCE, 'saved-state-restore', () => {
+      if (this.#hasSynced || this.#departure !== undefined) return;
+      log.warn('API not reached; going on with what was saved', { virtualIPs: saved.virtualIPs.length });
+      this.#virtualIPs.restore(saved.virtualIPs);
+      if (saved.keys !== undefined) this.#heartbeatKeys.restore(saved.keys);
+      this.#wanted.open();
+    });
+  }
+
+  #collect(): Saved {
+    const { node } = this.#options;
+    const virtualIPs = Array.from(this.#wanted.names()).flatMap((name) => {
+      const virtualIP = this.#virtualIPs.get(name);
+      if (virtualIP === undefined) return [];
+      const held = this.#wire.held(virtualIP.uid);
+      return savedObject(virtualIP, held && { holder: node, epoch: held.epoch });
+    });
+    return { keys: this.#heartbeatKeys.used(), virtualIPs };
   }
 
   #follow(kind: string, watch: ListWatch<KubeObject>, onSynced: () => void): void {
@@ -241,6 +283,7 @@ export class Agent {
     this.#wanted.update(name);
     this.#deps.queue.add(name);
     this.#departure?.check();
+    this.#saved?.changed();
   }
 
   #queueAll(names: readonly string[]): void {
@@ -250,6 +293,7 @@ export class Agent {
   #heldChanged(names: readonly string[]): void {
     for (const name of names) this.#wanted.update(name);
     this.#queueAll(names);
+    this.#saved?.changed();
   }
 
   /** The set is complete only once all Leases were listed. */
@@ -317,11 +361,11 @@ export class Agent {
   #report(): void {
     const links = this.#links();
     if (links === undefined || this.#departure !== undefined) return;
-    this.#reporter.report({ links, held: this.#wire.heldCount(), notReady: this.notReady() });
+    this.#reporter.report({ ...links, held: this.#wire.heldCount(), notReady: this.notReady() });
   }
 
-  #links(): readonly AnnouncerLink[] | undefined {
+  #links(): Pick<AnnouncerFacts, 'links' | 'segments'> | undefined {
     const links = this.#wire.links();
-    return links && announcerLinks(links);
+    return links && { links: announcerLinks(links), segments: announcerSegments(links) };
   }
 }

@@ -1,6 +1,6 @@
-// Leaving: make before break (ELECTION.md section 8, with the API's record as the only knowledge of claims). The node
-// claims nothing more and gives its Lease back, so that others see it as gone and take over at once; it goes on
-// answering until they have, or until nobody else can, or until the time is up.
+// Leaving: make before break (ELECTION.md section 8). The worker claims nothing more and offers what it holds to the
+// others; the node's Lease is given back, for those that do not hear it. It goes on answering until somebody else has
+// claimed, or until nobody else can, or until the time is up.
 
 import type { Timer, Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';

@@ -10,6 +10,7 @@ import { formatProblems } from '../resource/parsed.ts';
 import { type Duration, seconds } from '../time/duration.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import type { HeartbeatSettings } from '../wire-worker/heartbeat-settings.ts';
+import type { SavedKeys } from './saved-state.ts';
 
 export interface HeartbeatKeysDeps {
   readonly api: KubeApi;
@@ -21,6 +22,8 @@ export interface HeartbeatKeysDeps {
   readonly random: () => number;
   readonly log: Log;
   readonly send: (settings: HeartbeatSettings) => void;
+  /** Called when keys were read that can be used. */
+  readonly onRead: () => void;
 }
 
 const CHECK_INTERVAL = seconds(60);
@@ -34,6 +37,8 @@ interface Secret extends KubeObject {
 export class HeartbeatKeys {
   readonly #deps: HeartbeatKeysDeps;
   #clusterUid: string | undefined;
+  /** What was sent last. */
+  #used: SavedKeys | undefined;
   /** resourceVersion of the Secret that was read last, usable or not. */
   #seen: string | undefined;
   /** What was logged last, so that a problem that stays is logged once. */
@@ -53,6 +58,16 @@ export class HeartbeatKeys {
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
+  }
+
+  /** What heartbeats are made with now. */
+  used(): SavedKeys | undefined {
+    return this.#used;
+  }
+
+  /** Begins with what was read before this start, unless the API was quicker. */
+  restore({ clusterUid, data }: SavedKeys): void {
+    if (this.#used === undefined) this.#use(clusterUid, data);
   }
 
   async #keep(): Promise<void> {
@@ -79,6 +94,11 @@ export class HeartbeatKeys {
   #take(clusterUid: string, { metadata, data = {} }: Secret): void {
     if (this.#isStopped || this.#seen === metadata.resourceVersion) return;
     this.#seen = metadata.resourceVersion;
+    this.#use(clusterUid, data);
+    this.#deps.onRead();
+  }
+
+  #use(clusterUid: string, data: Readonly<Record<string, unknown>>): void {
     const parsed = readHeartbeatKeys(data);
     if (parsed.kind === 'problems') {
       this.#tell('heartbeat key not usable', formatProblems(parsed.problems));
@@ -86,6 +106,8 @@ export class HeartbeatKeys {
     }
     this.#problem = undefined;
     const { keys, active } = parsed.value;
+    // The keys were read, so that each value is text.
+    this.#used = { clusterUid, data: data as SavedKeys['data'] };
     this.#deps.log.info('heartbeats begin', { keys: keys.map(({ id }) => id), active });
     this.#deps.send({ ...this.#deps.settings, clusterUid, keys, activeKey: active });
   }

@@ -19,6 +19,7 @@ import type { WireState } from './wire-state.ts';
 type ClaimMessage = Extract<FromWorker, { readonly kind: 'claim' }>;
 
 interface Claim extends ClaimMessage {
+  previous: number;
   /** A former attempt may have been written although we saw no answer. */
   isAmbiguous: boolean;
 }
@@ -61,9 +62,9 @@ export class VirtualIPReconciler {
     this.#refusals = new Refusals(deps.log, deps.clock);
   }
 
-  /** The worker answers for the address and wants this written; it replaces a former claim that was not. */
+  /** The worker wants this written; it replaces a former claim, which may have been written although nobody knows yet. */
   claim(message: ClaimMessage): void {
-    this.#claims.set(message.name, { ...message, isAmbiguous: false });
+    this.#claims.set(message.name, { ...message, isAmbiguous: this.#claims.has(message.name) });
   }
 
   /** The worker has let go: what was not written yet is not written any more. */
@@ -89,15 +90,13 @@ export class VirtualIPReconciler {
   }
 
   async #writeClaim(virtualIP: KnownVirtualIP, claim: Claim): Promise<ReconcileResult> {
-    const { api, node, wire, wallClock, virtualIPs } = this.#deps;
-    const held = wire.held(claim.uid);
-    // The list of held addresses, with the link, follows the claim; its change queues this key again.
-    if (held?.epoch !== claim.epoch) return DONE;
-    const announcement = { node, link: held.link };
+    const { api, node, wallClock, virtualIPs } = this.#deps;
+    const announcement = { node, link: claim.link };
     const patch = claimPatch(virtualIP, { ...claim, announcement }, wallClock.timestamp());
     try {
       const written = await api.patch(VIRTUAL_IP, { name: claim.name }, patch, { subresource: 'status' });
       this.#refusals.succeeded(CLAIM);
+      this.#follow(claim);
       this.#settle(claim, 'recorded');
       virtualIPs.note(written);
       return DONE;
@@ -128,6 +127,7 @@ export class VirtualIPReconciler {
       virtualIPs.note(await api.get(VIRTUAL_IP, { name }));
       const known = virtualIPs.get(name);
       const isOurs = known?.uid === uid && known.record.holder === node && known.record.epoch === epoch;
+      if (known?.uid === uid && this.#isOvertaken(claim, known)) return this.#writeClaim(known, claim);
       // Then it was not the test that failed but the server's validation: our bug, or another version's schema.
       if (known?.record.epoch === claim.previous)
         log.error('claim not valid', { name, epoch, error: refusal });
@@ -137,6 +137,23 @@ export class VirtualIPReconciler {
       this.#refusals.failed(READ, { name: claim.name, error });
       return RETRY;
     }
+  }
+
+  /** An earlier claim of ours was written, which this one did not know of when it was made. */
+  #isOvertaken(claim: Claim, { record }: KnownVirtualIP): boolean {
+    const { epoch, holder } = record;
+    if (holder !== this.#deps.node || epoch <= claim.previous || epoch >= claim.epoch) return false;
+    claim.previous = epoch;
+    return true;
+  }
+
+  /** A newer claim that was made while this one was being written stands on top of it. */
+  #follow({ name, uid, epoch }: Claim): void {
+    const next = this.#claims.get(name);
+    if (next === undefined || next.uid !== uid || next.epoch <= epoch) return;
+    next.previous = epoch;
+    next.isAmbiguous = false;
+    this.#deps.send({ kind: 'recorded', uid, epoch });
   }
 
   /** Tells the worker how its claim ended, unless that claim was withdrawn or replaced meanwhile. */
@@ -202,8 +219,8 @@ export class VirtualIPReconciler {
   }
 
   /** Neither answered here, nor among what the worker was last told to want. */
-  #isSilent({ uid }: KnownVirtualIP): boolean {
-    return this.#deps.wire.held(uid) === undefined && !this.#deps.wanted.isSent(uid);
+  #isSilent(virtualIP: KnownVirtualIP): boolean {
+    return this.#deps.wire.held(virtualIP.uid) === undefined && !this.#deps.wanted.isSent(virtualIP);
   }
 
   async #release(virtualIP: KnownVirtualIP): Promise<ReconcileResult> {

@@ -11,7 +11,8 @@ export interface KnownVirtualIP extends VirtualIP {
   readonly generation: number;
 }
 
-type Source = 'watch' | 'answer';
+/** `saved`: from before this start, and not seen in the API since. */
+type Source = 'watch' | 'answer' | 'saved';
 
 export class VirtualIPs {
   readonly #watch: ListWatch<KubeObject>;
@@ -32,6 +33,24 @@ export class VirtualIPs {
 
   get(name: string): KnownVirtualIP | undefined {
     return this.#known.get(name)?.virtualIP;
+  }
+
+  all(): Iterable<KnownVirtualIP> {
+    return Array.from(this.#known.values(), ({ virtualIP }) => virtualIP);
+  }
+
+  /** Takes what was known before this start, while the API can not be asked. */
+  restore(objects: readonly KubeObject[]): void {
+    for (const object of objects) if (!this.#known.has(object.metadata.name)) this.#put(object, 'saved');
+  }
+
+  /** The API has been asked: what it did not show is not there any more. */
+  forgetSaved(): void {
+    for (const [name, { source }] of this.#known) {
+      if (source !== 'saved') continue;
+      this.#known.delete(name);
+      this.#handler(name);
+    }
   }
 
   /** Takes in an object that the API gave us as an answer, unless the watch has shown the same or a newer state. */

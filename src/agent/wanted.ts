@@ -1,14 +1,10 @@
-// Keeps the wire worker's wanted state equal to the plan: whole lists, sent only when an entry of ours changed and,
-// with many addresses, not more often than is cheap.
+// Keeps the wire worker's wanted state equal to the plan: tells it all once, and then what changed.
 
 import type { Timer, Timers } from '../kube/time.ts';
 import { desiredAddress, type WantedAddress } from '../plan/desired.ts';
-import { milliseconds, times } from '../time/duration.ts';
+import { milliseconds } from '../time/duration.ts';
 import type { ToWorker } from '../wire-worker/messages.ts';
 import type { VirtualIPs } from './virtual-ips.ts';
-
-/** The pause after a list, for each address in it: 1,000 addresses are sent at most 100 times a second. */
-const PAUSE_PER_ADDRESS = milliseconds(0.01);
 
 export interface WantedDeps {
   readonly node: string;
@@ -17,18 +13,20 @@ export interface WantedDeps {
   /** Whether the worker answers for it now. */
   readonly isHeld: (uid: string) => boolean;
   readonly send: (message: ToWorker) => void;
-  /** Names that the list just sent does not hold any more. */
+  /** Names of what was just dropped. */
   readonly onDropped: (names: readonly string[]) => void;
 }
 
 export class Wanted {
   readonly #deps: WantedDeps;
+  /** By name. */
   readonly #entries = new Map<string, WantedAddress>();
-  /** Name by uid. */
-  #sent: ReadonlyMap<string, string> = new Map();
+  /** Names of what changed since it was sent. */
+  readonly #changed = new Set<string>();
+  /** Uid by name of what the worker was last told to want; undefined before the first time. */
+  #sent: Map<string, string> | undefined;
   #isOpen = false;
-  #isDirty = true;
-  #pause: Timer | undefined;
+  #flushing: Timer | undefined;
 
   constructor(deps: WantedDeps) {
     this.#deps = deps;
@@ -42,7 +40,7 @@ export class Wanted {
 
   close(): void {
     this.#isOpen = false;
-    this.#pause?.cancel();
+    this.#flushing?.cancel();
   }
 
   /** Plans one VirtualIP anew. */
@@ -53,32 +51,50 @@ export class Wanted {
     if (isSame(this.#entries.get(name), next)) return;
     if (next === undefined) this.#entries.delete(name);
     else this.#entries.set(name, next);
-    this.#isDirty = true;
+    this.#changed.add(name);
     this.#flushSoon();
   }
 
-  /** Whether the worker was last told to want it. */
-  isSent(uid: string): boolean {
-    return this.#sent.has(uid);
+  /** Names of all that concerns this node. */
+  names(): Iterable<string> {
+    return this.#entries.keys();
   }
 
-  /** Collects the changes of one turn of the event loop, and of the pause after a long list. */
+  /** Whether the worker was last told to want it. */
+  isSent({ name, uid }: { readonly name: string; readonly uid: string }): boolean {
+    return this.#sent?.get(name) === uid;
+  }
+
+  /** Collects the changes of one turn of the event loop. */
   #flushSoon(): void {
-    if (!this.#isOpen || !this.#isDirty || this.#pause !== undefined) return;
-    this.#pause = this.#deps.timers.after(milliseconds(0), 'wanted', () => this.#flush());
+    const isDue = this.#sent === undefined || this.#changed.size > 0;
+    if (!this.#isOpen || !isDue || this.#flushing !== undefined) return;
+    this.#flushing = this.#deps.timers.after(milliseconds(0), 'wanted', () => {
+      this.#flushing = undefined;
+      this.#flush();
+    });
   }
 
   #flush(): void {
-    const addresses = [...this.#entries.values()];
-    this.#isDirty = false;
-    const before = this.#sent;
-    this.#sent = new Map(addresses.map(({ uid, name }) => [uid, name]));
-    this.#deps.send({ kind: 'want', addresses });
-    this.#deps.onDropped([...before].filter(([uid]) => !this.#sent.has(uid)).map(([, name]) => name));
-    this.#pause = this.#deps.timers.after(times(PAUSE_PER_ADDRESS, addresses.length), 'wanted-pause', () => {
-      this.#pause = undefined;
-      this.#flushSoon();
-    });
+    const isWhole = this.#sent === undefined;
+    const sent = this.#sent ?? new Map<string, string>();
+    this.#sent = sent;
+    const addresses: WantedAddress[] = [];
+    const dropped = new Map<string, string>();
+    for (const name of isWhole ? this.#entries.keys() : this.#changed) {
+      const entry = this.#entries.get(name);
+      const before = sent.get(name);
+      if (before !== undefined && before !== entry?.uid) dropped.set(name, before);
+      if (entry === undefined) sent.delete(name);
+      else {
+        addresses.push(entry);
+        sent.set(name, entry.uid);
+      }
+    }
+    this.#changed.clear();
+    if (!isWhole && addresses.length + dropped.size === 0) return;
+    this.#deps.send({ kind: 'want', isWhole, addresses, dropped: [...dropped.values()] });
+    this.#deps.onDropped([...dropped.keys()]);
   }
 }
 

@@ -2,8 +2,10 @@
 
 import type { FromWorker, HeldAddress, LinkReport } from '../wire-worker/messages.ts';
 
+type HeldMessage = Extract<FromWorker, { readonly kind: 'held' }>;
+
 export class WireState {
-  #held: ReadonlyMap<string, HeldAddress> = new Map();
+  readonly #held = new Map<string, HeldAddress>();
   #links: readonly LinkReport[] | undefined;
   #isReady = false;
   #hasLeft = false;
@@ -46,13 +48,20 @@ export class WireState {
     this.#links = links;
   }
 
-  /** Takes the new list; returns the names of the VirtualIPs that it changed something for. */
-  setHeld({ held }: Extract<FromWorker, { readonly kind: 'held' }>): readonly string[] {
-    const before = this.#held;
-    this.#held = new Map(held.map((each) => [each.uid, each]));
-    const changed = held.filter((each) => !isSame(before.get(each.uid), each)).map(({ name }) => name);
-    for (const [uid, { name }] of before) if (!this.#held.has(uid)) changed.push(name);
-    return changed;
+  /** Takes what changed; returns the names of the VirtualIPs that it changed something for. */
+  setHeld({ isWhole, changed, gone }: HeldMessage): readonly string[] {
+    const uids = new Set(changed.map(({ uid }) => uid));
+    const names: string[] = [];
+    for (const uid of isWhole ? [...this.#held.keys()].filter((each) => !uids.has(each)) : gone) {
+      const name = this.#held.get(uid)?.name;
+      if (name !== undefined) names.push(name);
+      this.#held.delete(uid);
+    }
+    for (const each of changed) {
+      if (!isSame(this.#held.get(each.uid), each)) names.push(each.name);
+      this.#held.set(each.uid, each);
+    }
+    return names;
   }
 }
 

@@ -8,6 +8,7 @@ import { createBootClock } from '../host/linux/boot-clock.ts';
 import { hasCapability } from '../host/linux/capabilities.ts';
 import { createWaker } from '../host/linux/event-waker.ts';
 import { createRandom } from '../host/linux/random.ts';
+import { openStateFile } from '../host/linux/state-file.ts';
 import { createWallClock } from '../host/linux/wall-clock.ts';
 import type { Connection } from '../kube/connection.ts';
 import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
@@ -136,6 +137,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     worker: startWireWorker({
       node: flags.nodeName,
       hangTimeout: flags.hangTimeout,
+      heartbeat: { interval: flags.heartbeatInterval, multiplier: flags.heartbeatMultiplier },
       waker: createWaker(),
       atExit: (handler) => process.on('exit', handler),
     }),
@@ -145,6 +147,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     random,
     log,
     metrics: parts.metrics,
+    ...(flags.stateFile !== '' && { store: openStateFile(flags.stateFile) }),
   };
 }
 

@@ -5,6 +5,7 @@ import type { KubeApi, KubeObject, ObjectMeta } from '../kube/api.ts';
 import { ADDRESS_POOL, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { formatAddress } from '../net/address.ts';
 import type { Clearing } from '../plan/service-contract.ts';
+import { isToBeRetained } from '../plan/service-request.ts';
 import { OUR_ANNOTATIONS, OUR_CONDITIONS, type StatusPlan } from '../plan/service-status.ts';
 import type { IngressView, ServiceView } from '../plan/views.ts';
 import type { AddressPoolStatus } from '../resource/address-pool.ts';
@@ -148,15 +149,17 @@ export function newVirtualIPSpec(
   };
 }
 
+/** What has to be known of the Service also when it is gone. */
 export const refOf = (service: ServiceView): ServiceRef => ({
   namespace: service.namespace,
   name: service.name,
   uid: service.uid,
   ports: portsOf(service),
+  ...(isToBeRetained(service) ? { retain: true } : {}),
 });
 
 export const advertisementsOf = (isAnnounced: boolean): VirtualIP['advertisements'] =>
   isAnnounced ? [{ name: 'default', l2: { interfaces: [], ping: true, bind: false } }] : [];
 
-export const portsOf = (service: ServiceView): ServiceRef['ports'] =>
+const portsOf = (service: ServiceView): ServiceRef['ports'] =>
   service.ports.map(({ protocol, port }) => ({ protocol, port }));

@@ -1,20 +1,28 @@
-// Keeps one VirtualIP true to the plan: its candidates, the ports of its Services; deletes one that no Service wants
+// Keeps one VirtualIP true to the plan: its candidates, what it says of its Services; deletes one that no Service wants
 // any more, and lets one go that nobody can be answering for.
 
 import type { KubeObject, ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
 import type { Log } from '../observe/log.ts';
-import { isSamePlan, place } from '../plan/placement.ts';
-import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
+import {
+  type ServiceName,
+  type ServiceRef,
+  type VirtualIP,
+  WITHDRAW_FINALIZER,
+} from '../resource/virtual-ip.ts';
+import type { CandidateLists } from './candidate-lists.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { advertisementsOf, type ClusterWrites, portsOf } from './cluster-writes.ts';
+import { advertisementsOf, type ClusterWrites, refOf } from './cluster-writes.ts';
 import { keyOf } from './mirror.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
+import type { Reporter } from './reporter.ts';
 
 export interface VirtualIPReconcilerDeps {
   readonly state: ClusterState;
   readonly placement: PlacementNodes;
+  readonly lists: CandidateLists;
   readonly writes: ClusterWrites;
+  readonly reporter: Reporter;
   readonly log: Log;
 }
 
@@ -45,11 +53,22 @@ export class VirtualIPReconciler {
         }
         // An agent that records a claim meanwhile is no trouble: what it wrote is read, and decided on anew.
         const isConflict = hasCode(error, 'Conflict');
+        this.#tell(error, virtualIP);
         log[isConflict ? 'debug' : 'warn']('VirtualIP will be retried', { virtualIP: name, error });
         if (!isConflict || !(await this.#refresh(virtualIP))) return { kind: 'retry' };
       }
     }
     return { kind: 'retry' };
+  }
+
+  /** What nobody but a person can mend is told where people look. */
+  #tell(error: ApiError, { services, isDeleting }: VirtualIP): void {
+    const { state, reporter } = this.#deps;
+    if (isDeleting || !hasCode(error, 'Forbidden', 'Invalid', 'BadRequest')) return;
+    for (const ref of services) {
+      const service = state.services.get(keyOf(ref))?.value;
+      if (service?.uid === ref.uid) reporter.warning(service, 'UpdateLoadBalancerFailed', error.message);
+    }
   }
 
   async #realise(virtualIP: VirtualIP): Promise<void> {
@@ -58,34 +77,35 @@ export class VirtualIPReconciler {
     // Reserved.
     if (virtualIP.services.length === 0) return;
     const wanting = await this.#wanting(virtualIP);
-    if (wanting.length > 0) return this.#replan(virtualIP, wanting);
+    const reservedFor = virtualIP.reservedFor ?? retainedFor(virtualIP, wanting);
+    if (wanting.length > 0) return this.#replan({ ...virtualIP, reservedFor }, wanting);
     log.info('VirtualIP of a Service that is gone', { virtualIP: virtualIP.name });
-    if (virtualIP.reservedFor === undefined) await writes.deleteVirtualIP(virtualIP);
-    else state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, { services: [], candidates: [] }));
+    if (reservedFor === undefined) return writes.deleteVirtualIP(virtualIP);
+    const spec = { services: [], candidates: [], reservedFor };
+    state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, spec));
   }
 
   async #replan(virtualIP: VirtualIP, wanting: readonly ServiceRef[]): Promise<void> {
-    const { state, placement, writes } = this.#deps;
-    const { name, address, candidates, record, pool } = virtualIP;
+    const { state, lists, writes } = this.#deps;
+    const { candidates, record, pool, reservedFor } = virtualIP;
     const isAnnounced = state.isAnnounced(pool);
-    const planned = isAnnounced
-      ? place({ name, address, candidates, holder: record.holder }, placement.nodes)
-      : [];
-    const services = wanting.map((ref) => this.#withPorts(ref));
-    const isSamePlaces = isSamePlan(candidates, planned);
+    const planned = isAnnounced ? lists.plan({ ...virtualIP, holder: record.holder }, wanting) : [];
+    const services = wanting.map((ref) => this.#upToDate(ref));
+    const isSamePlaces = planned === candidates || planned.length + candidates.length === 0;
     const isSameWay = isAnnounced === virtualIP.advertisements.length > 0;
     if (isSamePlaces && isSameWay && JSON.stringify(services) === JSON.stringify(virtualIP.services)) return;
     const spec = {
-      candidates: isSamePlaces ? candidates : planned,
+      candidates: planned,
       services,
       ...(isSameWay ? {} : { advertisements: advertisementsOf(isAnnounced) }),
+      ...(reservedFor === undefined ? {} : { reservedFor }),
     };
     state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, spec));
   }
 
-  #withPorts(ref: ServiceRef): ServiceRef {
+  #upToDate(ref: ServiceRef): ServiceRef {
     const service = this.#deps.state.services.get(keyOf(ref))?.value;
-    return service === undefined ? ref : { ...ref, ports: portsOf(service) };
+    return service === undefined ? ref : refOf(service);
   }
 
   /** The holder takes the finalizer away when it has fallen silent; where there is no holder that lives, we do. */
@@ -143,4 +163,10 @@ export class VirtualIPReconciler {
       return false;
     }
   }
+}
+
+/** The first of those that are gone that wanted it to be kept. */
+function retainedFor({ services }: VirtualIP, wanting: readonly ServiceRef[]): ServiceName | undefined {
+  const gone = services.find((ref) => ref.retain === true && !wanting.includes(ref));
+  return gone && { namespace: gone.namespace, name: gone.name };
 }

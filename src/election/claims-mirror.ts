@@ -28,6 +28,8 @@ export class ClaimsMirror {
   #copy = new ClaimSet();
   /** What was given out: that of the copy, and what was told since. */
   readonly #given = new Map<bigint, PeerClaim>();
+  /** Something was given out that is not in the copy. */
+  #isAhead = false;
   #said = 0n;
   #incoming: Telling | undefined;
 
@@ -39,7 +41,8 @@ export class ClaimsMirror {
   /** Takes what a frame of the peer says of its claims; what it tells is true for itself, also while others are missing. */
   take(digest: bigint, told: ClaimsPage | undefined): MirrorChange {
     this.#said = digest;
-    if (!this.isStale) return NOTHING;
+    // What was given out beyond the copy may have ended without a word that was heard.
+    if (!this.isStale) return this.#isAhead ? this.#become(this.#copy) : NOTHING;
     if (digest === 0n) return this.#become(new ClaimSet());
     if (told === undefined) return NOTHING;
     // No pages: what changed since the frame before.
@@ -62,15 +65,17 @@ export class ClaimsMirror {
       else copy.set(claim);
     if (copy.digest === digest) {
       this.#incoming = undefined;
-      const { changed, gone } = this.#give(changes);
-      // Told once, and over before the copy was right.
-      const isMoreGiven = this.#given.size > copy.all.size;
-      return { changed, gone: isMoreGiven ? [...gone, ...this.#become(copy).gone] : gone };
+      return this.#isAhead ? this.#become(copy) : this.#give(changes);
     }
     for (const { uid, claim } of before.toReversed())
       if (claim === undefined) copy.delete(uid);
       else copy.set(claim);
-    return this.#give(changes);
+    return this.#giveAhead(changes);
+  }
+
+  #giveAhead(told: readonly PeerClaim[]): MirrorChange {
+    this.#isAhead = true;
+    return this.#give(told);
   }
 
   #give(told: readonly PeerClaim[]): MirrorChange {
@@ -84,14 +89,15 @@ export class ClaimsMirror {
   #collect(digest: bigint, { page, pages, claims }: ClaimsPage): MirrorChange {
     if (this.#incoming?.digest !== digest) this.#incoming = { digest, pages: new Map() };
     this.#incoming.pages.set(page, claims);
-    if (this.#incoming.pages.size < pages) return this.#give(claims);
+    if (this.#incoming.pages.size < pages) return this.#giveAhead(claims);
     const all = new ClaimSet([...this.#incoming.pages.values()].flat());
     this.#incoming = undefined;
-    return all.digest === digest ? this.#become(all) : this.#give(claims);
+    return all.digest === digest ? this.#become(all) : this.#giveAhead(claims);
   }
 
   #become(copy: ClaimSet): MirrorChange {
     this.#copy = copy;
+    this.#isAhead = false;
     this.#incoming = undefined;
     const gone = [...this.#given.keys()].filter((uid) => !copy.all.has(uid));
     for (const uid of gone) this.#given.delete(uid);

@@ -20,9 +20,9 @@ function pair(): { readonly segment: FakeSegment; readonly one: SegmentNode; rea
 const sorted = (claims: readonly PeerClaim[]): readonly PeerClaim[] =>
   claims.toSorted((a, b) => Number(a.uid - b.uid));
 
-/** What `of` claims, as `node` has heard it. */
-const copyOf = (segment: FakeSegment, node: SegmentNode, of: SegmentNode): readonly PeerClaim[] =>
-  sorted(segment.members(node).find(({ nodeId }) => nodeId === of.id)?.claims ?? []);
+/** What `of` claims, as `node` has told of it. */
+const copyOf = (node: SegmentNode, of: SegmentNode): readonly PeerClaim[] =>
+  sorted([...node.saw(of).claims.values()]);
 
 const many = (count: number, epoch = 1): readonly PeerClaim[] =>
   Array.from({ length: count }, (_, i) => claimOf(i, epoch));
@@ -40,7 +40,7 @@ test('a new claim is told at once, and in the two frames after that', () => {
     told.map((page) => page?.claims.length),
     [1, 1, 1, undefined],
   );
-  assert.deepEqual(copyOf(segment, two, one), [claimOf(5, 7)]);
+  assert.deepEqual(copyOf(two, one), [claimOf(5, 7)]);
 });
 
 test('that a claim was recorded waits for the next heartbeat, however many they are', () => {
@@ -58,7 +58,7 @@ test('that a claim was recorded waits for the next heartbeat, however many they 
     );
   assert.equal(segment.wire.length, 0);
   segment.pass(101);
-  assert.deepEqual(copyOf(segment, two, one), many(20));
+  assert.deepEqual(copyOf(two, one), many(20));
   assert.ok(segment.wire.every(({ frame }) => !frame.body.isClaimsRequest));
 });
 
@@ -68,48 +68,57 @@ test('changes that follow each other all ride along: none takes the place of ano
   segment.pass(1);
   segment.claim(one, many(5, 2));
   segment.pass(1);
-  assert.deepEqual(copyOf(segment, two, one), many(5, 2));
+  assert.deepEqual(copyOf(two, one), many(5, 2));
   assert.ok(segment.wire.every(({ frame }) => !frame.body.isClaimsRequest));
 });
 
-test('what is not claimed any more is asked for in pages, and so is what was lost three times', () => {
+test('what is not claimed any more is told at once, and nobody asks for pages', () => {
+  const { segment, one, two } = pair();
+  segment.claim(one, many(130));
+  segment.pass(500);
+  segment.wire.length = 0;
+  segment.claim(one, many(128));
+  assert.equal(segment.wire.length, 1, 'somebody may be waiting for it');
+  segment.pass(2);
+  assert.deepEqual(copyOf(two, one), many(128));
+  assert.ok(segment.wire.every(({ frame }) => !frame.body.isClaimsRequest));
+});
+
+test('what was lost three times is asked for in pages', () => {
   const { segment, one, two } = pair();
   segment.claim(one, many(3));
   segment.pass(500);
-  segment.claim(one, many(1));
-  segment.pass(250);
-  assert.deepEqual(copyOf(segment, two, one), many(1));
   segment.fate = () => [];
   segment.claim(one, many(2, 4));
   segment.pass(500);
   segment.fate = () => [1];
   segment.pass(250);
-  assert.deepEqual(copyOf(segment, two, one), many(2, 4));
+  assert.deepEqual(copyOf(two, one), many(2, 4));
   segment.claim(one, []);
   segment.pass(101);
-  assert.deepEqual(copyOf(segment, two, one), []);
+  assert.deepEqual(copyOf(two, one), []);
 });
 
-test('what is not claimed any more is not told any more', () => {
+test('what is not claimed any more is told no more as a claim', () => {
   const { segment, one, two } = pair();
   segment.claim(one, [claimOf(5)]);
   segment.claim(one, []);
   segment.pass(500);
-  const told = segment.wire.filter(({ frame }) => frame.body.claims !== undefined);
-  assert.equal(told.length, 1);
-  assert.deepEqual(copyOf(segment, two, one), []);
+  const told = segment.wire.flatMap(({ frame }) => frame.body.claims?.claims.map(({ epoch }) => epoch) ?? []);
+  assert.deepEqual(told, [1, 0, 0, 0]);
+  assert.deepEqual(two.heard(), ['1 claims 5@1', '1 gone 5']);
 });
 
 test('what a former life claimed is not claimed, also while the claims of the new one are not known', () => {
   const { segment, one, two } = pair();
   segment.claim(one, many(3));
   segment.pass(500);
-  assert.equal(copyOf(segment, two, one).length, 3);
+  assert.equal(copyOf(two, one).length, 3);
   const last = segment.wire.filter(({ from }) => from === one.id).at(-1);
   assert.ok(last);
   const frame = { ...last.frame, session: 4711n, claimsDigest: 4711n };
-  two.machine.step(segment.now, { kind: 'frame', frame });
-  assert.deepEqual([copyOf(segment, two, one), segment.members(two)[0]?.isLive], [[], true]);
+  segment.give(two, { kind: 'frame', frame });
+  assert.deepEqual([copyOf(two, one), two.saw(one).state], [[], 'Live']);
 });
 
 test('a thousand claims at once are there after two intervals, as 17 pages for any number of peers', () => {
@@ -120,7 +129,7 @@ test('a thousand claims at once are there after two intervals, as 17 pages for a
   segment.wire.length = 0;
   segment.claim(one, many(1000));
   segment.pass(220);
-  for (const other of others) assert.equal(copyOf(segment, other, one).length, 1000);
+  for (const other of others) assert.equal(copyOf(other, one).length, 1000);
   const pages = segment.wire.filter(({ frame }) => (frame.body.claims?.pages ?? 0) > 0);
   assert.equal(pages.length, 17);
   segment.pass(1000);
@@ -133,7 +142,7 @@ test('who comes later asks for what is claimed already', () => {
   segment.pass(500);
   const late = segment.start(3);
   segment.pass(500);
-  assert.deepEqual(copyOf(segment, late, one), many(130));
+  assert.deepEqual(copyOf(late, one), many(130));
 });
 
 test('pages that are lost, doubled and out of order are asked for until all are there', () => {
@@ -149,7 +158,7 @@ test('pages that are lost, doubled and out of order are asked for until all are 
   segment.pass(1000);
   segment.claim(one, many(250, 2));
   segment.pass(3000);
-  assert.deepEqual(copyOf(segment, two, one), many(250, 2));
+  assert.deepEqual(copyOf(two, one), many(250, 2));
 });
 
 test('who falls silent is not asked for ever', () => {
@@ -219,9 +228,10 @@ test('whatever was lost, late, doubled and replayed, everybody ends with the tru
       segment.pass(2500);
       for (const each of segment.nodes)
         for (const other of segment.nodes.filter((one) => one !== each)) {
-          const member = segment.members(each).find(({ nodeId }) => nodeId === other.id);
-          assert.deepEqual([member?.isLive, member?.isHung], [true, other.isHung]);
-          assert.deepEqual(copyOf(segment, each, other), sorted(other.claims));
+          const { state, isHung, isDeaf, hearsMe, hasAllClaims } = each.saw(other);
+          assert.deepEqual([state, isHung, isDeaf], ['Live', other.isHung, false]);
+          assert.deepEqual([hearsMe, hasAllClaims], [true, true]);
+          assert.deepEqual(copyOf(each, other), sorted(other.claims));
         }
     }),
     { numRuns: 60 },

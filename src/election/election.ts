@@ -3,19 +3,19 @@
 //
 // Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
 
-import type { Offer, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
-import { after, hasPassed, type Instant } from '../time/instant.ts';
+import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isRecordOpen, verdictOfRecord } from './contest.ts';
-import type { ElectionInput, ElectionOutput, HeldElection, News } from './election-messages.ts';
+import { contest, isLostUnheard, isRefusalOpen, verdictOfRecord } from './contest.ts';
+import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
+import { HeldEntries } from './held.ts';
 import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
 import type { WithdrawReason } from './record.ts';
-import { Segment } from './segment.ts';
+import { Segments } from './segments.ts';
 import {
   type Asking,
   type ElectionOptions,
@@ -25,7 +25,6 @@ import {
   isSameRecord,
   type Probing,
   WATCHING,
-  type WantedElection,
 } from './tenure.ts';
 
 /** How often a node that hears nobody asks the wire again. */
@@ -34,11 +33,10 @@ const PROBE_INTERVAL = seconds(1);
 export class Election implements Machine<ElectionInput, ElectionOutput> {
   readonly #options: ElectionOptions;
   readonly #entries = new Entries();
-  readonly #segments = new Map<number, Segment>();
+  readonly #segments = new Segments(this.#entries);
+  readonly held = new HeldEntries(this.#entries);
   readonly #queue = new DeadlineQueue<string>();
-  /** Looked at again at the end of this step. */
-  readonly #dirty = new Set<Entry>();
-  readonly #changed = new Map<string, bigint>();
+  #wake: Instant | undefined;
   #heldCount = 0;
   #leases: ReadonlySet<NodeId> | undefined;
   #isAble = true;
@@ -54,42 +52,9 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     return this.#queue.first()?.due;
   }
 
-  /** All addresses that are answered now, recorded or not. */
-  held(): readonly HeldElection[] {
-    const held: HeldElection[] = [];
-    for (const entry of this.#entries.all()) {
-      const found = heldOf(entry);
-      if (found !== undefined) held.push(found);
-    }
-    return held;
-  }
-
-  /** One of them. */
-  heldOf(uid: string): HeldElection | undefined {
-    const entry = this.#entries.get(uid);
-    return entry && heldOf(entry);
-  }
-
-  /** The same as the peers are told of it. */
-  claimOf(uid: string): PeerClaim | undefined {
-    const entry = this.#entries.get(uid);
-    const held = entry && heldOf(entry);
-    if (entry === undefined || held === undefined) return undefined;
-    const { shortUid, createdAt } = entry.wanted;
-    const { epoch, isRecorded, isAlone, isLeaving } = held;
-    return { uid: shortUid, createdAt, epoch, isRecorded, isAlone, state: isLeaving ? 'Leaving' : 'Held' };
-  }
-
   /** Nobody is heard on the segment. */
   isAlone(segment: number): boolean {
     return this.#segments.get(segment)?.isAlone ?? true;
-  }
-
-  /** Of what `claimOf` may have become something else since the last call. */
-  takeChanged(): readonly Pick<WantedElection, 'uid' | 'shortUid'>[] {
-    const changed = Array.from(this.#changed, ([uid, shortUid]) => ({ uid, shortUid }));
-    this.#changed.clear();
-    return changed;
   }
 
   step(now: Instant, input: ElectionInput | Timeout): readonly ElectionOutput[] {
@@ -97,11 +62,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#take(now, input);
     for (let first = this.#queue.first(); first !== undefined && hasPassed(first.due, now); ) {
       this.#queue.delete(first.key);
-      this.#touch(this.#entries.get(first.key));
+      this.#entries.touch(this.#entries.get(first.key));
       first = this.#queue.first();
     }
-    for (const entry of this.#dirty) this.#look(now, entry);
-    this.#dirty.clear();
+    for (const entry of this.#entries.takeTouched()) this.#lookAgain(now, entry);
     this.#finishLeaving();
     return this.#outputs;
   }
@@ -111,41 +75,28 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       case 'want':
         return this.#want(now, input);
       case 'segment':
-        return this.#setSegment(now, input);
       case 'heard':
-        for (const news of input.news) this.#hear(now, input.segment, news);
-        return;
+        return this.#segments.take(now, input);
       case 'gap':
-        return this.#gap(now);
+        this.#segments.take(now, input);
+        return this.held.doubt();
       case 'leases':
         this.#leases = new Set(input.alive);
-        return this.#touchAll();
+        return this.#entries.touchAll();
       case 'recorded':
         return this.#recorded(now, input);
       case 'refused':
         return this.#refused(now, input);
       case 'self':
         [this.#isAble, this.#isHung] = [input.isAble, input.isHung];
-        return this.#touchAll();
+        return this.#entries.touchAll();
       case 'probed':
         return this.#probed(input);
       case 'leave':
         if (this.#departure === 'Staying') this.#departure = 'Leaving';
-        return this.#touchAll();
+        return this.#entries.touchAll();
       case 'timeout':
     }
-  }
-
-  #touch(entry: Entry | undefined): void {
-    if (entry !== undefined) this.#dirty.add(entry);
-  }
-
-  #touchAll(): void {
-    for (const entry of this.#entries.all()) this.#dirty.add(entry);
-  }
-
-  #touchSegment(segment: number): void {
-    for (const entry of this.#entries.all()) if (entry.wanted.segment === segment) this.#dirty.add(entry);
   }
 
   #want(
@@ -164,12 +115,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#withdraw(entry, 'Released');
     this.#entries.delete(entry);
     this.#queue.delete(uid);
-    this.#dirty.delete(entry);
   }
 
   /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
   #believe(now: Instant, entry: Entry): void {
-    this.#touch(entry);
+    this.#entries.touch(entry);
     const { record } = entry.wanted;
     if (isSameRecord(record, entry.record)) return;
     // Even an older epoch than the refused one is news: the API has just said that what is known here was wrong (a
@@ -186,57 +136,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.highest = Math.max(entry.highest, record.epoch);
     if (!isHeld(entry.tenure)) return;
     entry.tenure = { ...entry.tenure, isRecorded: record.holder === this.#options.me };
-    this.#noteChange(entry);
-  }
-
-  #setSegment(now: Instant, { segment, isOpen }: Extract<ElectionInput, { readonly kind: 'segment' }>): void {
-    if (isOpen) this.#segments.set(segment, new Segment(now));
-    else this.#segments.delete(segment);
-    this.#touchSegment(segment);
-  }
-
-  #hear(now: Instant, segment: number, news: News): void {
-    const known = this.#segments.get(segment);
-    if (known === undefined) return;
-    if (news.kind === 'claims') return this.#setClaims(now, known, news);
-    if (news.kind === 'offered') {
-      for (const offer of news.offers) this.#offered(news.nodeId, offer);
-      return;
-    }
-    if (news.peer === undefined) known.forget(news.nodeId);
-    else known.setPeer(now, news.nodeId, news.peer);
-    this.#touchSegment(segment);
-  }
-
-  #setClaims(
-    now: Instant,
-    known: Segment,
-    { nodeId, changed, gone }: Extract<News, { readonly kind: 'claims' }>,
-  ): void {
-    for (const claim of changed) {
-      known.claim(now, nodeId, claim);
-      const entry = this.#entries.getShort(claim.uid);
-      if (entry === undefined) continue;
-      entry.highest = Math.max(entry.highest, claim.epoch);
-      this.#touch(entry);
-    }
-    for (const uid of gone) {
-      known.unclaim(nodeId, uid);
-      const entry = this.#entries.getShort(uid);
-      entry?.beaten.delete(nodeId);
-      this.#touch(entry);
-    }
-  }
-
-  /** Others may have taken what is held. */
-  #gap(now: Instant): void {
-    for (const segment of this.#segments.values()) segment.listenAnew(now);
-    for (const entry of this.#entries.all())
-      if (isHeld(entry.tenure)) {
-        entry.tenure = { ...entry.tenure, isDoubtful: true };
-        this.#noteChange(entry);
-      }
-    this.#touchAll();
+    this.held.note(entry);
   }
 
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -244,7 +144,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (entry === undefined || epoch < entry.record.epoch) return;
     entry.isRefused = false;
     this.#setRecord(now, entry, { holder: this.#options.me, epoch });
-    this.#touch(entry);
+    this.#entries.touch(entry);
   }
 
   #refused(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -254,52 +154,50 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isAsked = (tenure.state === 'Asking' || isHeld(tenure)) && tenure.epoch === epoch;
     // When the record already shows the claim, the refused write was a repetition.
     if (!isAsked || (isHeld(tenure) && tenure.isRecorded && entry.record.epoch === epoch)) return;
-    this.#touch(entry);
+    this.#entries.touch(entry);
     if (isHeld(tenure)) {
       entry.isRefused = true;
       return;
     }
     this.#withdraw(entry, 'LostElection');
     // The record that won may have come before the refusal.
-    const isKnown = !isSameRecord(entry.record, entry.claimedFrom);
-    entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
-  }
-
-  #offered(by: NodeId, { uid, epoch }: Offer): void {
-    const entry = this.#entries.getShort(uid);
-    if (entry === undefined || epoch < entry.highest) return;
-    entry.highest = epoch;
-    entry.offeredBy = by;
-    this.#touch(entry);
+    if (isSameRecord(entry.record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: now };
   }
 
   #probed({ uid, address, gateway }: Extract<ElectionInput, { readonly kind: 'probed' }>): void {
     const entry = this.#entries.get(uid);
     if (entry?.tenure.state !== 'Probing') return;
     entry.tenure = { ...entry.tenure, address, gateway };
-    this.#touch(entry);
+    this.#entries.touch(entry);
+  }
+
+  /** Each entry has one deadline: the earliest that anything about it asks for. */
+  #lookAgain(now: Instant, entry: Entry): void {
+    const { uid } = entry.wanted;
+    this.#queue.delete(uid);
+    this.#wake = undefined;
+    this.#look(now, entry);
+    if (this.#wake !== undefined) this.#queue.set(uid, this.#wake);
   }
 
   #look(now: Instant, entry: Entry): void {
-    this.#queue.delete(entry.wanted.uid);
     const view = this.#viewOf(now, entry);
     if (isHeld(entry.tenure)) this.#keep(entry, entry.tenure, view);
     if (isHeld(entry.tenure)) return view && this.#offer(entry, entry.tenure, view);
-    const isForMe = view !== undefined && this.#mayTake(entry, view);
-    if (isForMe) this.#consider(entry, view);
+    if (view !== undefined && this.#mayTake(entry, view)) this.#consider(entry, view);
     else this.#watch(entry);
     entry.offeredBy = undefined;
   }
 
   /** Undefined where this node could not answer for the address. */
   #viewOf(now: Instant, { wanted }: Entry): ElectionView | undefined {
-    const segment = wanted.segment === undefined ? undefined : this.#segments.get(wanted.segment);
+    const segment = this.#segments.get(wanted.segment);
     return segment && { now, segment, options: this.#options, leases: this.#leases };
   }
 
   #mayTake({ wanted }: Entry, { segment }: ElectionView): boolean {
-    const isReady = this.#departure === 'Staying' && this.#isAble && !this.#isHung;
-    return isReady && !segment.isMute && wanted.candidates.includes(this.#options.me);
+    if (this.#departure !== 'Staying' || !this.#isAble || this.#isHung) return false;
+    return !segment.isMute && wanted.candidates.includes(this.#options.me);
   }
 
   /** Somebody else's, or nobody's: not asked for any more. */
@@ -309,10 +207,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   /** If it has not yet, it will be looked at again then. */
-  #hasListened(entry: Entry, { now, segment, options }: ElectionView): boolean {
+  #hasListened({ now, segment, options }: ElectionView): boolean {
     const listenedAt = segment.listenedAt(options.listening);
     if (hasPassed(listenedAt, now)) return true;
-    this.#wakeAt(entry, listenedAt);
+    this.#wakeAt(listenedAt);
     return false;
   }
 
@@ -320,10 +218,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #consider(entry: Entry, view: ElectionView): void {
     const { now, options } = view;
     const { tenure } = entry;
-    if (!this.#hasListened(entry, view)) return;
+    if (!this.#hasListened(view)) return;
     if (tenure.state === 'Refused') {
       const retryAt = after(tenure.since, options.retryPause);
-      if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
+      if (!hasPassed(retryAt, now)) return this.#wakeAt(retryAt);
       entry.tenure = WATCHING;
     }
     // One that leaves may not know yet that somebody else has taken it.
@@ -332,7 +230,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const occupant = occupantOf(entry, view);
     if (occupant === undefined) return this.#await(entry, view);
     this.#watch(entry);
-    if (occupant.until !== undefined) this.#wakeAt(entry, occupant.until);
+    if (occupant.until !== undefined) this.#wakeAt(occupant.until);
   }
 
   /** A vacant address: until the candidates before this node have had their time. */
@@ -345,7 +243,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
     if (!hasPassed(claimAt, now)) {
       entry.tenure = { state: 'Waiting', since };
-      return this.#wakeAt(entry, claimAt);
+      return this.#wakeAt(claimAt);
     }
     const { holder } = entry.record;
     const isOthers = holder !== undefined && holder !== options.me;
@@ -361,20 +259,20 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (address === 'Silent' && gateway === 'Answered') return this.#beginToAsk(entry, now);
     const probeAt = after(probedAt, PROBE_INTERVAL);
     if (hasPassed(probeAt, now)) this.#beginToProbe(entry, now);
-    else this.#wakeAt(entry, probeAt);
+    else this.#wakeAt(probeAt);
   }
 
   #beginToProbe(entry: Entry, now: Instant): void {
     entry.tenure = { state: 'Probing', probedAt: now, address: 'Pending', gateway: 'Pending' };
     this.#outputs.push({ kind: 'probe', uid: entry.wanted.uid });
-    this.#wakeAt(entry, after(now, PROBE_INTERVAL));
+    this.#wakeAt(after(now, PROBE_INTERVAL));
   }
 
   #beginToAsk(entry: Entry, now: Instant): void {
     const epoch = ++entry.highest;
     entry.tenure = { state: 'Asking', since: now, epoch };
     this.#record(entry, epoch);
-    this.#wakeAt(entry, after(now, this.#options.aloneWait));
+    this.#wakeAt(after(now, this.#options.aloneWait));
   }
 
   #ask(entry: Entry, { since, epoch }: Asking, view: ElectionView): void {
@@ -383,15 +281,15 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const waitedAt = after(since, options.aloneWait);
     const isFree = !segment.isAlone || hasPassed(waitedAt, now);
     if (isRecorded || isFree) this.#answer(entry, view, epoch);
-    else this.#wakeAt(entry, waitedAt);
+    else this.#wakeAt(waitedAt);
   }
 
   /** Answers, and has it recorded in parallel. */
   #claim(entry: Entry, view: ElectionView): void {
-    const isAsked = entry.tenure.state === 'Asking';
-    const epoch = entry.tenure.state === 'Asking' ? entry.tenure.epoch : ++entry.highest;
+    const { tenure } = entry;
+    const epoch = tenure.state === 'Asking' ? tenure.epoch : ++entry.highest;
     this.#answer(entry, view, epoch);
-    if (!isAsked) this.#record(entry, epoch);
+    if (tenure.state !== 'Asking') this.#record(entry, epoch);
   }
 
   #answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
@@ -399,7 +297,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone, isDoubtful: false };
     entry.beaten.clear();
     this.#heldCount++;
-    this.#noteChange(entry);
+    this.held.note(entry);
     this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
   }
 
@@ -414,7 +312,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     // Where this node could not answer, the API decides.
     if (view === undefined) return this.#keepUnheard(entry, held);
     const { segment } = view;
-    const isDoubtful = held.isDoubtful && !this.#hasListened(entry, view);
+    const isDoubtful = held.isDoubtful && !this.#hasListened(view);
     const isLeaving =
       isDoubtful || this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
@@ -422,30 +320,27 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
     const kept = this.#become(entry, held, { isAlone, isDoubtful });
-    if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(entry, record.until);
+    if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(record.until);
     const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
     if (above > 0) this.#raise(entry, kept, above);
     else this.#settle(entry, kept, view);
   }
 
   #keepUnheard(entry: Entry, held: Held): void {
-    const { holder, epoch } = entry.record;
-    const isOthers = holder !== undefined && holder !== this.#options.me;
-    // A claim that is recorded now would take the address from somebody who does answer.
-    if (!held.isRecorded || (isOthers && epoch >= held.epoch)) this.#withdraw(entry, 'TakenOver');
+    if (isLostUnheard(entry, held, this.#options.me)) this.#withdraw(entry, 'TakenOver');
     else this.#become(entry, held, { isAlone: true, isDoubtful: held.isDoubtful });
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
   #settle(entry: Entry, held: Held, view: ElectionView): void {
-    if (!entry.isRefused) return;
-    const { record, claimedFrom } = entry;
-    const isKnown = !isSameRecord(record, claimedFrom);
-    // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
-    if (!isKnown && !view.segment.isAlone) return;
+    const isOpen = isRefusalOpen(entry, view);
+    if (isOpen === undefined) return;
+    const { record } = entry;
     entry.isRefused = false;
-    if (!isKnown || !isRecordOpen(entry, view)) this.#withdraw(entry, 'LostElection');
-    else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
+    if (!isOpen) {
+      this.#withdraw(entry, 'LostElection');
+      if (isSameRecord(record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: view.now };
+    } else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
 
@@ -453,7 +348,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (held.isAlone === changes.isAlone && held.isDoubtful === changes.isDoubtful) return held;
     const kept = { ...held, ...changes };
     entry.tenure = kept;
-    this.#noteChange(entry);
+    this.held.note(entry);
     return kept;
   }
 
@@ -461,7 +356,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const epoch = Math.max(entry.highest, above, held.epoch) + 1;
     entry.highest = epoch;
     entry.tenure = { ...held, epoch };
-    this.#noteChange(entry);
+    this.held.note(entry);
     this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
     this.#record(entry, epoch);
   }
@@ -471,20 +366,20 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isMoving = this.#departure !== 'Staying';
     const wasOffered = entry.offer !== undefined;
     entry.offer = nextOffer(entry, view, isMoving);
-    if (wasOffered !== (entry.offer !== undefined)) this.#noteChange(entry);
+    if (wasOffered !== (entry.offer !== undefined)) this.held.note(entry);
     const { offer } = entry;
     if (offer === undefined) return;
     const { segment, shortUid: uid } = entry.wanted;
     if (offer.at === view.now && segment !== undefined)
       this.#outputs.push({ kind: 'offer', segment, uid, epoch, to: offer.to });
-    this.#wakeAt(entry, after(offer.at, view.options.offerPatience));
+    this.#wakeAt(after(offer.at, view.options.offerPatience));
   }
 
   #withdraw(entry: Entry, reason: WithdrawReason): void {
     const { state } = entry.tenure;
     if (state === 'Held') {
       this.#heldCount--;
-      this.#noteChange(entry);
+      this.held.note(entry);
     }
     if (state === 'Held' || state === 'Asking')
       this.#outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
@@ -493,12 +388,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.isRefused = false;
   }
 
-  #noteChange({ wanted: { uid, shortUid } }: Entry): void {
-    this.#changed.set(uid, shortUid);
-  }
-
-  #wakeAt(entry: Entry, due: Instant): void {
-    this.#queue.set(entry.wanted.uid, due);
+  #wakeAt(due: Instant): void {
+    this.#wake = earlier(this.#wake, due);
   }
 
   #finishLeaving(): void {
@@ -506,10 +397,4 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#departure = 'Left';
     this.#outputs.push({ kind: 'left' });
   }
-}
-
-function heldOf({ wanted: { uid }, tenure, offer }: Entry): HeldElection | undefined {
-  if (!isHeld(tenure)) return undefined;
-  const { epoch, isRecorded, isAlone, isDoubtful } = tenure;
-  return { uid, epoch, isRecorded, isAlone, isLeaving: isDoubtful || offer !== undefined };
 }

@@ -5,6 +5,7 @@ import type { HeartbeatFlags, HeartbeatFrame, PeerClaim } from '../protocol/hear
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import type { Duration } from '../time/duration.ts';
 import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import type { NodeId } from './claim-order.ts';
 import { Election } from './election.ts';
 import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type MembershipOptions,
   type MembershipOutput,
 } from './membership.ts';
+import type { PeerView } from './segment.ts';
 import type { ElectionOptions } from './tenure.ts';
 
 export interface ElectorOptions extends ElectionOptions {
@@ -37,6 +39,13 @@ type Transmit = Extract<MembershipOutput, { readonly kind: 'transmit' }>;
 export type ElectorOutput =
   | (Transmit & { readonly link: number; readonly flags: HeartbeatFlags })
   | { readonly kind: 'drop'; readonly link: number; readonly reason: MembershipDrop }
+  /** A peer is another than before; undefined: nothing is known of it any more. For people to read. */
+  | {
+      readonly kind: 'peer';
+      readonly link: number;
+      readonly node: NodeId;
+      readonly peer: PeerView | undefined;
+    }
   | Exclude<ElectionOutput, { readonly kind: 'offer' }>;
 
 interface Link {
@@ -55,6 +64,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   #isHung = false;
   #isLeaving = false;
   #outputs: ElectorOutput[] = [];
+  #offers: Extract<ElectionOutput, { readonly kind: 'offer' }>[] = [];
 
   constructor(options: ElectorOptions) {
     this.#options = options;
@@ -71,17 +81,18 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   }
 
   held(): readonly HeldElection[] {
-    return this.#election.held();
+    return this.#election.held.all();
   }
 
   heldOf(uid: string): HeldElection | undefined {
-    return this.#election.heldOf(uid);
+    return this.#election.held.get(uid);
   }
 
   step(now: Instant, input: ElectorInput | Timeout): readonly ElectorOutput[] {
     this.#outputs = [];
     this.#take(now, input);
     this.#tellClaims(now);
+    this.#tellOffers(now);
     return this.#outputs;
   }
 
@@ -150,7 +161,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     link.membership = new Membership({ ...this.#identity, nodeId: this.#options.me });
     // Whatever was waited for without heartbeats: who is there is heard from now on.
     this.#openSegment(now, index, link);
-    const changed = this.held().flatMap(({ uid }) => this.#election.claimOf(uid) ?? []);
+    const changed = this.held().flatMap(({ uid }) => this.#election.held.claim(uid) ?? []);
     this.#listen(now, index, { kind: 'claims', changed, gone: [] });
     this.#listen(now, index, { kind: 'timeout' });
   }
@@ -162,10 +173,8 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
 
   #elect(now: Instant, input: ElectionInput | Timeout): void {
     for (const output of this.#election.step(now, input)) {
-      if (output.kind === 'offer') {
-        const { segment, uid, epoch, to } = output;
-        this.#listen(now, segment, { kind: 'offers', offers: [{ uid, epoch, to }] });
-      } else this.#outputs.push(output);
+      if (output.kind === 'offer') this.#offers.push(output);
+      else this.#outputs.push(output);
     }
   }
 
@@ -178,6 +187,8 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
       if (output.kind === 'transmit')
         this.#outputs.push({ ...output, link: index, flags: this.#flags(index) });
       else if (output.kind === 'drop') this.#outputs.push({ ...output, link: index });
+      else if (output.kind === 'peer')
+        this.#outputs.push({ kind: 'peer', link: index, node: output.nodeId, peer: output.peer });
   }
 
   #flags(link: number): HeartbeatFlags {
@@ -191,14 +202,22 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     };
   }
 
+  /** After the claims: who is offered an address knows already that it is being given up. */
+  #tellOffers(now: Instant): void {
+    if (this.#offers.length === 0) return;
+    const offers = Map.groupBy(this.#offers, ({ segment }) => segment);
+    this.#offers = [];
+    for (const [segment, each] of offers) this.#listen(now, segment, { kind: 'offers', offers: each });
+  }
+
   /** The peers learn of a claim in the step that made it. */
   #tellClaims(now: Instant): void {
-    const uids = this.#election.takeChanged();
+    const uids = this.#election.held.takeChanged();
     if (uids.length === 0) return;
     const changed: PeerClaim[] = [];
     const gone: bigint[] = [];
     for (const { uid, shortUid } of uids) {
-      const claim = this.#election.claimOf(uid);
+      const claim = this.#election.held.claim(uid);
       if (claim === undefined) gone.push(shortUid);
       else changed.push(claim);
     }

@@ -1,4 +1,5 @@
-// The addresses that concern a node, by both of their names, and how high the epochs of those were that do not any more.
+// The addresses that concern a node, by both of their names; which of them have to be looked at; and how high the epochs
+// of those were that do not concern it any more.
 
 import type { Instant } from '../time/instant.ts';
 import { type Entry, WATCHING, type WantedElection } from './tenure.ts';
@@ -11,6 +12,7 @@ export class Entries {
   readonly #byShortUid = new Map<bigint, Entry>();
   /** The highest epochs of what was released last, oldest first. */
   readonly #released = new Map<string, number>();
+  readonly #touched = new Set<Entry>();
 
   get(uid: string): Entry | undefined {
     return this.#entries.get(uid);
@@ -27,6 +29,26 @@ export class Entries {
 
   all(): Iterable<Entry> {
     return this.#entries.values();
+  }
+
+  /** To be looked at again at the end of a step. */
+  touch(entry: Entry | undefined): void {
+    if (entry !== undefined) this.#touched.add(entry);
+  }
+
+  touchAll(): void {
+    for (const entry of this.all()) this.#touched.add(entry);
+  }
+
+  touchSegment(segment: number): void {
+    for (const entry of this.all()) if (entry.wanted.segment === segment) this.#touched.add(entry);
+  }
+
+  /** Those that were touched since the last call. */
+  takeTouched(): readonly Entry[] {
+    const touched = [...this.#touched];
+    this.#touched.clear();
+    return touched;
   }
 
   /** The entry of an address as it is wanted now. */
@@ -49,10 +71,12 @@ export class Entries {
   }
 
   /** An address may come back while the record of it is still the old one, and its epoch must not go back then. */
-  delete({ wanted: { uid, shortUid }, highest }: Entry): void {
+  delete(entry: Entry): void {
+    const { uid, shortUid } = entry.wanted;
+    this.#touched.delete(entry);
     this.#entries.delete(uid);
     this.#byShortUid.delete(shortUid);
-    this.#released.set(uid, highest);
+    this.#released.set(uid, entry.highest);
     const [oldest] = this.#released.keys();
     if (this.#released.size > REMEMBERED && oldest !== undefined) this.#released.delete(oldest);
   }

@@ -91,8 +91,6 @@ interface Known {
   readonly peer: Peer;
   /** As it was given out last; undefined before it has proven that it lives. */
   view: PeerView | undefined;
-  /** When it was answered last although it had proven nothing. */
-  greetedAt: Instant | undefined;
 }
 
 export class Membership implements Machine<MembershipInput, MembershipOutput> {
@@ -108,6 +106,8 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   #nextBeat: Instant | undefined;
   #nextDeath: Instant | undefined;
   #heardFrom = 0;
+  /** When somebody was answered last that had proven nothing. */
+  #greetedAt: Instant | undefined;
   /** Somebody is silent, and so may be all: what is heard next decides. */
   #isInDoubt = false;
 
@@ -219,12 +219,12 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #claim(now: Instant, change: ClaimsChange): readonly MembershipOutput[] {
-    const { news, isAnyNew } = this.#offer.change(change);
+    const { news, isUrgent } = this.#offer.change(change);
     for (const claim of news) this.#news.set(claim.uid, { claim, frames: NEWS_FRAMES });
     // More than a frame holds: the others see the digest and ask for pages.
     if (this.#news.size > NEWS_LIMIT) this.#news.clear();
     // That a claim was recorded can wait for the next heartbeat; a thousand of them would be a thousand frames.
-    return isAnyNew ? this.#beat(now) : [];
+    return isUrgent ? this.#beat(now) : [];
   }
 
   #tellOffers(now: Instant, offers: readonly Offer[]): readonly MembershipOutput[] {
@@ -311,18 +311,20 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const known = nodeId === this.#options.nodeId ? undefined : this.#peerOf(now, nodeId);
     if (known === undefined) return [{ kind: 'drop', reason: 'unknown-sender' }];
     const verdict = known.peer.sessions.hear(now, { session, sequence, isProof: this.#isProof(now, frame) });
-    if (verdict === 'unproven-session')
-      return [{ kind: 'drop', reason: verdict }, ...this.#greet(now, known)];
+    if (verdict === 'unproven-session') return [{ kind: 'drop', reason: verdict }, ...this.#greet(now)];
     if (verdict === 'replayed') return [{ kind: 'drop', reason: verdict }];
     const ended = verdict === 'begins' ? known.peer.begin() : NOTHING;
     return [...told(nodeId, ended), ...this.#believe(now, known, frame)];
   }
 
-  /** Who has proven nothing is answered, so that it can: once an interval at most. */
-  #greet(now: Instant, known: Known): readonly MembershipOutput[] {
+  /**
+   * Who has proven nothing is answered, so that it can. Once an interval, however many they are: one frame lists them all,
+   * and where all nodes of a cluster start together each would answer each of the others.
+   */
+  #greet(now: Instant): readonly MembershipOutput[] {
     const { interval } = this.#options;
-    if (known.greetedAt !== undefined && !hasPassed(after(known.greetedAt, interval), now)) return [];
-    known.greetedAt = now;
+    if (this.#greetedAt !== undefined && !hasPassed(after(this.#greetedAt, interval), now)) return [];
+    this.#greetedAt = now;
     return this.#beat(now);
   }
 
@@ -368,7 +370,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const known = this.#peers.get(nodeId);
     if (known !== undefined) return known;
     if (this.#peers.size === PEER_LIMIT) return undefined;
-    const found: Known = { peer: new Peer(), view: undefined, greetedAt: undefined };
+    const found: Known = { peer: new Peer(), view: undefined };
     this.#peers.set(nodeId, found);
     // From the next interval on it is listed, and not only at the next hello.
     this.#nextBeat = earlier(this.#nextBeat, after(now, this.#options.interval));

@@ -78,6 +78,8 @@ export interface LinkMonitor {
   readonly fd: number;
   /** A full dump of links with their addresses; undefined when the kernel could not give one now (ask again later). */
   links(): readonly Link[] | undefined;
+  /** The gateways of default routes by the index of their link, as of the last `links`. */
+  gateways(): ReadonlyMap<number, readonly Address[]>;
   /**
    * Reads queued notifications, a storm of them in parts; true if anything changed or notifications were lost (then
    * dump again).
@@ -130,6 +132,8 @@ export interface WireHost {
   readonly poller: Poller;
   readonly digests: Digests;
   openArpSocket(link: Pick<Link, 'index' | 'name'>): LinkSocket;
+  /** Receives ARP of any kind. */
+  openProbeSocket(link: Pick<Link, 'index' | 'name'>): LinkSocket;
   /** Receives UDP datagrams to `port` over IPv4, also those to the Ethernet multicast address `group`. */
   openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>, port: number, group: Mac): LinkSocket;
   /** Keeps a UDP port from being used by others, and the kernel from refusing what comes to it. */
@@ -137,4 +141,11 @@ export interface WireHost {
   openLinkMonitor(): LinkMonitor;
   /** Takes hold of a waker made by another thread, by its descriptor. */
   openWaker(fd: number): Waker;
+}
+
+/** Text that outlives the process; each write takes the place of all that was there. */
+export interface StateStore {
+  /** Undefined if nothing was ever written. */
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
 }

@@ -20,6 +20,8 @@ export interface WantedAddress {
   readonly record: OwnershipRecord;
   /** Glob patterns of link names; empty = any link that fits. */
   readonly interfaces: readonly string[];
+  /** The node that somebody wants it on. */
+  readonly moveTo?: string;
 }
 
 /**
@@ -33,7 +35,7 @@ export function desiredAddress(
   node: string,
   isHeld: boolean,
 ): WantedAddress | undefined {
-  const { uid, name, address, candidates, record } = virtualIP;
+  const { uid, name, address, candidates, record, moveTo } = virtualIP;
   // IPv6 needs Neighbor Discovery (RFC 4861), which the wire worker does not answer yet.
   if (virtualIP.isDeleting || virtualIP.family !== 'IPv4' || virtualIP.services.length === 0)
     return undefined;
@@ -41,7 +43,10 @@ export function desiredAddress(
   const interfaces = wantedInterfaces(virtualIP);
   if (interfaces === undefined) return undefined;
   const createdAt = Math.floor((parseTimestamp(virtualIP.createdAt) ?? 0) / 1000);
-  return { uid, name, address: formatAddress(address), createdAt, candidates, record, interfaces };
+  return {
+    ...{ uid, name, address: formatAddress(address), createdAt, candidates, record, interfaces },
+    ...(moveTo !== undefined && { moveTo }),
+  };
 }
 
 /** The union over all L2 advertisements, where one without patterns allows every link; undefined without any. */

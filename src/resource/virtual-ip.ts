@@ -23,6 +23,9 @@ import {
 /** The finalizer that keeps the name, and so the address, taken until its holder has fallen silent. */
 export const WITHDRAW_FINALIZER = 'fairlead.io/withdraw';
 
+/** On a VirtualIP: the name of the node that shall hold it. Taken away by the controller when it does. */
+export const MOVE_TO = 'fairlead.io/move-to';
+
 export type Phase = 'Pending' | 'Announced' | 'Moving' | 'Withdrawn' | 'Conflict';
 
 export interface ServicePort {
@@ -39,6 +42,8 @@ export interface ServiceName {
 export interface ServiceRef extends ServiceName {
   readonly uid: string;
   readonly ports: readonly ServicePort[];
+  /** The address is kept for a Service of the same name when this one goes. */
+  readonly retain?: boolean;
 }
 
 /** How the address is announced, resolved by the controller so that an agent needs no other object. */
@@ -75,6 +80,8 @@ export interface VirtualIP {
   /** RFC 3339; since when the holder holds it. */
   readonly since?: string;
   readonly conditions: readonly Condition[];
+  /** The node that somebody wants it on. */
+  readonly moveTo?: string;
 }
 
 /** metadata.name: the address, IPv6 as eight groups without leading zeros or compression, joined by `-`. */
@@ -90,12 +97,21 @@ const readPort: Reader<ServicePort> = objectOf({
   port: integer(1, 65_535),
 });
 
-const readServiceRef: Reader<ServiceRef> = objectOf({
+const readWholeServiceRef = objectOf({
   namespace: name,
   name,
   uid: name,
   ports: withDefault(listOf(readPort), []),
+  retain: withDefault(flag, false),
 });
+
+/** Without `retain` where that says nothing: there are thousands. */
+const readServiceRef: Reader<ServiceRef> = (value, field) => {
+  const parsed = readWholeServiceRef(value, field);
+  if (parsed.kind === 'problems') return parsed;
+  const { retain, ...ref } = parsed.value;
+  return { kind: 'value', value: retain ? { ...ref, retain } : ref };
+};
 
 const readAdvertisement: Reader<VirtualIPAdvertisement> = objectOf({
   name,
@@ -126,6 +142,12 @@ const readStatus = objectOf({
 
 const UNHELD = { holder: '', epoch: 0, phase: 'Pending', since: undefined, conditions: [] } as const;
 
+const readMoveTo = objectOf({
+  metadata: objectOf({
+    annotations: withDefault(objectOf({ [MOVE_TO]: optional(text) }), { [MOVE_TO]: undefined }),
+  }),
+});
+
 const readVirtualIP = objectOf({
   metadata: readMetadata,
   spec: readSpec,
@@ -149,5 +171,16 @@ export function parseVirtualIP(object: unknown): Parsed<VirtualIP> {
   const isDeleting = metadata.deletionTimestamp !== undefined;
   const record: OwnershipRecord = { holder: holder === '' ? undefined : holder, epoch };
   const value = { name, uid, resourceVersion, createdAt, isDeleting, finalizers, ...spec, ...rest, record };
-  return { kind: 'value', value: since === undefined ? value : { ...value, since } };
+  const moveTo = moveToOf(object);
+  return {
+    kind: 'value',
+    value: { ...value, ...(since !== undefined && { since }), ...(moveTo !== undefined && { moveTo }) },
+  };
+}
+
+/** What is no text is passed over: nobody can be moved to it. */
+function moveToOf(object: unknown): string | undefined {
+  const parsed = readMoveTo(object, '');
+  const moveTo = parsed.kind === 'value' ? parsed.value.metadata.annotations[MOVE_TO] : undefined;
+  return moveTo === '' ? undefined : moveTo;
 }

@@ -69,10 +69,13 @@ test('any history drains as a sorted map does', () => {
         }
       }
       assert.equal(queue.size, model.size);
-      assert.deepEqual(
-        drain(queue),
-        [...model].sort((a, b) => a[1] - b[1]),
-      );
+      const sorted = [...model].sort((a, b) => a[1] - b[1]);
+      for (const now of [-1, 0, 25, 50])
+        assert.deepEqual(
+          queue.due(instant(now)),
+          sorted.filter(([, due]) => due <= now).map(([key]) => key),
+        );
+      assert.deepEqual(drain(queue), sorted);
     }),
   );
 });

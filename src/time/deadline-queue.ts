@@ -1,7 +1,7 @@
 // A queue of keys ordered by deadline, for machines that keep many timers: an indexed binary heap, so that setting,
 // moving and removing one of n deadlines costs log n and the next one is known at once.
 
-import type { Instant } from './instant.ts';
+import { hasPassed, type Instant } from './instant.ts';
 
 interface Item<Key> {
   readonly key: Key;
@@ -26,6 +26,20 @@ export class DeadlineQueue<Key> {
   /** The earliest deadline and its key. */
   first(): { readonly key: Key; readonly due: Instant } | undefined {
     return this.#heap[0];
+  }
+
+  /** The keys whose deadlines `now` has reached, the earliest first. Costs what they are, not what else is waiting. */
+  due(now: Instant): readonly Key[] {
+    const items: Item<Key>[] = [];
+    const positions = [0];
+    for (let position = positions.pop(); position !== undefined; position = positions.pop()) {
+      const item = this.#heap[position];
+      // Whatever is below one that is not due is later still.
+      if (item === undefined || !hasPassed(item.due, now)) continue;
+      items.push(item);
+      positions.push(2 * position + 1, 2 * position + 2);
+    }
+    return items.sort((a, b) => (isBefore(a, b) ? -1 : 1)).map(({ key }) => key);
   }
 
   /** Sets or moves the deadline of `key`. */

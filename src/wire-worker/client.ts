@@ -4,6 +4,7 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Waker } from '../host/host.ts';
 import type { Duration } from '../time/duration.ts';
+import type { HeartbeatTimes } from './election-times.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { createPulseBuffer, Pulse } from './pulse.ts';
 
@@ -14,6 +15,7 @@ export interface WireWorkerData {
   readonly wakerFd: number;
   readonly pulse: SharedArrayBuffer;
   readonly hangTimeoutMs: number;
+  readonly heartbeat: HeartbeatTimes;
 }
 
 export interface WireWorkerOptions {
@@ -21,6 +23,7 @@ export interface WireWorkerOptions {
   readonly node: string;
   /** A main thread that has not moved for this long hands its addresses over. */
   readonly hangTimeout: Duration;
+  readonly heartbeat: HeartbeatTimes;
   /** Made for this worker, which closes it when the thread has ended. */
   readonly waker: Waker;
   /**
@@ -53,9 +56,21 @@ const BEAT_INTERVAL_MS = 100;
 /** Beats of ours without one of the worker's, which wakes up four times a second, until it counts as stuck: 10 s. */
 const STUCK_BEATS = 100;
 
-export function startWireWorker({ node, hangTimeout, waker, atExit }: WireWorkerOptions): WireWorker {
+export function startWireWorker({
+  node,
+  hangTimeout,
+  heartbeat,
+  waker,
+  atExit,
+}: WireWorkerOptions): WireWorker {
   const pulse = createPulseBuffer();
-  const workerData: WireWorkerData = { node, wakerFd: waker.fd, pulse, hangTimeoutMs: hangTimeout };
+  const workerData: WireWorkerData = {
+    node,
+    wakerFd: waker.fd,
+    pulse,
+    hangTimeoutMs: hangTimeout,
+    heartbeat,
+  };
   const thread = startThread({ name: 'wire-worker', workerData, resourceLimits: RESOURCE_LIMITS });
   const worker = new WireThread(thread, waker, new Pulse(pulse));
   atExit(() => worker.send({ kind: 'stop' }));

@@ -11,7 +11,7 @@ import { Pulse } from './pulse.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('start wire worker: on the main thread, want a Worker');
-const { node, wakerFd, pulse, hangTimeoutMs }: WireWorkerData = workerData;
+const { node, wakerFd, pulse, hangTimeoutMs, heartbeat }: WireWorkerData = workerData;
 
 const loop = new WireLoop({
   host: createWireHost(),
@@ -20,6 +20,7 @@ const loop = new WireLoop({
   // The port's own events need the event loop, which stands still while the thread waits in poll.
   receive: () => receiveMessageOnPort(port)?.message,
   post: (message) => port.postMessage(message),
+  heartbeat,
   mainWatch: new MainWatch(new Pulse(pulse), milliseconds(hangTimeoutMs)),
 });
 try {

@@ -1,13 +1,7 @@
-// Heartbeats on one link: puts what the membership machine says into UDP over IPv4 frames on a packet socket, and gives
-// it what comes in. Through a packet socket, so that a host's firewall or conntrack can not silence them.
-// ELECTION.md section 1.
+// Heartbeats on one link: puts frames into UDP over IPv4 on a packet socket, and takes them out. Through a packet
+// socket, so that a host's firewall or conntrack can not silence them. ELECTION.md section 1.
 
-import {
-  type Member,
-  Membership,
-  type MembershipInput,
-  type MembershipOutput,
-} from '../election/membership.ts';
+import type { ElectorOutput } from '../election/elector.ts';
 import type { Link, LinkSocket } from '../host/host.ts';
 import type { Mac } from '../net/mac.ts';
 import {
@@ -21,14 +15,12 @@ import {
   encodeHeartbeat,
   HEARTBEAT_HOP_LIMIT,
   HEARTBEAT_PORT,
-  type HeartbeatFlags,
+  type HeartbeatFrame,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { Dscp } from '../protocol/ipv4/ipv4-header.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
-import type { Timeout } from '../protocol/machine.ts';
 import { decodeUdpV4, encodeUdpV4 } from '../protocol/udp/udp-v4.ts';
 import type { Duration } from '../time/duration.ts';
-import type { Instant } from '../time/instant.ts';
 import type { HeartbeatCounters } from './heartbeat-counters.ts';
 import type { HeartbeatIdentity } from './heartbeat-settings.ts';
 
@@ -44,36 +36,34 @@ export const HEARTBEAT_FRAME_BYTES = 1518;
 /** After so many batches of one link the others, the messages and the timers have their turn. */
 const BATCHES_PER_TURN = 4;
 
-/** What the header says of this node; asked for each frame. */
-export interface SelfReport {
-  readonly flags: HeartbeatFlags;
-  readonly mainAge: Duration;
-}
-
 export interface HeartbeatLinkOptions {
   readonly link: Link;
   readonly identity: HeartbeatIdentity;
 }
 
-export interface HeartbeatLinkDeps {
-  readonly self: () => SelfReport;
-  readonly counters: HeartbeatCounters;
-  /** Called when some peer's main thread hangs that did not before, or the other way round. */
-  readonly onStanding: () => void;
-}
-
-/** Claims that a peer told, and what it said of itself. */
-export type ToldClaims = Pick<Member, 'nodeId' | 'isHung' | 'claims'>;
-
-interface PeerAddress {
+/** Where a peer can be reached. */
+export interface PeerAddress {
   readonly mac: Mac;
+  /** IPv4, as an unsigned 32-bit number. */
   readonly address: number;
 }
 
+export interface ReceivedHeartbeat {
+  readonly frame: HeartbeatFrame;
+  readonly from: PeerAddress;
+}
+
+/** What the election wants said, but for what the link itself knows. */
+export type OutgoingHeartbeat = Omit<
+  Extract<ElectorOutput, { readonly kind: 'transmit' }>,
+  'kind' | 'link'
+> & {
+  readonly mainAge: Duration;
+};
+
 export class HeartbeatLink {
   readonly socket: LinkSocket;
-  readonly #deps: HeartbeatLinkDeps;
-  readonly #membership: Membership;
+  readonly #counters: HeartbeatCounters;
   readonly #peers = new Map<bigint, PeerAddress>();
   readonly #frame = new Uint8Array(HEARTBEAT_FRAME_BYTES);
   #link: Link;
@@ -81,12 +71,11 @@ export class HeartbeatLink {
   #identification = 0;
   #hasMore = false;
 
-  constructor(socket: LinkSocket, { link, identity }: HeartbeatLinkOptions, deps: HeartbeatLinkDeps) {
+  constructor(socket: LinkSocket, { link, identity }: HeartbeatLinkOptions, counters: HeartbeatCounters) {
     this.socket = socket;
     this.#link = link;
     this.#identity = identity;
-    this.#deps = deps;
-    this.#membership = new Membership(identity);
+    this.#counters = counters;
   }
 
   /** True if `receive` stopped before the socket was empty: call it again without waiting for poll. */
@@ -99,39 +88,33 @@ export class HeartbeatLink {
     this.#link = link;
   }
 
-  /** Goes on with other keys; what is known of the peers stays. */
+  /** Goes on with other keys. */
   rekey(identity: HeartbeatIdentity): void {
     this.#identity = identity;
   }
 
-  deadline(): Instant | undefined {
-    return this.#membership.deadline();
+  /** Where a peer was heard from that has proven itself. */
+  learn(nodeId: bigint, address: PeerAddress): void {
+    this.#peers.set(nodeId, address);
   }
 
-  members(now: Instant): readonly Member[] {
-    return this.#membership.members(now);
-  }
-
-  tell(now: Instant, input: MembershipInput | Timeout): void {
-    this.#perform(this.#membership.step(now, input));
-  }
-
-  /** Reads the frames that are waiting; returns the claims that peers told in them. */
-  receive(now: Instant): readonly ToldClaims[] {
-    const told: ToldClaims[] = [];
+  /** The frames that are waiting and that pass the codec's checks; the others are counted. */
+  receive(): readonly ReceivedHeartbeat[] {
+    const received: ReceivedHeartbeat[] = [];
     this.#hasMore = true;
     for (let batch = 0; batch < BATCHES_PER_TURN && this.#hasMore; batch++)
-      this.#hasMore = this.#receiveBatch(now, told) > 0;
-    return told;
+      this.#hasMore = this.#receiveBatch(received) > 0;
+    return received;
   }
 
-  /** Adds the claims that were told; returns how many frames there were. */
-  #receiveBatch(now: Instant, told: ToldClaims[]): number {
+  /** Adds what was received; returns how many frames there were. */
+  #receiveBatch(received: ReceivedHeartbeat[]): number {
     let count = 0;
     this.socket.fill();
     for (let length = this.#next(); length > 0; length = this.#next()) {
       count++;
-      told.push(...this.#read(now, this.#frame.subarray(0, length)));
+      const read = this.#read(this.#frame.subarray(0, length));
+      if (read !== undefined) received.push(read);
     }
     return count;
   }
@@ -140,60 +123,41 @@ export class HeartbeatLink {
     return this.socket.receive(this.#frame);
   }
 
-  #read(now: Instant, bytes: Uint8Array): readonly ToldClaims[] {
-    const { counters } = this.#deps;
+  #read(bytes: Uint8Array): ReceivedHeartbeat | undefined {
     const ethernet = decodeEthernetHeader(bytes);
     const { ok: udp } = decodeUdpV4(bytes.subarray(ETHERNET_HEADER_LENGTH));
     if (ethernet instanceof Error || udp === undefined) {
-      counters.drop('malformed-packet');
-      return [];
+      this.#counters.drop('malformed-packet');
+      return undefined;
     }
     const { ok: frame, drop } = decodeHeartbeat(udp.payload, { ...this.#identity, hopLimit: udp.ttl });
     if (drop !== undefined) {
-      counters.drop(drop);
-      return [];
+      this.#counters.drop(drop);
+      return undefined;
     }
-    const outputs = this.#membership.step(now, { kind: 'frame', frame });
-    if (outputs.every(({ kind }) => kind !== 'drop')) {
-      counters.received++;
-      // The buffer is used again for the next frame.
-      this.#peers.set(frame.nodeId, { mac: ethernet.source.slice(), address: udp.source });
-    }
-    this.#perform(outputs);
-    const { nodeId, flags } = frame;
-    return outputs.flatMap((output) =>
-      output.kind === 'claimed' ? { nodeId, isHung: flags.isHung, claims: output.claims } : [],
-    );
+    // The buffer is used again for the next frame.
+    return { frame, from: { mac: ethernet.source.slice(), address: udp.source } };
   }
 
-  #perform(outputs: readonly MembershipOutput[]): void {
-    for (const output of outputs) {
-      if (output.kind === 'transmit') this.#transmit(output);
-      else if (output.kind === 'drop') this.#deps.counters.drop(output.reason);
-      else if (output.kind === 'standing') this.#deps.onStanding();
-      else if (output.kind === 'gone') this.#peers.delete(output.nodeId);
-    }
-  }
-
-  #transmit({
-    sequence,
-    claimsDigest,
-    body,
-    to,
-  }: Extract<MembershipOutput, { readonly kind: 'transmit' }>): void {
-    const { self, counters } = this.#deps;
+  transmit({ to, body, sequence, claimsDigest, multiplier, flags, mainAge }: OutgoingHeartbeat): void {
     const destination =
       to === undefined ? { mac: HEARTBEAT_GROUP_MAC, address: HEARTBEAT_GROUP } : this.#peers.get(to.nodeId);
     const source = this.#link.addresses.find(({ address }) => address.family === 'IPv4')?.address;
     if (destination === undefined || source === undefined) return;
-    const { flags, mainAge } = self();
-    const { keyId, clusterId, nodeId, session, interval, multiplier, authenticate } = this.#identity;
+    const { keyId, clusterId, nodeId, session, interval, authenticate } = this.#identity;
     const header = { keyId, flags, clusterId, nodeId, session, sequence, interval, multiplier, mainAge };
     const receiverSession = to?.session ?? 0n;
     const payload = encodeHeartbeat({ ...header, receiverSession, claimsDigest, body }, authenticate);
+    this.#send(destination, { source: Number(source.value), payload });
+  }
+
+  #send(
+    { mac, address }: PeerAddress,
+    { source, payload }: { readonly source: number; readonly payload: Uint8Array },
+  ): void {
     const packet = encodeUdpV4({
-      source: Number(source.value),
-      destination: destination.address,
+      source,
+      destination: address,
       sourcePort: HEARTBEAT_PORT,
       destinationPort: HEARTBEAT_PORT,
       ttl: HEARTBEAT_HOP_LIMIT,
@@ -203,10 +167,10 @@ export class HeartbeatLink {
       payload,
     });
     const frame = new Uint8Array(ETHERNET_HEADER_LENGTH + packet.length);
-    const ethernet = { destination: destination.mac, source: this.#link.mac, etherType: EtherType.IPv4 };
+    const ethernet = { destination: mac, source: this.#link.mac, etherType: EtherType.IPv4 };
     frame.set(packet, encodeEthernetHeader(ethernet, frame));
-    if (this.socket.transmit(frame, frame.length) === 'Sent') counters.transmitted++;
-    else counters.transmitErrors++;
+    if (this.socket.transmit(frame, frame.length) === 'Sent') this.#counters.transmitted++;
+    else this.#counters.transmitErrors++;
   }
 
   close(): void {

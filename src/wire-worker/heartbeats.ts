@@ -1,40 +1,34 @@
-// The heartbeats of this node on all its links: opens and closes their sockets as links come and go, and keeps every
-// link told what this node claims. Silent until it has been given keys.
+// The heartbeat sockets of this node: opens and closes them as links come and go. Silent until it has been given keys.
 
 import { canAnswer } from '../announce/l2/link-choice.ts';
-import type { Member } from '../election/membership.ts';
 import type { Link, PortReservation, WireHost } from '../host/host.ts';
-import { HEARTBEAT_PORT, type PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { HEARTBEAT_PORT } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { seconds } from '../time/duration.ts';
-import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
-import { HeartbeatCounters, type HeartbeatTotals } from './heartbeat-counters.ts';
-import { HEARTBEAT_GROUP_MAC, HeartbeatLink, type SelfReport, type ToldClaims } from './heartbeat-link.ts';
-import { type HeartbeatIdentity, type HeartbeatSettings, identityOf } from './heartbeat-settings.ts';
+import { after, hasPassed, type Instant } from '../time/instant.ts';
+import type { HeartbeatCounters } from './heartbeat-counters.ts';
+import { HEARTBEAT_GROUP_MAC, HeartbeatLink, type ReceivedHeartbeat } from './heartbeat-link.ts';
+import type { HeartbeatIdentity } from './heartbeat-settings.ts';
 import { type Log, reasonOf } from './log.ts';
 
 /** How long after a socket could not be opened it is tried again, if no change of a link comes first. */
 const RETRY = seconds(1);
 
 export interface HeartbeatsDeps {
-  readonly node: string;
-  readonly host: Pick<WireHost, 'openHeartbeatSocket' | 'reservePort' | 'digests'>;
-  readonly self: () => SelfReport;
+  readonly host: Pick<WireHost, 'openHeartbeatSocket' | 'reservePort'>;
+  readonly counters: HeartbeatCounters;
   readonly log: Log;
 }
 
 export class Heartbeats {
   readonly #deps: HeartbeatsDeps;
-  readonly #counters = new HeartbeatCounters();
   readonly #links = new Map<number, HeartbeatLink>();
   /** Links whose socket could not be opened, so that each is logged once. */
   readonly #failing = new Set<number>();
   #identity: HeartbeatIdentity | undefined;
   #reservation: PortReservation | undefined;
   #present: readonly Link[] = [];
-  #claims: readonly PeerClaim[] = [];
   #retryAt: Instant | undefined;
   #fds: readonly number[] = [];
-  #areStandingsNew = false;
 
   constructor(deps: HeartbeatsDeps) {
     this.#deps = deps;
@@ -50,20 +44,19 @@ export class Heartbeats {
     return false;
   }
 
-  totals(): HeartbeatTotals {
-    return this.#counters.totals();
+  /** When a socket that could not be opened is tried again. */
+  deadline(): Instant | undefined {
+    return this.#retryAt;
   }
 
-  deadline(): Instant | undefined {
-    let deadline = this.#retryAt;
-    for (const link of this.#links.values()) deadline = earlier(deadline, link.deadline());
-    return deadline;
+  link(index: number): HeartbeatLink | undefined {
+    return this.#links.get(index);
   }
 
   /** Begins, or goes on with other keys. */
-  configure(now: Instant, settings: HeartbeatSettings): void {
-    this.#identity = identityOf(this.#deps.node, settings, this.#deps.host.digests);
-    for (const link of this.#links.values()) link.rekey(this.#identity);
+  configure(now: Instant, identity: HeartbeatIdentity): void {
+    this.#identity = identity;
+    for (const link of this.#links.values()) link.rekey(identity);
     this.#reserve();
     this.update(now, this.#present);
   }
@@ -100,18 +93,7 @@ export class Heartbeats {
   #open(now: Instant, link: Link, identity: HeartbeatIdentity): void {
     const socket = this.#socketOn(now, link);
     if (socket === undefined) return;
-    const onStanding = (): void => {
-      this.#areStandingsNew = true;
-    };
-    const { self } = this.#deps;
-    const opened = new HeartbeatLink(
-      socket,
-      { link, identity },
-      { self, counters: this.#counters, onStanding },
-    );
-    this.#links.set(link.index, opened);
-    opened.tell(now, { kind: 'claims', claims: this.#claims });
-    opened.tell(now, { kind: 'timeout' });
+    this.#links.set(link.index, new HeartbeatLink(socket, { link, identity }, this.#deps.counters));
   }
 
   #socketOn(now: Instant, link: Link): HeartbeatLink['socket'] | undefined {
@@ -130,49 +112,18 @@ export class Heartbeats {
     }
   }
 
-  /** What this node claims, whole. */
-  claim(now: Instant, claims: readonly PeerClaim[]): void {
-    this.#claims = claims;
-    for (const link of this.#links.values()) link.tell(now, { kind: 'claims', claims });
-  }
-
-  /** Says at once what has changed in this node's report of itself. */
-  hurry(now: Instant): void {
-    for (const link of this.#links.values()) link.tell(now, { kind: 'urgent' });
-  }
-
-  /** Reads what is waiting; returns the claims that peers told. */
-  receive(now: Instant, ready: readonly number[]): readonly ToldClaims[] {
-    const told: ToldClaims[] = [];
-    for (const link of this.#links.values())
-      if (link.hasMore || ready.includes(link.socket.fd)) told.push(...link.receive(now));
-    return told;
+  /** What is waiting, by link. */
+  receive(ready: readonly number[]): readonly (ReceivedHeartbeat & { readonly link: number })[] {
+    const received: (ReceivedHeartbeat & { readonly link: number })[] = [];
+    for (const [index, link] of this.#links) {
+      if (!link.hasMore && !ready.includes(link.socket.fd)) continue;
+      for (const each of link.receive()) received.push({ ...each, link: index });
+    }
+    return received;
   }
 
   timeouts(now: Instant): void {
     if (this.#retryAt !== undefined && hasPassed(this.#retryAt, now)) this.update(now, this.#present);
-    for (const link of this.#links.values()) {
-      const deadline = link.deadline();
-      if (deadline !== undefined && hasPassed(deadline, now)) link.tell(now, { kind: 'timeout' });
-    }
-  }
-
-  /** True once after the set of peers that hang may have become another one. */
-  takeStandings(): boolean {
-    const areNew = this.#areStandingsNew;
-    this.#areStandingsNew = false;
-    return areNew;
-  }
-
-  /** The peers, each as on the link where it was heard last. */
-  members(now: Instant): Iterable<Member> {
-    const members = new Map<bigint, Member>();
-    for (const link of this.#links.values())
-      for (const member of link.members(now)) {
-        const known = members.get(member.nodeId);
-        if (known === undefined || member.silence < known.silence) members.set(member.nodeId, member);
-      }
-    return members.values();
   }
 
   close(): void {
@@ -185,6 +136,5 @@ export class Heartbeats {
   #close(index: number, link: HeartbeatLink): void {
     link.close();
     this.#links.delete(index);
-    this.#areStandingsNew = true;
   }
 }

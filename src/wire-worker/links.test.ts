@@ -8,8 +8,7 @@ const VIP = '10.77.0.50';
 const OTHER_MAC = '02:00:00:00:00:99';
 const DOWN = linkOf({ state: 'Down' });
 
-const linkOfHeld = (wire: FakeWire): string | undefined =>
-  known(wire.last('held').held[0], 'held address').link;
+const linkOfHeld = (wire: FakeWire): string | undefined => known(wire.held()[0], 'held address').link;
 
 /** How often the address has been announced, in request form, on one socket. */
 function announced(wire: FakeWire, socket = wire.host.socketOn('eth0')): number {
@@ -23,11 +22,11 @@ function holding(): FakeWire {
   return wire;
 }
 
-test('an address without a fitting link is held, and announced as soon as the link appears', () => {
+test('an address without a fitting link is not taken, and announced as soon as the link appears', () => {
   const wire = new FakeWire([]);
   wire.want(wantedOf(VIP));
-  assert.equal(linkOfHeld(wire), undefined);
-  assert.equal(wire.all('claim').length, 1);
+  wire.pass(10_000);
+  assert.deepEqual([wire.held(), wire.all('claim')], [[], []]);
   wire.setLinks(linkOf());
   assert.equal(linkOfHeld(wire), 'eth0');
   assert.equal(announced(wire), 1);

@@ -2,7 +2,7 @@
 
 import type { FromWorker } from './messages.ts';
 
-type Line = Extract<FromWorker, { readonly kind: 'log' }>;
+export type Line = Extract<FromWorker, { readonly kind: 'log' }>;
 
 /** A constant message with values. */
 export type Log = (level: Line['level'], message: string, values: Line['values']) => void;

@@ -6,13 +6,16 @@ import { test } from 'node:test';
 import {
   describeFrame,
   FakeWire,
+  known,
   linkOf,
   NODE,
   NODE_MAC,
+  replyFrom,
   requestFor,
   wantedOf,
 } from '../../test/fake/fake-wire.ts';
 import { FakeWireHost, WAKER_FD } from '../../test/fake/fake-wire-host.ts';
+import { parseAddress } from '../net/address.ts';
 import { WireLoop } from './loop.ts';
 import type { ToWorker } from './messages.ts';
 
@@ -37,20 +40,33 @@ test('says its links and that it is ready, links first', () => {
         state: 'Up',
         mtu: 1500,
         addresses: ['10.77.0.11/24'],
-        held: 0,
+        gateways: [],
       },
     ],
   });
   assert.deepEqual(ready, { kind: 'ready' });
 });
 
+test('says the gateways of its links again when they change', () => {
+  const wire = new FakeWire();
+  const gateways = ['10.77.0.2', '10.77.0.1', 'fe80::1'].map((text) => known(parseAddress(text), text));
+  wire.host.setGateways(2, gateways);
+  wire.loop.turn();
+  assert.deepEqual(wire.last('links').links[0]?.gateways, ['10.77.0.1', '10.77.0.2', 'fe80::1']);
+  wire.host.setGateways(2, []);
+  wire.loop.turn();
+  assert.deepEqual(wire.last('links').links[0]?.gateways, []);
+});
+
 test('a wanted address is held, claimed, announced and answered', () => {
   const wire = new FakeWire();
   wire.want(wantedOf(VIP));
   const uid = `uid-${VIP}`;
-  assert.deepEqual(wire.last('held').held, [{ uid, name: VIP, epoch: 1, link: 'eth0' }]);
-  assert.deepEqual(wire.all('claim'), [{ kind: 'claim', uid, name: VIP, epoch: 1, previous: 0 }]);
-  assert.equal(wire.last('links').links[0]?.held, 1);
+  const held = { uid, name: VIP, epoch: 1, link: 'eth0' };
+  assert.deepEqual(wire.all('held'), [{ kind: 'held', isWhole: true, changed: [held], gone: [] }]);
+  assert.deepEqual(wire.all('claim'), [
+    { kind: 'claim', uid, name: VIP, epoch: 1, previous: 0, link: 'eth0' },
+  ]);
   assert.equal(wire.ask(VIP), NODE_MAC);
   assert.equal(wire.ask('10.77.0.51'), undefined);
 });
@@ -79,7 +95,7 @@ test('an address that is not wanted any more is withdrawn: silent first, then sa
   wire.want();
   const told = wire.messages.filter(({ kind }) => kind !== 'links');
   assert.deepEqual(told, [
-    { kind: 'held', held: [] },
+    { kind: 'held', isWhole: false, changed: [], gone: [`uid-${VIP}`] },
     { kind: 'withdrawn', uid: `uid-${VIP}`, name: VIP, reason: 'Released' },
   ]);
   const { sent } = wire.host.socketOn('eth0');
@@ -87,6 +103,44 @@ test('an address that is not wanted any more is withdrawn: silent first, then sa
   assert.equal(wire.ask(VIP), undefined);
   wire.pass(120_000);
   assert.equal(sent.length, before, 'no announcement after the withdrawal');
+});
+
+test('what a change does not name stays, and is neither announced nor reported again', () => {
+  const wire = new FakeWire();
+  const other = '10.77.0.51';
+  wire.want(wantedOf(VIP));
+  const start = wire.host.now;
+  wire.host.socketOn('eth0').sent.length = 0;
+  wire.send({ kind: 'want', isWhole: false, addresses: [wantedOf(other)], dropped: [] });
+  assert.deepEqual(announcements(wire, start), [`0 request ${other}`, `0 reply ${other}`]);
+  assert.deepEqual(
+    wire.last('held').changed.map(({ name }) => name),
+    [other],
+  );
+  assert.deepEqual([wire.ask(VIP), wire.ask(other)], [NODE_MAC, NODE_MAC]);
+  wire.send({ kind: 'want', isWhole: false, addresses: [], dropped: [`uid-${VIP}`] });
+  assert.deepEqual(wire.last('held'), { kind: 'held', isWhole: false, changed: [], gone: [`uid-${VIP}`] });
+  assert.deepEqual([wire.ask(VIP), wire.ask(other)], [undefined, NODE_MAC]);
+  assert.equal(wire.last('withdrawn').name, VIP);
+});
+
+test('an address under another uid takes the place of the old one in one change', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  const addresses = [wantedOf(VIP, { uid: 'uid-new' })];
+  wire.send({ kind: 'want', isWhole: false, addresses, dropped: [`uid-${VIP}`] });
+  assert.deepEqual(wire.held(), [{ uid: 'uid-new', name: VIP, epoch: 1, link: 'eth0' }]);
+  assert.equal(wire.last('withdrawn').uid, `uid-${VIP}`);
+  assert.equal(wire.ask(VIP), NODE_MAC);
+});
+
+test('a held address whose text is no IPv4 address any more is withdrawn', () => {
+  const wire = new FakeWire();
+  wire.want(wantedOf(VIP));
+  const addresses = [wantedOf(VIP, { address: 'fd77::50' })];
+  wire.send({ kind: 'want', isWhole: false, addresses, dropped: [] });
+  assert.equal(wire.last('withdrawn').name, VIP);
+  assert.deepEqual([wire.held(), wire.ask(VIP)], [[], undefined]);
 });
 
 test('a frame that arrives with the withdrawal is not answered', () => {
@@ -106,7 +160,7 @@ test('a refused claim is withdrawn as a lost election', () => {
   wire.want(wantedOf(VIP));
   wire.send({ kind: 'refused', uid: `uid-${VIP}`, epoch: 1 });
   assert.equal(wire.last('withdrawn').reason, 'LostElection');
-  assert.deepEqual(wire.last('held').held, []);
+  assert.deepEqual(wire.held(), []);
   assert.equal(wire.ask(VIP), undefined);
 });
 
@@ -119,7 +173,7 @@ test('a record of another holder with a higher epoch takes the address away', ()
   assert.equal(wire.ask(VIP), undefined);
 });
 
-test('takes over when the holder dies, after its rank, by the timer alone', () => {
+test('without heartbeats: takes over when the Lease of the holder has expired, after its rank, from a silent wire', () => {
   const wire = new FakeWire();
   const candidates = ['node2', 'node3', NODE];
   wire.send({ kind: 'liveness', alive: [NODE, 'node2', 'node3'] });
@@ -128,11 +182,33 @@ test('takes over when the holder dies, after its rank, by the timer alone', () =
   wire.send({ kind: 'liveness', alive: [NODE, 'node3'] });
   const start = wire.host.now;
   wire.pass(490);
+  assert.deepEqual([wire.all('claim'), wire.host.probeSockets.length], [[], 0]);
+  wire.pass(1000);
+  assert.deepEqual([wire.ask(VIP), wire.last('claim').epoch], [NODE_MAC, 8]);
+  const [probes] = wire.host.probeSockets;
+  const probed = probes?.sent.map(
+    ({ at, bytes }) => `${Math.round(at - start)} ${describeFrame(bytes).text}`,
+  );
+  assert.deepEqual(probed, ['500 request 0.0.0.0', '540 request 0.0.0.0']);
+  assert.ok(probes?.isClosed, 'open only while something is asked');
+});
+
+test('without heartbeats: an address that somebody answers for is not taken, nor recorded, and is asked for again', () => {
+  const wire = new FakeWire();
+  const mac = '02:00:00:00:00:77';
+  wire.host.onArp = (link, frame) => {
+    if (describeFrame(frame).text === 'request 0.0.0.0') wire.host.deliverArp(link, replyFrom(VIP, mac));
+  };
+  const candidates = [NODE, 'node2'];
+  wire.send({ kind: 'liveness', alive: [NODE] });
+  wire.want(wantedOf(VIP, { candidates, record: { holder: 'node2', epoch: 7 } }));
+  wire.pass(5000);
   assert.equal(wire.ask(VIP), undefined);
-  wire.pass(20);
+  const asked = wire.host.probeSockets.flatMap(({ sent }) => sent).length;
+  assert.ok(asked >= 6 && asked <= 12, `${asked} probes in 5 s`);
+  wire.host.onArp = () => {};
+  wire.pass(3000);
   assert.equal(wire.ask(VIP), NODE_MAC);
-  assert.equal(announcements(wire, start)[0], `500 request ${VIP}`);
-  assert.equal(wire.last('claim').epoch, 8);
 });
 
 test('leaving with nothing held is over at once; with something held, when another has it', () => {
@@ -224,7 +300,7 @@ test('an IPv6 address is refused with a line in the log, once, and the others ar
   wire.want(wantedOf('fd77::50'), wantedOf(VIP));
   wire.want(wantedOf('fd77::50'), wantedOf(VIP));
   assert.deepEqual(
-    wire.last('held').held.map(({ name }) => name),
+    wire.held().map(({ name }) => name),
     [VIP],
   );
   const warnings = wire.all('log').filter(({ level }) => level === 'warn');

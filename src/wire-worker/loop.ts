@@ -1,33 +1,22 @@
 // The wire worker's loop: waits in poll(2) for frames, link changes, messages of the main thread and the machines'
-// deadlines, and does what the ownership machine says. Knows the host as a type only, so it runs against fakes too.
+// deadlines, and does what the election says. Knows the host as a type only, so it runs against fakes too.
 
 import { L2Announcer } from '../announce/l2/l2-announcer.ts';
 import { L2Counters } from '../announce/l2/l2-counters.ts';
-import { Ownership, type OwnershipInput, type OwnershipOutput } from '../election/ownership.ts';
+import type { HeldElection } from '../election/election-messages.ts';
+import type { ElectorOptions } from '../election/elector.ts';
 import type { LinkMonitor, Waker, WireHost } from '../host/host.ts';
-import type { Timeout } from '../protocol/machine.ts';
-import { milliseconds, seconds } from '../time/duration.ts';
+import { type Duration, milliseconds, times } from '../time/duration.ts';
 import { between, earlier, hasPassed, type Instant } from '../time/instant.ts';
-import type { SelfReport } from './heartbeat-link.ts';
+import { type Decision, ElectionDriver } from './election-driver.ts';
+import { DEFAULT_HEARTBEAT, electionTimes, type HeartbeatTimes } from './election-times.ts';
 import { LinkTable } from './link-table.ts';
 import { type Log, logTo } from './log.ts';
 import { LOOK_INTERVAL, type MainWatch } from './main-watch.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
-import { Peers } from './peers.ts';
+import { Quiet } from './quiet.ts';
 import { Reporter } from './reporter.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
-
-/**
- * The k-th candidate claims k times this later. ELECTION.md section 4 asks for 50 ms, for claims that are heard on the
- * LAN; while they travel through the API only, a slow write would make the second candidate claim too.
- */
-const CLAIM_STAGGER = milliseconds(500);
-
-/** The default duration of a node's Lease. */
-const RECORD_TRUST = seconds(15);
-
-/** Ten heartbeats, and as many chances to hear a claim again. */
-const CLAIM_TRUST = seconds(1);
 
 export interface WireLoopOptions {
   readonly host: WireHost;
@@ -39,6 +28,9 @@ export interface WireLoopOptions {
   readonly post: (message: FromWorker) => void;
   /** Undefined where the main thread is not watched: it counts as moving. */
   readonly mainWatch?: MainWatch;
+  readonly heartbeat?: HeartbeatTimes;
+  /** Other times for the election than those that follow from the heartbeat's. */
+  readonly election?: Partial<ElectorOptions>;
 }
 
 export class WireLoop {
@@ -50,20 +42,21 @@ export class WireLoop {
   readonly #log: Log;
   readonly #table: LinkTable;
   readonly #announcer = new L2Announcer();
-  readonly #ownership: Ownership;
   readonly #wanted: WantedAddresses;
   readonly #reporter: Reporter;
   readonly #mainWatch: MainWatch | undefined;
-  readonly #peers: Peers;
+  readonly #election: ElectionDriver;
+  /** How long this thread may stand still before the others take its node for dead. */
+  readonly #detection: Duration;
+  readonly #quiet: Quiet;
   #fds: {
     readonly sockets: readonly number[];
-    readonly peers: readonly number[];
+    readonly election: readonly number[];
     readonly all: readonly number[];
   };
   #turns = 0;
+  #turnedAt: Instant | undefined;
   #isStopped = false;
-  /** Whether links or the number of addresses on them may have changed since the last report. */
-  #isReportDue = true;
   #malformedSeen = 0;
 
   constructor(options: WireLoopOptions) {
@@ -78,25 +71,24 @@ export class WireLoop {
       counters: this.#counters,
       log: this.#log,
     });
-    this.#ownership = new Ownership({
-      node,
-      claimStagger: CLAIM_STAGGER,
-      recordTrust: RECORD_TRUST,
-      claimTrust: CLAIM_TRUST,
-    });
     this.#wanted = new WantedAddresses(this.#log);
     this.#reporter = new Reporter(post);
     this.#mainWatch = options.mainWatch;
-    const self = (): SelfReport => this.#self();
-    this.#peers = new Peers({ node, host, wanted: this.#wanted, self, log: this.#log });
-    this.#fds = { sockets: [], peers: [], all: [this.#waker.fd, this.#monitor.fd] };
+    const { heartbeat = DEFAULT_HEARTBEAT, election } = options;
+    this.#detection = times(heartbeat.interval, heartbeat.multiplier);
+    this.#quiet = new Quiet(heartbeat.interval);
+    this.#election = new ElectionDriver({
+      ...{ node, host, wanted: this.#wanted, log: this.#log },
+      options: { ...electionTimes(heartbeat), ...election },
+      mainAge: () => this.#mainWatch?.age ?? milliseconds(0),
+    });
+    this.#fds = { sockets: [], election: [], all: [this.#waker.fd, this.#monitor.fd] };
   }
 
   /** Learns the links and says that the worker is ready; then messages that came before are handled. */
   start(): void {
     const now = this.#host.clock.now();
     this.#refreshLinks(now);
-    this.#reportLinks();
     this.#options.post({ kind: 'ready' });
     this.#handleMessages(now);
   }
@@ -110,9 +102,11 @@ export class WireLoop {
 
   /** Waits once and handles all that is due; false after a `stop` message. */
   turn(): boolean {
-    const ready = this.#host.poller.wait(this.#pollSet(), this.#timeout());
+    const timeout = this.#timeout();
+    const ready = this.#host.poller.wait(this.#pollSet(), timeout);
     this.#turns++;
     const now = this.#host.clock.now();
+    this.#noticeGap(now, timeout);
     if (this.#mainWatch !== undefined) this.#lookAtMain(now, this.#mainWatch);
     // What the main thread withdraws is not answered from the next frame on, so messages come before frames.
     if (ready.includes(this.#waker.fd)) this.#handleMessages(now);
@@ -120,27 +114,53 @@ export class WireLoop {
     for (const link of this.#table.sockets.values()) if (ready.includes(link.socket.fd)) link.receive();
     // Frames are taken before the links are looked at: who asks after a change of the MAC learns the new one.
     if (ready.length > 0 && this.#monitor.drain()) this.#refreshLinks(now);
-    for (const link of this.#table.sockets.values()) link.answer();
-    for (const input of this.#peers.receive(now, ready)) this.#step(now, input);
+    this.#answer();
+    this.#perform(now, this.#election.receive(now, ready));
+    this.#endQuiet(now);
     this.#timeouts(now);
-    this.#reportLinks();
     return true;
+  }
+
+  /** This thread stood still, and others may have taken over what it holds (ELECTION.md section 2). */
+  #noticeGap(now: Instant, timeout: number | undefined): void {
+    const before = this.#turnedAt;
+    this.#turnedAt = now;
+    if (before === undefined || timeout === undefined) return;
+    const gap = between(before, now) - timeout;
+    if (gap <= this.#detection) return;
+    this.#log('warn', 'stood still; answers nothing until others were heard', { ms: Math.round(gap) });
+    this.#quiet.begin();
+    this.#perform(now, this.#election.step(now, { kind: 'gap' }));
+  }
+
+  #answer(): void {
+    for (const link of this.#table.sockets.values())
+      if (this.#quiet.isQuiet) link.discard();
+      else link.answer();
+  }
+
+  #endQuiet(now: Instant): void {
+    const postponed = this.#quiet.end(now, this.#election.hasMore);
+    if (postponed === undefined) return;
+    this.#announcer.reconcile(now, this.#table);
+    this.#announce(now, postponed);
   }
 
   #pollSet(): readonly number[] {
     const sockets = this.#table.fds;
-    const peers = this.#peers.fds;
-    if (sockets !== this.#fds.sockets || peers !== this.#fds.peers)
-      this.#fds = { sockets, peers, all: [this.#waker.fd, this.#monitor.fd, ...sockets, ...peers] };
+    const election = this.#election.fds;
+    if (sockets !== this.#fds.sockets || election !== this.#fds.election)
+      this.#fds = { sockets, election, all: [this.#waker.fd, this.#monitor.fd, ...sockets, ...election] };
     return this.#fds.all;
   }
 
   /** Milliseconds until the next deadline or look at the main thread; undefined if there is none. */
   #timeout(): number | undefined {
-    let deadline = earlier(this.#ownership.deadline(), this.#table.deadline());
-    if (this.#peers.hasMore) return 0;
-    deadline = earlier(deadline, this.#peers.deadline());
-    for (const link of this.#table.sockets.values()) deadline = earlier(deadline, link.deadline());
+    if (this.#election.hasMore) return 0;
+    let deadline = earlier(this.#election.deadline(), this.#table.deadline());
+    deadline = earlier(deadline, this.#quiet.deadline());
+    if (!this.#quiet.isQuiet)
+      for (const link of this.#table.sockets.values()) deadline = earlier(deadline, link.deadline());
     const look = this.#mainWatch === undefined ? undefined : LOOK_INTERVAL;
     if (deadline === undefined) return look;
     return Math.min(Math.max(0, between(this.#host.clock.now(), deadline)), look ?? Number.POSITIVE_INFINITY);
@@ -148,12 +168,9 @@ export class WireLoop {
 
   // One step of each machine a turn: what is due after that makes the next turn's timeout 0, and frames come between.
   #timeouts(now: Instant): void {
-    // A claim that is still heard may be what a wait was for.
-    if (isDue(this.#ownership.deadline(), now)) this.#hearClaims(now);
-    if (isDue(this.#ownership.deadline(), now)) this.#step(now, { kind: 'timeout' });
-    for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
-    this.#peers.tell(now, () => this.#ownership.held());
-    this.#peers.timeouts(now);
+    this.#perform(now, this.#election.timeouts(now));
+    if (!this.#quiet.isQuiet)
+      for (const link of this.#table.sockets.values()) if (isDue(link.deadline(), now)) link.timeout(now);
     if (isDue(this.#table.deadline(), now)) this.#refreshLinks(now);
   }
 
@@ -177,22 +194,26 @@ export class WireLoop {
           counters: {
             ...this.#counters.totals(),
             turns: this.#turns,
-            heartbeats: this.#peers.totals(),
+            heartbeats: this.#election.totals(),
           },
         });
         return;
       case 'want':
-        this.#step(now, { kind: 'want', addresses: this.#wanted.replace(message.addresses) });
-        return;
+        return this.#want(now, message);
       case 'liveness':
-        for (const input of this.#peers.setAlive(message.alive)) this.#step(now, input);
-        return;
+        return this.#perform(now, this.#election.setAlive(now, message.alive));
       case 'heartbeats':
-        this.#peers.configure(now, message.settings);
-        return;
+        return this.#perform(now, this.#election.configure(now, message.settings));
       default:
-        this.#step(now, message);
+        return this.#perform(now, this.#election.step(now, message));
     }
+  }
+
+  #want(now: Instant, message: Extract<ToWorker, { readonly kind: 'want' }>): void {
+    const decisions = this.#election.want(now, message);
+    // What is held already may have got other interfaces.
+    const held = message.addresses.map(({ uid }) => uid).filter((uid) => this.#election.heldOf(uid));
+    this.#perform(now, decisions, held);
   }
 
   /** Nothing more is taken while the main thread hangs; what is held is answered until an able node has claimed it. */
@@ -201,41 +222,25 @@ export class WireLoop {
     if (change === undefined) return;
     if (change === 'Hangs') this.#log('error', 'main thread hangs', { ms: Math.round(watch.age) });
     if (change === 'Moves') this.#log('warn', 'main thread moves again', {});
-    this.#step(now, { kind: 'able', isAble: watch.isAble });
-    if (change === 'Hangs' || change === 'Moves') this.#peers.hurry(now);
-    // One that moves hears from the API who has claimed what; one that hangs has only what it has heard.
-    if (!watch.isAble) this.#hearClaims(now);
-  }
-
-  #self(): SelfReport {
-    const idle = { isHung: false, isAble: true, age: milliseconds(0) };
-    const { isHung, isAble, age } = this.#mainWatch ?? idle;
-    const flags = { isLeaving: false, isUnable: !isAble, isHung, hasNoApi: false, isAlone: false };
-    return { flags, mainAge: age };
-  }
-
-  #hearClaims(now: Instant): void {
-    for (const input of this.#peers.claims(now)) this.#step(now, input);
+    const { isAble, isHung } = watch;
+    this.#perform(now, this.#election.step(now, { kind: 'self', isAble, isHung }));
   }
 
   /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */
-  #step(now: Instant, input: OwnershipInput | Timeout): void {
-    const outputs = this.#ownership.step(now, input);
-    if (outputs.length > 0) this.#peers.heldChanged('Now');
-    else if (input.kind === 'recorded' || input.kind === 'want') this.#peers.heldChanged('Soon');
-    // A new list may bring other interfaces for what is held already.
-    const concernsWire = outputs.some(({ kind }) => kind === 'announce' || kind === 'withdraw');
-    if (concernsWire || input.kind === 'want') this.#announce(now);
-    for (const output of outputs) this.#tell(output);
+  #perform(now: Instant, decisions: readonly Decision[], others: readonly string[] = []): void {
+    const changed = new Set([...others, ...decisions.flatMap(touched)]);
+    if (changed.size > 0) this.#announce(now, changed);
+    for (const decision of decisions) this.#tell(decision);
   }
 
-  #tell(output: OwnershipOutput): void {
+  #tell(output: Decision): void {
     switch (output.kind) {
       case 'announce':
         return;
       case 'claim': {
         const { uid, epoch, previous } = output;
-        this.#options.post({ kind: 'claim', uid, name: this.#wanted.nameOf(uid), epoch, previous });
+        const link = this.#election.linkOf(uid);
+        this.#options.post({ kind: 'claim', uid, name: this.#wanted.nameOf(uid), epoch, previous, link });
         return;
       }
       case 'withdraw': {
@@ -248,50 +253,58 @@ export class WireLoop {
     }
   }
 
-  /** Makes what is answered equal to what is held. */
-  #announce(now: Instant): void {
-    this.#isReportDue = true;
-    const held = this.#ownership.held();
-    this.#announcer.reconcile(now, this.#wanted.announced(held), this.#table);
-    this.#reporter.reportHeld(
-      held.map(({ uid, epoch }) => ({
-        uid,
-        name: this.#wanted.nameOf(uid),
-        epoch,
-        link: this.#announcer.linkOf(uid),
-      })),
-    );
+  /** Makes what is answered equal to what is held of these. */
+  #announce(now: Instant, uids: Iterable<string>): void {
+    const held: HeldElection[] = [];
+    const gone: string[] = [];
+    for (const uid of uids) {
+      const each = this.#election.heldOf(uid);
+      if (each === undefined) gone.push(uid);
+      else held.push(each);
+    }
+    const answered = this.#quiet.postpone(held);
+    const changed = answered.map((each) => this.#wanted.announced(each));
+    this.#announcer.change(now, { changed, gone }, this.#table);
+    this.#reportHeld(held, gone);
+  }
+
+  #reportHeld(held: readonly HeldElection[], gone: readonly string[]): void {
+    const reports = held.map(({ uid, epoch }) => {
+      return { uid, name: this.#wanted.nameOf(uid), epoch, link: this.#announcer.linkOf(uid) };
+    });
+    this.#reporter.reportHeld(reports, gone);
   }
 
   #refreshLinks(now: Instant): void {
     const links = this.#monitor.links();
     if (links === undefined) {
       this.#table.postpone(now);
+      this.#reporter.reportLinks(this.#table.links, this.#monitor.gateways());
       return;
     }
     this.#table.update(now, links, this.#monitor.takeInterrupted());
-    this.#peers.update(now, links);
-    this.#announce(now);
+    const gateways = this.#monitor.gateways();
+    this.#perform(now, this.#election.setLinks(now, links, gateways));
+    if (!this.#quiet.isQuiet) this.#announcer.reconcile(now, this.#table);
+    this.#reportHeld(this.#election.held(), []);
+    this.#reporter.reportLinks(links, gateways);
     const malformed = this.#monitor.malformedMessages;
     if (malformed > this.#malformedSeen)
       this.#log('warn', 'netlink messages not understood', { count: malformed - this.#malformedSeen });
     this.#malformedSeen = malformed;
   }
 
-  #reportLinks(): void {
-    if (!this.#isReportDue) return;
-    this.#isReportDue = false;
-    const sockets = this.#table.sockets;
-    this.#reporter.reportLinks(this.#table.links, (index) => sockets.get(index)?.heldCount ?? 0);
-  }
-
   /** Closes what the loop opened; the waker stays with the thread that made it. */
   close(): void {
     this.#table.close();
-    this.#peers.close();
+    this.#election.close();
     this.#monitor.close();
   }
 }
+
+/** The uid of an address that is answered from now on, or not any more. */
+const touched = (output: Decision): readonly string[] =>
+  output.kind === 'announce' || output.kind === 'withdraw' ? [output.uid] : [];
 
 const isDue = (deadline: Instant | undefined, now: Instant): boolean =>
   deadline !== undefined && hasPassed(deadline, now);

@@ -1,5 +1,7 @@
-// What the agent's main thread and the wire worker say to each other. Both directions carry whole states where
-// they can (level, not edge): a lost or doubled message does no harm.
+// What the agent's main thread and the wire worker say to each other. What is wanted and what is held is told whole
+// once, at the beginning, and then by what changes: of thousands of addresses a few change at a time. That is enough,
+// because the port between two threads of a process loses, doubles and reorders nothing, and if one of them ends, the
+// process does. All else is told whole each time.
 //
 // The worker owns: packet sockets, link state, the ARP answers, the ownership machine. The main thread owns: the
 // Kubernetes API. So the worker asks for a claim to be recorded, and the main thread says what the record holds.
@@ -21,13 +23,21 @@ export interface LinkReport {
   readonly mtu: number;
   /** `10.77.0.11/24` and so on. */
   readonly addresses: readonly string[];
-  /** How many held addresses are answered on this link. */
-  readonly held: number;
+  /** Of the default routes over the link. */
+  readonly gateways: readonly string[];
 }
 
 export type ToWorker =
-  /** The whole wanted state; what is held and not in it is withdrawn. */
-  | { readonly kind: 'want'; readonly addresses: readonly WantedAddress[] }
+  /** What is wanted; what is held and dropped is withdrawn. */
+  | {
+      readonly kind: 'want';
+      /** `addresses` is all that is wanted: everything else is dropped. The first message is whole. */
+      readonly isWhole: boolean;
+      /** New, or with something new about them. */
+      readonly addresses: readonly WantedAddress[];
+      /** Uids; an address that comes back under another uid is in both lists. */
+      readonly dropped: readonly string[];
+    }
   /** Which nodes are alive, whole list; a node that is not in it is dead. */
   | { readonly kind: 'liveness'; readonly alive: readonly string[] }
   /** The claim was written. */
@@ -55,8 +65,15 @@ export interface HeldAddress {
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'links'; readonly links: readonly LinkReport[] }
-  /** The whole list of held addresses, sent when it changed. */
-  | { readonly kind: 'held'; readonly held: readonly HeldAddress[] }
+  /** What is held, when that changed. */
+  | {
+      readonly kind: 'held';
+      /** `changed` is all that is held. The first message is whole. */
+      readonly isWhole: boolean;
+      readonly changed: readonly HeldAddress[];
+      /** Uids. */
+      readonly gone: readonly string[];
+    }
   /** Write this claim: status.holder = this node, status.epoch = epoch, if the record's epoch still is `previous`. */
   | {
       readonly kind: 'claim';
@@ -64,6 +81,8 @@ export type FromWorker =
       readonly name: string;
       readonly epoch: number;
       readonly previous: number;
+      /** The link it is, or will be, answered on. */
+      readonly link: string | undefined;
     }
   /** An address is no longer answered. */
   | {

@@ -18,10 +18,14 @@ import { WatchedQueue } from '../fake/watched-queue.ts';
 export const NAME = '10.77.0.50';
 export const UID = 'uid-50';
 
+/** What a worker says that holds the address no more. */
+export const GONE: FromWorker = { kind: 'held', isWhole: false, changed: [], gone: [UID] };
+
 export class FakeWorker implements AgentWorker {
   readonly sent: ToWorker[] = [];
   isStopped = false;
   hangs = false;
+  #held: ReadonlySet<string> = new Set();
   #message: (message: FromWorker) => void = () => {};
   #exit: (error?: Error) => void = () => {};
 
@@ -48,13 +52,18 @@ export class FakeWorker implements AgentWorker {
   say(...messages: readonly FromWorker[]): void {
     for (const message of messages) this.#message(message);
   }
+  /** The worker answers for these and nothing else. */
   held(...held: readonly HeldAddress[]): void {
-    this.say({ kind: 'held', held });
+    const uids = new Set(held.map(({ uid }) => uid));
+    const gone = [...this.#held].filter((uid) => !uids.has(uid));
+    this.#held = uids;
+    this.say({ kind: 'held', isWhole: false, changed: held, gone });
   }
   /** The worker answers for an address and wants it recorded. */
   claims(epoch: number, { uid = UID, name = NAME, isLinked = true } = {}): void {
-    const claim = { kind: 'claim', uid, name, epoch, previous: epoch - 1 } as const;
-    this.say(claim, { kind: 'held', held: [{ uid, name, epoch, link: isLinked ? 'eth0' : undefined }] });
+    const link = isLinked ? 'eth0' : undefined;
+    this.say({ kind: 'claim', uid, name, epoch, previous: epoch - 1, link });
+    this.held({ uid, name, epoch, link });
   }
   last<K extends ToWorker['kind']>(kind: K): Extract<ToWorker, { kind: K }> | undefined {
     return this.sent.findLast((each): each is Extract<ToWorker, { kind: K }> => each.kind === kind);
@@ -93,7 +102,7 @@ export const ETH0: LinkReport = {
   state: 'Up',
   mtu: 1500,
   addresses: ['10.77.0.11/24'],
-  held: 0,
+  gateways: ['10.77.0.1'],
 };
 
 interface VirtualIPChanges {

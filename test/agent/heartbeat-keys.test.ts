@@ -21,6 +21,7 @@ class Bed {
   readonly api = new FakeKubeApi();
   readonly log = new FakeLog();
   readonly sent: HeartbeatSettings[] = [];
+  reads = 0;
   readonly keys = new HeartbeatKeys({
     api: this.api,
     namespace: NAME,
@@ -29,6 +30,7 @@ class Bed {
     random: () => 0,
     log: this.log,
     send: (settings) => this.sent.push(settings),
+    onRead: () => this.reads++,
   });
 
   constructor() {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
-import { AgentBed, NAME, UID, virtualIP } from './agent-bed.ts';
+import { AgentBed, GONE, NAME, UID, virtualIP } from './agent-bed.ts';
 
 interface Leaving {
   readonly bed: AgentBed;
@@ -36,11 +36,7 @@ test('leaving: claims stop, the Lease is released, the worker answers until anot
   });
   await bed.pass(10);
   assert.deepEqual(bed.worker.last('want')?.addresses[0]?.record, { holder: 'node2', epoch: 2 });
-  bed.worker.say(
-    { kind: 'withdrawn', uid: UID, name: NAME, reason: 'TakenOver' },
-    { kind: 'held', held: [] },
-    { kind: 'left' },
-  );
+  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'TakenOver' }, GONE, { kind: 'left' });
   await bed.pass(10);
   assert.equal(isOver(), true);
   assert.equal(bed.worker.isStopped, true);

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import type { Condition } from '../../src/resource/condition.ts';
 import { fail } from '../fake/fake-kube-api.ts';
-import { AgentBed, NAME, UID, virtualIP } from './agent-bed.ts';
+import { AgentBed, GONE, NAME, UID, virtualIP } from './agent-bed.ts';
 
 const MINE = { holder: 'node1', epoch: 3, phase: 'Announced' };
 const DELETED = '2026-12-01T10:00:05Z';
@@ -36,9 +36,9 @@ async function deletedWhileHeld(): Promise<AgentBed> {
 test('the finalizer goes only after the worker has fallen silent', async () => {
   const bed = await deletedWhileHeld();
   await bed.pass(1000);
-  assert.deepEqual(bed.worker.last('want')?.addresses, []);
+  assert.deepEqual(bed.worker.last('want')?.dropped, [UID]);
   assert.deepEqual(finalizers(bed), ['example.com/other', 'fairlead.io/withdraw']);
-  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' }, { kind: 'held', held: [] });
+  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' }, GONE);
   await bed.pass(1);
   assert.deepEqual(finalizers(bed), ['example.com/other']);
 });
@@ -56,14 +56,11 @@ test('what was wanted but never held is released once the worker was told', asyn
   await bed.start();
   deleteIt(bed);
   await bed.pass(10);
-  assert.deepEqual(bed.worker.last('want')?.addresses, []);
+  assert.deepEqual(bed.worker.last('want')?.dropped, [UID]);
   assert.deepEqual(finalizers(bed), ['example.com/other']);
 });
 
-const SILENT = [
-  { kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' },
-  { kind: 'held', held: [] },
-] as const;
+const SILENT = [{ kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' }, GONE] as const;
 
 function use(bed: AgentBed, spec: object): void {
   bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
@@ -135,7 +132,7 @@ test('a finalizer that has moved in its list is still found', async () => {
   bed.cluster.change(VIRTUAL_IP, { name: NAME }, (object) => {
     (object.metadata as { finalizers: string[] }).finalizers = ['fairlead.io/withdraw', 'z'];
   });
-  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' }, { kind: 'held', held: [] });
+  bed.worker.say({ kind: 'withdrawn', uid: UID, name: NAME, reason: 'Released' }, GONE);
   await bed.pass(10);
   assert.deepEqual(finalizers(bed), ['fairlead.io/withdraw', 'z']);
   bed.virtualIPs.release();

@@ -7,12 +7,14 @@ import type { KubeObject } from '../../src/kube/api.ts';
 import { NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import { fail } from '../fake/fake-kube-api.ts';
-import { Bed } from './bed.ts';
+import { Bed, type Running } from './bed.ts';
 
 const UNCLASSED = { loadBalancerClass: undefined };
 const AS_DEFAULT = { servesClassless: true };
 const IGNORE = { annotations: { 'fairlead.io/ignore': 'true' } };
-const foreign = (ip: string) => ({ loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } });
+const foreign = (...ips: string[]) => ({
+  loadBalancer: { ingress: ips.map((ip) => ({ ip, ipMode: 'VIP' })) },
+});
 
 function bedOf(...pool: string[]): Bed {
   const bed = new Bed();
@@ -85,6 +87,21 @@ test('stopped between finalizer and address, and started without --default-class
   await bed.settle();
   assert.equal(shown(bed, 'shop'), '');
   bed.assertSound();
+});
+
+test('switched off while its VirtualIP is deleted by hand, no address of ours stays in its status', async () => {
+  const bed = bedOf();
+  const first = await bed.start(AS_DEFAULT);
+  bed.createService('shop', UNCLASSED);
+  bed.createService('taken', UNCLASSED);
+  await bed.settle();
+  await first.controller.stop();
+  for (const name of ['10.77.0.50', '10.77.0.51']) bed.cluster.erase(VIRTUAL_IP, { name });
+  bed.editService('taken', { status: foreign('203.0.113.7') });
+  await bed.start();
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '');
+  assert.equal(shown(bed, 'taken'), '203.0.113.7 upstream');
 });
 
 test('a Service that another provider has taken over keeps its status and its finalizer', async () => {
@@ -168,6 +185,31 @@ test('a Service that became one of another class keeps what its provider wrote',
   bed.assertSound();
 });
 
+test('an address that a Service of another provider has is not handed out before it goes', async () => {
+  const bed = bedOf('10.77.0.50-10.77.0.51');
+  bed.createService('theirs', { loadBalancerClass: 'example.com/other' });
+  bed.editService('theirs', { status: foreign('10.77.0.50') });
+  const first = await bed.start();
+  bed.createService('shop');
+  bed.createService('asking', { loadBalancerIP: '10.77.0.50' });
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.51 fairlead.io/load-balancer True True');
+  assert.match(
+    bed.service('asking').conditions[0]?.message ?? '',
+    /by Service web\/theirs of another provider/,
+  );
+  // Nor does it take one away.
+  bed.editService('theirs', { status: foreign('10.77.0.50', '10.77.0.51') });
+  await first.controller.stop();
+  await bed.start();
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.51 fairlead.io/load-balancer True True');
+  bed.changeService('theirs', { type: 'ClusterIP', loadBalancerClass: null });
+  await bed.settle();
+  assert.equal(shown(bed, 'asking'), '10.77.0.50 fairlead.io/load-balancer True True');
+  bed.assertSound();
+});
+
 test('a status that somebody rewrites is repaired', async () => {
   const bed = bedOf();
   await bed.start();
@@ -188,6 +230,16 @@ test('a status that somebody rewrites is repaired', async () => {
   bed.editService('shop', { status: { loadBalancer: { ingress } } });
   await bed.settle();
   assert.deepEqual(bed.service('shop').ingress, ingress);
+  // Nor are they lost when something else of the status is written.
+  bed.pool('default', '10.77.0.60-10.77.0.61');
+  bed.changeService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await bed.settle();
+  assert.equal(bed.service('shop').conditions.length, 3);
+  assert.deepEqual(bed.service('shop').ingress, ingress);
+  bed.pool('default', '10.77.0.50-10.77.0.51');
+  bed.annotate('shop', { 'fairlead.io/count': '2' });
+  await bed.settle();
+  assert.deepEqual(bed.service('shop').ingress, [...ingress, { ip: '10.77.0.51', ipMode: 'VIP' }]);
   bed.assertSound();
 });
 
@@ -252,6 +304,38 @@ for (const [name, verb, plural, reason] of [
   });
 }
 
+test('nodes that the API server does not let us write are told, and written when it does', async () => {
+  const bed = bedOf();
+  const { api, events } = await bed.start();
+  bed.createService('shop');
+  await bed.settle();
+  api.before = ({ verb, plural }) =>
+    verb === 'patch' && plural === 'virtualips' ? fail('Forbidden') : undefined;
+  bed.node('n3');
+  await bed.settle();
+  assert.ok(events.includes('Warning UpdateLoadBalancerFailed web/shop: made to fail'), events.join('\n'));
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2']);
+  api.recover();
+  await bed.pass(6000);
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2,n3']);
+  bed.assertSound();
+});
+
+test('source ranges in the annotation of clouds are not kept by anybody, and that is told', async () => {
+  const bed = bedOf();
+  const { events } = await bed.start();
+  const name = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+  bed.createService('shop', {}, { annotations: { [name]: '192.0.2.0/24' } });
+  await bed.settle();
+  const told = events.filter((event) => event.startsWith('Warning SourceRangesIgnored web/shop: '));
+  assert.equal(told.length, 1);
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True True');
+  bed.changeService('shop', { loadBalancerSourceRanges: ['192.0.2.0/24'] });
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True');
+  bed.assertSound();
+});
+
 for (const [name, take] of [
   [
     'finalizer was stripped',
@@ -304,6 +388,74 @@ test('a retained VirtualIP is not swept, unused or used by a Service that is for
   assert.deepEqual(kept(), ['10.77.0.50 0']);
 });
 
+const RETAIN = { 'fairlead.io/retain': 'true' };
+const reservations = (bed: Bed): readonly string[] =>
+  bed
+    .virtualIPs()
+    .map(({ name, services, reservedFor }) => `${name} ${services.length} ${reservedFor?.name}`);
+
+/** Somebody forces it away, finalizer and all, while no controller runs or under one that runs. */
+async function force(bed: Bed, running: Running, isRunning: boolean): Promise<void> {
+  if (!isRunning) await running.controller.stop();
+  bed.cluster.erase(SERVICE, { namespace: 'web', name: 'shop' });
+  bed.violations.length = 0;
+  if (!isRunning) await bed.start();
+  await bed.settle();
+}
+
+for (const isRunning of [true, false]) {
+  const when = isRunning ? 'under a controller' : 'without a controller';
+
+  test(`a Service that is forced away ${when} right after its first use keeps its address for its successor`, async () => {
+    const bed = bedOf('10.77.0.50');
+    const running = await bed.start();
+    bed.createService('shop', {}, { annotations: RETAIN });
+    await running.queue.idle();
+    await force(bed, running, isRunning);
+    assert.deepEqual(reservations(bed), ['10.77.0.50 0 shop']);
+    bed.createService('other');
+    bed.createService('shop');
+    await bed.settle();
+    assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.50');
+    assert.equal(bed.service('other').ingress.length, 0);
+    bed.assertSound();
+  });
+
+  test(`what the annotation said last counts for a Service that is forced away ${when}`, async () => {
+    for (const [last, kept] of [
+      [RETAIN, ['10.77.0.50 0 shop']],
+      [{ 'fairlead.io/retain': null }, []],
+      [{ 'fairlead.io/retain': 'false' }, []],
+    ] as const) {
+      const bed = bedOf('10.77.0.50');
+      const running = await bed.start();
+      bed.createService('shop', {}, kept.length > 0 ? {} : { annotations: RETAIN });
+      await bed.settle();
+      bed.annotate('shop', last);
+      await bed.settle();
+      await force(bed, running, isRunning);
+      assert.deepEqual(reservations(bed), kept);
+    }
+  });
+
+  test(`a sharer that wanted its address retained and is forced away ${when} leaves the other its share`, async () => {
+    const bed = bedOf('10.77.0.50');
+    const running = await bed.start();
+    const key = { 'fairlead.io/sharing-key': 'k' };
+    bed.createService('shop', {}, { annotations: { ...key, ...RETAIN } });
+    const ports = [{ protocol: 'TCP', port: 81 }];
+    bed.createService('other', { ports }, { annotations: key });
+    await bed.settle();
+    assert.deepEqual(reservations(bed), ['10.77.0.50 2 undefined']);
+    await force(bed, running, isRunning);
+    assert.deepEqual(reservations(bed), ['10.77.0.50 1 shop']);
+    assert.equal(bed.service('other').ingress[0]?.ip, '10.77.0.50');
+    bed.deleteService('other');
+    await bed.settle();
+    assert.deepEqual(reservations(bed), ['10.77.0.50 0 shop']);
+  });
+}
+
 test('VirtualIPs have no owner, and every write says on what it was decided', async () => {
   const bed = bedOf();
   const { api } = await bed.start();
@@ -344,6 +496,59 @@ test('events name every address: where it is from, who answers for it, and that 
   await bed.settle();
   assert.equal(events.length, 3);
   assert.match(events[2] ?? '', /^Warning OutsidePool web\/shop: 10\.77\.0\.50 is in no AddressPool/);
+});
+
+test('of two families the node of the one that can be announced is told', async () => {
+  const bed = bedOf('10.77.0.50', 'fd77::50');
+  const { events } = await bed.start();
+  bed.createService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack' });
+  await bed.settle();
+  const holder = bed.virtualIPs()[0]?.record.holder;
+  assert.deepEqual(events, [
+    'Normal EnsuredLoadBalancer web/shop: 10.77.0.50 from pool default',
+    `Normal UpdatedLoadBalancer web/shop: 10.77.0.50 is announced by ${holder}`,
+  ]);
+});
+
+test('what is enough is no failure, and who had nothing loses nothing', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { events, refused } = await bed.start();
+  bed.createService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await bed.settle();
+  const told = events.map((event) => event.split(' ').slice(0, 2).join(' '));
+  assert.deepEqual(told, ['Normal EnsuredLoadBalancer', 'Normal UpdatedLoadBalancer']);
+  assert.deepEqual(refused, []);
+  bed.createService('late');
+  await bed.settle();
+  events.length = 0;
+  bed.deleteService('late');
+  await bed.settle();
+  assert.deepEqual([bed.hasService('late'), events], [false, []]);
+});
+
+test('a withdrawal is told once, also against a claim that comes in between, and what becomes of the address', async () => {
+  const bed = bedOf();
+  const { api, events } = await bed.start();
+  bed.createService('shop');
+  bed.createService('kept', {}, { annotations: { 'fairlead.io/retain': 'true' } });
+  await bed.settle();
+  events.length = 0;
+  api.before = ({ verb, plural }) => {
+    if (verb !== 'delete' || plural !== 'virtualips') return;
+    api.recover();
+    bed.claim('10.77.0.50', 'n2');
+  };
+  bed.deleteService('shop');
+  await bed.settle();
+  bed.deleteService('kept');
+  await bed.settle();
+  assert.deepEqual(events, [
+    'Normal DeletingLoadBalancer web/shop: withdrawing 10.77.0.50',
+    'Normal DeletedLoadBalancer web/shop: the address is free again',
+    'Normal DeletingLoadBalancer web/kept: withdrawing 10.77.0.51',
+    'Normal DeletedLoadBalancer web/kept: 10.77.0.51 is kept for a Service of this name',
+  ]);
+  bed.assertSound();
 });
 
 test('a finalizer that is stripped from a living Service comes back', async () => {

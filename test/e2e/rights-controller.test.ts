@@ -55,15 +55,24 @@ const restartWithoutKey: Exercise = async (playground) => {
 const hasKey: Exercise = ({ bed }) =>
   bed.lab.waitFor('the heartbeat key', () => bed.lab.api.get(SECRET, systemRef('fairlead-heartbeat')), SOON);
 
+const WATCHED: readonly string[] = [
+  'services',
+  'namespaces',
+  'nodes',
+  'addresspools',
+  'announcers',
+  'virtualips',
+  'leases',
+  'endpointslices',
+];
+
 const TRIALS: Readonly<Record<string, Trial>> = {
   'get services': { exercise: conflictOn(/\/services\/[^/]+\/status/, createService) },
   ...Object.fromEntries(
-    ['services', 'namespaces', 'nodes', 'addresspools', 'announcers', 'virtualips', 'leases'].flatMap(
-      (plural) => [
-        [`list ${plural}`, { exercise: relist(plural) }],
-        [`watch ${plural}`, { exercise: rewatch(plural) }],
-      ],
-    ),
+    WATCHED.flatMap((plural) => [
+      [`list ${plural}`, { exercise: relist(plural) }],
+      [`watch ${plural}`, { exercise: rewatch(plural) }],
+    ]),
   ),
   'patch services/status': { exercise: createService },
   'create events': { exercise: createService },

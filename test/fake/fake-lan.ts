@@ -1,5 +1,5 @@
-// Several wire workers on one LAN in virtual time: their heartbeats reach each other, their main threads can hang, and an
-// API that can be away arbitrates their claims.
+// Several wire workers on one LAN in virtual time: their heartbeats and ARP reach each other, their main threads can hang,
+// and an API that can be away arbitrates their claims.
 
 import assert from 'node:assert/strict';
 import type { OwnershipRecord } from '../../src/election/record.ts';
@@ -7,12 +7,14 @@ import { seconds } from '../../src/time/duration.ts';
 import { instant } from '../../src/time/instant.ts';
 import type { HeartbeatSettings } from '../../src/wire-worker/heartbeat-settings.ts';
 import { MainWatch } from '../../src/wire-worker/main-watch.ts';
-import type { WantedAddress } from '../../src/wire-worker/messages.ts';
+import type { FromWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
 import { createPulseBuffer, Pulse } from '../../src/wire-worker/pulse.ts';
 import { FakeWire, linkOf, wantedOf } from './fake-wire.ts';
 
 /** So much time passes for one worker before it does for the next. */
 const SLICE = 5;
+
+type Claim = Extract<FromWorker, { readonly kind: 'claim' }>;
 
 /** One key: its id, and what its 32 bytes are. */
 export type Key = readonly [id: number, fill: number];
@@ -32,7 +34,7 @@ export class LanNode {
     this.name = `node${number}`;
     this.session = session.toString(16).padStart(16, '0');
     const mainWatch = new MainWatch(this.pulse, seconds(2));
-    this.wire = new FakeWire([this.link()], { node: this.name, mainWatch });
+    this.wire = new FakeWire([this.link()], { node: this.name, mainWatch, election: {} });
   }
 
   link(changes: Parameters<typeof linkOf>[0] = {}): ReturnType<typeof linkOf> {
@@ -54,12 +56,7 @@ export class LanNode {
 
   /** Uids of what it answers for. */
   held(): readonly string[] {
-    return (
-      this.wire
-        .all('held')
-        .at(-1)
-        ?.held.map(({ uid }) => uid) ?? []
-    );
+    return this.wire.held().map(({ uid }) => uid);
   }
 
   /** Heartbeats that were dropped, by reason; those of the first moments aside. */
@@ -80,8 +77,8 @@ export class FakeLan {
   watch: () => void = () => {};
   readonly #records = new Map<string, OwnershipRecord>();
   #plan: readonly WantedAddress[] = [];
-  /** What each main thread has last told its worker to want. */
-  readonly #told = new Map<LanNode, string>();
+  /** What each main thread has last told its worker to want, as text by uid. */
+  readonly #told = new Map<LanNode, ReadonlyMap<string, string>>();
   #sessions = 0;
 
   constructor(count: number) {
@@ -95,7 +92,10 @@ export class FakeLan {
     const node = new LanNode(number, 0x1000 + ++this.#sessions);
     const first = this.nodes[0];
     if (first !== undefined) node.wire.host.now = first.wire.host.now;
-    node.wire.host.onHeartbeat = (link, frame) => this.#carry(node, link, frame);
+    node.wire.host.onHeartbeat = (link, frame) =>
+      this.#carry({ from: node, link, frame }, ({ wire }) => deliverHeartbeat(wire, link, frame));
+    node.wire.host.onArp = (link, frame) =>
+      this.#carry({ from: node, link, frame }, ({ wire }) => wire.host.deliverArp(link, frame));
     this.nodes.push(node);
     this.live();
     return node;
@@ -155,33 +155,40 @@ export class FakeLan {
 
   /** What the main thread of a node does: it writes the claims that were not withdrawn, and says what the record is. */
   #work(node: LanNode): void {
-    const { wire } = node;
-    if (!this.isApiAway) {
-      const news = wire.messages.slice(node.taken);
-      node.taken = wire.messages.length;
-      for (const message of news)
-        if (message.kind === 'claim' && node.held().includes(message.uid)) this.#decide(node, message);
-      this.#tell(node);
+    if (this.isApiAway) return;
+    const { messages } = node.wire;
+    const claims = new Map<string, Claim>();
+    for (; node.taken < messages.length; node.taken++) {
+      const message = messages[node.taken];
+      if (message?.kind === 'withdrawn') claims.delete(message.uid);
+      if (message?.kind === 'claim') claims.set(message.uid, message);
     }
+    for (const claim of claims.values()) this.#decide(node, claim);
+    this.#tell(node);
   }
 
-  #decide(
-    { name, wire }: LanNode,
-    { uid, epoch, previous }: { readonly uid: string; readonly epoch: number; readonly previous: number },
-  ): void {
-    if (this.#recordOf(uid).epoch !== previous) wire.send({ kind: 'refused', uid, epoch });
+  #decide({ name, wire }: LanNode, { uid, epoch, previous }: Claim): void {
+    const record = this.#recordOf(uid);
+    // A claim of this node that was written meanwhile is one that it stands on top of.
+    const isOurs = record.holder === name && record.epoch > previous && record.epoch < epoch;
+    if (record.epoch !== previous && !isOurs) wire.send({ kind: 'refused', uid, epoch });
     else {
       this.#records.set(uid, { holder: name, epoch });
       wire.send({ kind: 'recorded', uid, epoch });
     }
   }
 
+  /** Tells the worker what changed of what is wanted. */
   #tell(node: LanNode): void {
-    const addresses = this.#plan.map((wanted) => ({ ...wanted, record: this.#recordOf(wanted.uid) }));
-    const text = JSON.stringify(addresses);
-    if (this.#told.get(node) === text) return;
-    this.#told.set(node, text);
-    node.wire.want(...addresses);
+    const told = this.#told.get(node) ?? new Map<string, string>();
+    const all = new Map(
+      this.#plan.map((wanted) => [wanted.uid, { ...wanted, record: this.#recordOf(wanted.uid) }]),
+    );
+    const addresses = [...all.values()].filter((wanted) => told.get(wanted.uid) !== JSON.stringify(wanted));
+    const dropped = [...told.keys()].filter((uid) => !all.has(uid));
+    if (addresses.length + dropped.length === 0) return;
+    this.#told.set(node, new Map(Array.from(all, ([uid, wanted]) => [uid, JSON.stringify(wanted)])));
+    node.wire.send({ kind: 'want', isWhole: false, addresses, dropped });
   }
 
   #recordOf(uid: string): OwnershipRecord {
@@ -189,13 +196,22 @@ export class FakeLan {
   }
 
   /** As a switch: a frame to a group goes to all, one to a MAC to who has it. */
-  #carry(from: LanNode, link: string, frame: Uint8Array): void {
+  #carry({ from, link, frame }: Carried, deliver: (to: LanNode) => void): void {
     const isToGroup = ((frame[0] ?? 0) & 1) === 1;
     for (const to of this.nodes) {
       if (to === from || !this.isJoined(from, to, link)) continue;
-      if (!isToGroup && to.link().mac.some((byte, i) => byte !== frame[i])) continue;
-      for (const socket of to.wire.host.heartbeatSockets)
-        if (!socket.isClosed && socket.link.name === link) socket.deliver(frame);
+      if (isToGroup || to.link().mac.every((byte, i) => byte === frame[i])) deliver(to);
     }
   }
+}
+
+interface Carried {
+  readonly from: LanNode;
+  readonly link: string;
+  readonly frame: Uint8Array;
+}
+
+function deliverHeartbeat({ host }: FakeWire, link: string, frame: Uint8Array): void {
+  for (const socket of host.heartbeatSockets)
+    if (!socket.isClosed && socket.link.name === link) socket.deliver(frame);
 }

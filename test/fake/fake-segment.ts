@@ -1,10 +1,13 @@
 // A segment in virtual time with Membership machines on it. Every frame goes through the codec; it may be lost, late or
 // doubled, and what was ever on the wire can be sent again.
 
-import { type Member, Membership, type MembershipOutput } from '../../src/election/membership.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { Membership, type MembershipOutput } from '../../src/election/membership.ts';
+import type { PeerView } from '../../src/election/segment.ts';
 import {
   decodeHeartbeat,
   encodeHeartbeat,
+  type HeartbeatFlags,
   type HeartbeatFrame,
   type PeerClaim,
 } from '../../src/protocol/heartbeat/heartbeat-frame.ts';
@@ -13,6 +16,7 @@ import { after, type Instant, instant } from '../../src/time/instant.ts';
 import { authenticate } from '../arbitrary/heartbeat.ts';
 
 export const INTERVAL = milliseconds(100);
+const MULTIPLIER = 3;
 const CLUSTER = 7n;
 
 type Transmit = Extract<MembershipOutput, { readonly kind: 'transmit' }>;
@@ -26,19 +30,69 @@ export interface SentFrame {
   readonly frame: HeartbeatFrame;
 }
 
+/** What one node knows of another. */
+export interface SeenPeer extends PeerView {
+  readonly nodeId: bigint;
+  /** What it claims, by uid. */
+  readonly claims: ReadonlyMap<bigint, PeerClaim>;
+}
+
+const newMachine = (nodeId: bigint, session: bigint): Membership =>
+  new Membership({ nodeId, session, interval: INTERVAL, multiplier: MULTIPLIER });
+
 /** One machine with what it has been told and has said. */
 export class SegmentNode {
   readonly id: bigint;
   readonly session: bigint;
   machine: Membership;
   isHung = false;
+  /** What else it says of itself. */
+  flags: Partial<HeartbeatFlags> = {};
   claims: readonly PeerClaim[] = [];
   readonly outputs: Exclude<MembershipOutput, Transmit>[] = [];
+  readonly #views = new Map<bigint, PeerView>();
+  readonly #claimed = new Map<bigint, Map<bigint, PeerClaim>>();
 
   constructor(id: bigint, session: bigint) {
     this.id = id;
     this.session = session;
-    this.machine = new Membership({ nodeId: id, session, interval: INTERVAL });
+    this.machine = newMachine(id, session);
+  }
+
+  /** The machine begins anew: what the former one has said is not true any more. */
+  renew(): void {
+    this.machine = newMachine(this.id, this.session);
+    this.#views.clear();
+    this.#claimed.clear();
+  }
+
+  take(output: Exclude<MembershipOutput, Transmit>): void {
+    this.outputs.push(output);
+    if (output.kind === 'peer') {
+      if (output.peer === undefined) this.#views.delete(output.nodeId);
+      else this.#views.set(output.nodeId, output.peer);
+    } else if (output.kind === 'claims') this.#learn(output);
+  }
+
+  #learn({ nodeId, changed, gone }: Extract<MembershipOutput, { readonly kind: 'claims' }>): void {
+    const claimed = this.#claimed.get(nodeId) ?? new Map<bigint, PeerClaim>();
+    this.#claimed.set(nodeId, claimed);
+    for (const claim of changed) claimed.set(claim.uid, claim);
+    for (const uid of gone)
+      if (!claimed.delete(uid)) throw new Error(`claim of ${uid} by ${nodeId} is gone: never told`);
+  }
+
+  /** All that it knows, from what it has said. */
+  seen(): readonly SeenPeer[] {
+    return Array.from(this.#views, ([nodeId, view]) => {
+      return { nodeId, ...view, claims: this.#claimed.get(nodeId) ?? new Map<bigint, PeerClaim>() };
+    });
+  }
+
+  saw(other: SegmentNode): SeenPeer {
+    const seen = this.seen().find(({ nodeId }) => nodeId === other.id);
+    if (seen === undefined) throw new Error(`node ${this.id} does not know node ${other.id}`);
+    return seen;
   }
 
   /** How often frames were dropped, by reason. */
@@ -51,13 +105,39 @@ export class SegmentNode {
 
   /** What it has heard, but for the drops, as text; uids by number. */
   heard(): readonly string[] {
-    return this.outputs.flatMap((output) => {
-      if (output.kind === 'standing') return `${output.nodeId} ${output.isHung ? 'hangs' : 'moves'}`;
-      if (output.kind === 'gone') return `${output.nodeId} gone`;
-      if (output.kind === 'drop') return [];
-      return `${output.nodeId} claims ${output.claims.map(({ uid, epoch }) => `${uid}@${epoch}`).join(' ')}`;
-    });
+    return this.outputs.flatMap((output) => (output.kind === 'drop' ? [] : [describe(output)]));
   }
+}
+
+/** `1 Live hangs`, `1 claims 5@2`, `1 gone 5`. */
+function describe(output: Exclude<MembershipOutput, { readonly kind: 'transmit' | 'drop' }>): string {
+  const { nodeId } = output;
+  switch (output.kind) {
+    case 'peer':
+      return `${nodeId} ${output.peer === undefined ? 'forgotten' : describeView(output.peer)}`;
+    case 'offered':
+      return `${nodeId} offers ${output.offers.map(({ uid, epoch }) => `${uid}@${epoch}`).join(' ')}`;
+    case 'claims': {
+      const { changed, gone } = output;
+      const claims = changed.map(({ uid, epoch }) => `${uid}@${epoch}`);
+      return [`${nodeId}`, ...words('claims', claims), ...words('gone', gone.map(String))].join(' ');
+    }
+  }
+}
+
+const words = (name: string, list: readonly string[]): readonly string[] =>
+  list.length === 0 ? [] : [name, ...list];
+
+function describeView(view: PeerView): string {
+  const facts = {
+    hangs: view.isHung,
+    leaves: view.isLeaving,
+    unable: view.isUnable,
+    deaf: view.isDeaf,
+    'hears me not': !view.hearsMe,
+    'claims more': !view.hasAllClaims,
+  };
+  return [view.state, ...Object.entries(facts).flatMap(([name, isTrue]) => (isTrue ? [name] : []))].join(' ');
 }
 
 interface Flight {
@@ -89,14 +169,18 @@ export class FakeSegment {
 
   /** The machine of a node that lives on begins anew, as when its link was away. */
   renew(node: SegmentNode): void {
-    node.machine = new Membership({ nodeId: node.id, session: node.session, interval: INTERVAL });
-    this.claim(node, node.claims);
+    node.renew();
+    this.#step(node, { kind: 'claims', changed: node.claims, gone: [] });
     this.#step(node, { kind: 'timeout' });
   }
 
+  /** The node claims these and nothing else; it is told what that changes. */
   claim(node: SegmentNode, claims: readonly PeerClaim[]): void {
+    const before = new Map(node.claims.map((claim) => [claim.uid, claim]));
+    const changed = claims.filter((claim) => !isDeepStrictEqual(claim, before.get(claim.uid)));
+    for (const { uid } of claims) before.delete(uid);
     node.claims = claims;
-    this.#step(node, { kind: 'claims', claims });
+    this.#step(node, { kind: 'claims', changed, gone: [...before.keys()] });
   }
 
   hang(node: SegmentNode, isHung: boolean): void {
@@ -104,8 +188,9 @@ export class FakeSegment {
     this.#step(node, { kind: 'urgent' });
   }
 
-  members(node: SegmentNode): readonly Member[] {
-    return node.machine.members(this.now);
+  /** Gives a node an input of its own. */
+  give(node: SegmentNode, input: Parameters<Membership['step']>[1]): void {
+    this.#step(node, input);
   }
 
   /** Gives a node a frame that was on the wire before. */
@@ -141,10 +226,10 @@ export class FakeSegment {
       throw new Error('a deadline that its timeout did not serve');
     for (const output of outputs)
       if (output.kind === 'transmit') this.#transmit(node, output);
-      else node.outputs.push(output);
+      else node.take(output);
   }
 
-  #transmit(from: SegmentNode, { sequence, claimsDigest, body, to }: Transmit): void {
+  #transmit(from: SegmentNode, { sequence, multiplier, claimsDigest, body, to }: Transmit): void {
     const ids = { clusterId: CLUSTER, nodeId: from.id, session: from.session, sequence };
     const flags = {
       isLeaving: false,
@@ -152,9 +237,10 @@ export class FakeSegment {
       isHung: from.isHung,
       hasNoApi: false,
       isAlone: false,
+      ...from.flags,
     };
     const receiverSession = to?.session ?? 0n;
-    const timing = { interval: INTERVAL, multiplier: 3, mainAge: milliseconds(0) };
+    const timing = { interval: INTERVAL, multiplier, mainAge: milliseconds(0) };
     const frame = throughCodec({ keyId: 1, flags, ...ids, receiverSession, ...timing, claimsDigest, body });
     this.wire.push({ at: this.now, from: from.id, frame });
     const others = this.nodes.filter((each) => each !== from && (to === undefined || to.nodeId === each.id));

@@ -3,6 +3,8 @@
 
 import type { Link, LinkMonitor, Poller, PortReservation, Waker, WireHost } from '../../src/host/host.ts';
 import { digests } from '../../src/host/linux/digests.ts';
+import type { Address } from '../../src/net/address.ts';
+import { ArpOperation } from '../../src/protocol/arp/arp-packet.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { after, type Instant, instant } from '../../src/time/instant.ts';
 import { FakeLinkSocket } from './fake-link-socket.ts';
@@ -15,16 +17,23 @@ interface Happening {
 export const WAKER_FD = 3;
 const MONITOR_FD = 4;
 
+/** Where the low byte of the operation is, behind the Ethernet header (RFC 826). */
+const ARP_OPERATION = 21;
+
 export class FakeWireHost implements WireHost {
   readonly #happenings: Happening[] = [];
   /** Every socket ever opened, in order. */
   readonly sockets: FakeLinkSocket[] = [];
   /** Every heartbeat socket ever opened, in order. */
   readonly heartbeatSockets: FakeLinkSocket[] = [];
+  /** Every socket that probes were ever sent on, in order. */
+  readonly probeSockets: FakeLinkSocket[] = [];
   /** Ports that are reserved now. */
   readonly reservedPorts = new Set<number>();
   /** Where the frames of heartbeat sockets go. */
   onHeartbeat: (link: string, frame: Uint8Array) => void = () => {};
+  /** Where the frames of ARP and probe sockets go. */
+  onArp: (link: string, frame: Uint8Array) => void = () => {};
   /** Names of links on which no socket can be opened. */
   readonly refusing = new Set<string>();
   /** Whether the kernel has no memory for a dump. */
@@ -33,6 +42,7 @@ export class FakeWireHost implements WireHost {
   waits = 0;
   now: Instant = instant(1_000_000);
   #links: readonly Link[] = [];
+  readonly #gateways = new Map<number, readonly Address[]>();
   #hasChanged = false;
   #isAwake = false;
   #interrupted: Set<number> | 'Unknown' = new Set();
@@ -89,6 +99,12 @@ export class FakeWireHost implements WireHost {
     this.#hasChanged = true;
   }
 
+  /** Replaces the gateways of the default routes over a link, and notifies. */
+  setGateways(index: number, gateways: readonly Address[]): void {
+    this.#gateways.set(index, gateways);
+    this.#hasChanged = true;
+  }
+
   interrupt(index: number): void {
     if (this.#interrupted !== 'Unknown') this.#interrupted.add(index);
   }
@@ -104,7 +120,7 @@ export class FakeWireHost implements WireHost {
   }
 
   #allSockets(): readonly FakeLinkSocket[] {
-    return [...this.sockets, ...this.heartbeatSockets];
+    return [...this.sockets, ...this.heartbeatSockets, ...this.probeSockets];
   }
 
   #socketsOn(index: number): readonly FakeLinkSocket[] {
@@ -124,8 +140,23 @@ export class FakeWireHost implements WireHost {
 
   openArpSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
     const socket = this.#open(link);
+    socket.onSent = (frame) => this.onArp(link.name, frame);
     this.sockets.push(socket);
     return socket;
+  }
+
+  openProbeSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
+    const socket = this.#open(link);
+    socket.onSent = (frame) => this.onArp(link.name, frame);
+    this.probeSockets.push(socket);
+    return socket;
+  }
+
+  /** An ARP frame arrives: requests where they are answered, all of them where probes were sent. */
+  deliverArp(name: string, frame: Uint8Array): void {
+    const isRequest = frame[ARP_OPERATION] === ArpOperation.Request;
+    const sockets = [...(isRequest ? this.sockets : []), ...this.probeSockets];
+    for (const socket of sockets) if (!socket.isClosed && socket.link.name === name) socket.deliver(frame);
   }
 
   openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
@@ -155,6 +186,7 @@ export class FakeWireHost implements WireHost {
       fd: MONITOR_FD,
       malformedMessages: 0,
       links: () => (this.isDumpFailing ? undefined : this.#links),
+      gateways: () => this.#gateways,
       drain: () => {
         const hasChanged = this.#hasChanged;
         this.#hasChanged = false;

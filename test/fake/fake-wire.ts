@@ -1,12 +1,15 @@
 // A wire worker's loop on a fake host, with shorthands for what the tests say over and over.
 
+import { WireState } from '../../src/agent/wire-state.ts';
+import type { ElectorOptions } from '../../src/election/elector.ts';
 import type { Link, LinkState } from '../../src/host/host.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { ArpOperation, decodeArpFrame, encodeArpFrame } from '../../src/protocol/arp/arp-packet.ts';
+import { milliseconds } from '../../src/time/duration.ts';
 import { WireLoop } from '../../src/wire-worker/loop.ts';
 import type { MainWatch } from '../../src/wire-worker/main-watch.ts';
-import type { FromWorker, ToWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
+import type { FromWorker, HeldAddress, ToWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
 import type { FakeLinkSocket } from './fake-link-socket.ts';
 import { FakeWireHost, WAKER_FD } from './fake-wire-host.ts';
 
@@ -46,6 +49,14 @@ export function wantedOf(address: string, options: Partial<WantedAddress> = {}):
   return { ...common, record, ...options };
 }
 
+/** These are wanted, and nothing else. */
+export const wantAll = (...addresses: readonly WantedAddress[]): ToWorker => ({
+  kind: 'want',
+  isWhole: true,
+  addresses,
+  dropped: [],
+});
+
 /** IPv4 text as an unsigned 32-bit number. */
 export const ipv4 = (text: string): number =>
   text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
@@ -69,6 +80,21 @@ export function requestFor(address: string): Uint8Array {
   return frame;
 }
 
+/** An ARP reply that says that an address is at a MAC, to this node. */
+export function replyFrom(address: string, mac: string): Uint8Array {
+  const frame = new Uint8Array(42);
+  const [sender, target] = [known(parseMac(mac), `MAC ${mac}`), known(parseMac(NODE_MAC), 'MAC')];
+  encodeArpFrame(
+    {
+      ...{ destination: target, source: sender, operation: ArpOperation.Reply },
+      ...{ senderHardware: sender, senderProtocol: ipv4(address) },
+      ...{ targetHardware: target, targetProtocol: 0 },
+    },
+    frame,
+  );
+  return frame;
+}
+
 export function known<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new Error(`no ${what}`);
   return value;
@@ -76,25 +102,36 @@ export function known<T>(value: T | undefined, what: string): T {
 
 type Kind = FromWorker['kind'];
 
+export interface FakeWireOptions {
+  readonly node?: string;
+  readonly mainWatch?: MainWatch;
+  readonly election?: Partial<ElectorOptions>;
+}
+
+/** A worker that never gets keys answers without waiting for them, nor for others. */
+const AT_ONCE: Partial<ElectorOptions> = { listening: milliseconds(0), keyPatience: milliseconds(0) };
+
 export class FakeWire {
   readonly host = new FakeWireHost();
   readonly messages: FromWorker[] = [];
   readonly #inbox: ToWorker[] = [];
+  readonly #state = new WireState();
   readonly loop: WireLoop;
 
-  /** Starts with all nodes called `node…` of the tests alive; without a watch the main thread counts as moving. */
+  /** Starts with the Leases of node1 and node2 alive; without a watch the main thread counts as moving. */
   constructor(
     links: readonly Link[] = [linkOf()],
-    { node = NODE, mainWatch }: { readonly node?: string; readonly mainWatch?: MainWatch } = {},
+    { node = NODE, mainWatch, election = AT_ONCE }: FakeWireOptions = {},
   ) {
     this.host.setLinks(links);
     this.loop = new WireLoop({
       host: this.host,
       node,
+      election,
       ...(mainWatch && { mainWatch }),
       wakerFd: WAKER_FD,
       receive: () => this.#inbox.shift(),
-      post: (message) => this.messages.push(structuredClone(message)),
+      post: (message) => this.#take(structuredClone(message)),
     });
     this.loop.start();
     this.send({ kind: 'liveness', alive: [NODE, 'node2'] });
@@ -107,8 +144,19 @@ export class FakeWire {
     return this.loop.turn();
   }
 
+  /** These are wanted, and nothing else. */
   want(...addresses: readonly WantedAddress[]): void {
-    this.send({ kind: 'want', addresses });
+    this.send(wantAll(...addresses));
+  }
+
+  /** What the worker has said that it holds. */
+  held(): readonly HeldAddress[] {
+    return [...this.#state.allHeld()];
+  }
+
+  #take(message: FromWorker): void {
+    this.messages.push(message);
+    if (message.kind === 'held') this.#state.setHeld(message);
   }
 
   setLinks(...links: readonly Link[]): void {
@@ -116,11 +164,11 @@ export class FakeWire {
     this.loop.turn();
   }
 
-  /** Lets virtual time pass; returns how many turns the loop took. */
-  pass(milliseconds: number): number {
+  /** Lets milliseconds of virtual time pass; returns how many turns the loop took. */
+  pass(count: number): number {
     const before = this.host.waits;
     let isOver = false;
-    this.host.in(milliseconds, () => {
+    this.host.in(count, () => {
       isOver = true;
     });
     while (!isOver) this.loop.turn();

@@ -178,6 +178,8 @@ export class Worker {
         return this.#announce(output);
       case 'withdraw':
         return this.#withdraw(output);
+      case 'peer':
+        return;
       default:
         return this.#options.report(output);
     }

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { ToWorker, WantedAddress } from '../../src/wire-worker/messages.ts';
+import { wantAll } from '../fake/fake-wire.ts';
 import { Asker, now } from './asker.ts';
 import { runBatch, SKIP } from './bed.ts';
 import { LanBed, nodeMac, vip } from './lan-bed.ts';
@@ -53,7 +54,7 @@ class Churn {
   static async start(t: TestContext): Promise<Churn> {
     const bed = new LanBed(t, 2);
     const wire = await WireProcess.holding(t, bed.node, []);
-    wire.send({ kind: 'want', addresses: [wanted('quiet', vip(0))] });
+    wire.send(wantAll(wanted('quiet', vip(0))));
     const asker = await Asker.start(t, bed, 2);
     const others = Array.from({ length: 10 }, (_, n) => ({ lan: 1, address: vip(1, n), perSecond: 20 }));
     asker.ask({ lan: 0, address: vip(0), perSecond: 100 }, ...others);
@@ -77,7 +78,7 @@ class Churn {
       const age = this.#random(4) === 0 ? 0 : this.round;
       return wanted(`uid-${age}-${n}`, vip(1, this.#random(500)));
     });
-    this.wire.send({ kind: 'want', addresses: [wanted('quiet', vip(0)), ...others] });
+    this.wire.send(wantAll(wanted('quiet', vip(0)), ...others));
   }
 
   #verdict({ uid, epoch }: { readonly uid: string; readonly epoch: number }): ToWorker {
@@ -113,7 +114,7 @@ class Churn {
   }
 
   async weigh(): Promise<Weight> {
-    this.wire.send({ kind: 'want', addresses: [wanted('quiet', vip(0))] });
+    this.wire.send(wantAll(wanted('quiet', vip(0))));
     await this.wire.counters();
     // Weighing takes memory itself, which the allocator keeps: the second time it is the same as ever after.
     await this.#weighOnce();

@@ -5,13 +5,14 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { inNamespace } from '../../lab/netns.ts';
+import { WireState } from '../../src/agent/wire-state.ts';
 import type { WireHost } from '../../src/host/host.ts';
 import { createWaker } from '../../src/host/linux/event-waker.ts';
 import { createWireHost } from '../../src/host/linux/wire-host.ts';
 import { between } from '../../src/time/instant.ts';
 import { WireLoop } from '../../src/wire-worker/loop.ts';
 import type { FromWorker, ToWorker } from '../../src/wire-worker/messages.ts';
-import { requestFor, wantedOf } from '../fake/fake-wire.ts';
+import { requestFor, wantAll, wantedOf } from '../fake/fake-wire.ts';
 import { Bed, run, SKIP } from './bed.ts';
 
 const VIP = '10.77.0.50';
@@ -23,6 +24,7 @@ const QUIET_MS = 300;
 class TurnedLoop {
   readonly messages: FromWorker[] = [];
   readonly #inbox: ToWorker[] = [];
+  readonly #state = new WireState();
   readonly #waker = createWaker();
   readonly #bed: Bed;
   readonly loop: WireLoop;
@@ -32,7 +34,10 @@ class TurnedLoop {
     this.#bed = bed;
     const options = { node: 'node1', wakerFd: this.#waker.fd };
     const receive = (): ToWorker | undefined => this.#inbox.shift();
-    const post = (message: FromWorker): void => void this.messages.push(message);
+    const post = (message: FromWorker): void => {
+      this.messages.push(message);
+      if (message.kind === 'held') this.#state.setHeld(message);
+    };
     this.loop = new WireLoop({ host: this.#host(), ...options, receive, post });
     t.after(() => {
       this.loop.close();
@@ -77,8 +82,7 @@ class TurnedLoop {
   }
 
   heldOnLink(): boolean {
-    const held = this.messages.filter((message) => message.kind === 'held').at(-1);
-    return held?.held.some(({ link }) => link !== undefined) ?? false;
+    return [...this.#state.allHeld()].some(({ link }) => link !== undefined);
   }
 
   counters(): Extract<FromWorker, { readonly kind: 'counters' }>['counters'] {
@@ -105,7 +109,7 @@ class TurnedLoop {
 test('a link that is down or gone does not make the loop spin', { skip: SKIP }, (t) => {
   const bed = new Bed(t);
   const turned = new TurnedLoop(t, bed);
-  turned.send({ kind: 'want', addresses: [wantedOf(VIP)] });
+  turned.send(wantAll(wantedOf(VIP)));
   turned.until(() => turned.heldOnLink());
   turned.settle();
   bed.link(bed.node, 'down');
@@ -122,7 +126,7 @@ test('random frames are counted and change nothing', { skip: SKIP }, (t) => {
   const bed = new Bed(t);
   const client = bed.socket(t, bed.client);
   const turned = new TurnedLoop(t, bed);
-  turned.send({ kind: 'want', addresses: [wantedOf(VIP)] });
+  turned.send(wantAll(wantedOf(VIP)));
   turned.until(() => turned.heldOnLink());
   turned.settle();
   const before = turned.dropped();

@@ -5,7 +5,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { WireState } from '../../src/agent/wire-state.ts';
 import type { HeldAddress, ToWorker, WantedAddress, WireCounters } from '../../src/wire-worker/messages.ts';
+import { wantAll } from '../fake/fake-wire.ts';
 import { DEADLINE_MS, Waiters } from './waiters.ts';
 import type { Command, Line } from './worker-process.ts';
 
@@ -17,6 +19,7 @@ type Place = string | { readonly netns: string; readonly env: Readonly<Record<st
 export class WireProcess {
   readonly lines: Line[] = [];
   readonly #child: ChildProcess;
+  readonly #state = new WireState();
   readonly #waiters = new Waiters(() => this.#story());
   #errors = '';
   #isKilled = false;
@@ -30,13 +33,18 @@ export class WireProcess {
     createInterface({ input: child.stdout }).on('line', (line) => {
       // What comes last may be half a line.
       if (this.#isKilled) return;
-      this.lines.push(JSON.parse(line) as Line);
+      this.#take(JSON.parse(line) as Line);
       this.#waiters.look();
     });
     child.stderr.on('data', (data: Buffer) => {
       this.#errors += data.toString();
     });
     test.after(() => this.kill('SIGKILL'));
+  }
+
+  #take(line: Line): void {
+    this.lines.push(line);
+    if (line.kind === 'held') this.#state.setHeld(line);
   }
 
   /** Starts one that holds nothing, so that its thread waits without a timeout. */
@@ -75,7 +83,7 @@ export class WireProcess {
       const common = { uid: `uid-${address}`, name: address, address, createdAt: 0 };
       return { ...common, candidates: ['node1'], record, interfaces };
     });
-    this.send({ kind: 'want', addresses: wanted });
+    this.send(wantAll(...wanted));
   }
 
   all<K extends Line['kind']>(kind: K): readonly Extract<Line, { readonly kind: K }>[] {
@@ -84,8 +92,7 @@ export class WireProcess {
 
   /** The addresses that the worker said last that it answers, on whichever link. */
   held(): readonly HeldAddress[] {
-    const held = this.all('held').at(-1)?.held ?? [];
-    return held.filter(({ link }) => link !== undefined);
+    return [...this.#state.allHeld()].filter(({ link }) => link !== undefined);
   }
 
   /** How many addresses the worker said last that it answers on a link of this name. */

@@ -35,7 +35,7 @@ function outcomeOf(frames: Iterable<Uint8Array>): Outcome {
   const socket = new FakeLinkSocket(7, LINK, { now: () => NOW });
   const counters = new L2Counters();
   const link = new ArpLink(LINK, socket, counters);
-  link.take(NOW, new Map([[Number.parseInt(RESPONDER_ADDRESS, 16), 1]]));
+  link.take(NOW, [{ address: Number.parseInt(RESPONDER_ADDRESS, 16), epoch: 1 }]);
   const announcements = socket.sent.length;
   for (const frame of frames) {
     socket.deliver(frame);

@@ -11,12 +11,21 @@ import type { L2Counters, LinkCounts } from './l2-counters.ts';
 
 const FRAME_BYTES = 128;
 
-/** Held addresses by number, each with the epoch it was announced under. */
-type Epochs = ReadonlyMap<number, number>;
+/** More than the kernel queues for a socket; in a flood there is no end to it. */
+const QUEUED_BATCHES = 256;
+
+/** One address to answer for. */
+export interface Taken {
+  /** As an unsigned 32-bit number. */
+  readonly address: number;
+  /** The epoch to announce it under. */
+  readonly epoch: number;
+}
 
 /** The answered addresses. Keys are signed, because V8 allocates numbers beyond 2^31, and the answer path must not. */
 class HeldAddresses {
   mac: Mac;
+  /** By address, what it was announced under. */
   readonly epochs = new Map<number, number>();
 
   constructor(mac: Mac) {
@@ -52,11 +61,6 @@ export class ArpLink {
     return this.#link;
   }
 
-  /** How many addresses are answered here. */
-  get heldCount(): number {
-    return this.#held.epochs.size;
-  }
-
   deadline(): Instant | undefined {
     return this.#announcer.deadline();
   }
@@ -73,20 +77,16 @@ export class ArpLink {
     this.#isAnnouncementDue ||= isOtherMac || wasInterrupted;
   }
 
-  /** Falls silent for everything that is not in `wanted`. */
-  release(now: Instant, wanted: Epochs): void {
-    for (const key of this.#held.epochs.keys()) {
-      if (wanted.has(key >>> 0)) continue;
-      this.#held.epochs.delete(key);
-      this.#step(now, { kind: 'withdraw', address: key >>> 0 });
-    }
+  /** Falls silent for an address. */
+  release(now: Instant, address: number): void {
+    if (this.#held.epochs.delete(address | 0)) this.#step(now, { kind: 'withdraw', address });
   }
 
-  /** Answers for all of `wanted`, and announces what is new here or has a new epoch. */
-  take(now: Instant, wanted: Epochs): void {
+  /** Answers for these too, and announces what is new here or has a new epoch. */
+  take(now: Instant, addresses: readonly Taken[]): void {
     if (this.#isAnnouncementDue) this.#step(now, { kind: 'link-up' });
     this.#isAnnouncementDue = false;
-    for (const [address, epoch] of wanted) {
+    for (const { address, epoch } of addresses) {
       if (this.#held.epochs.get(address | 0) === epoch) continue;
       this.#held.epochs.set(address | 0, epoch);
       this.#step(now, { kind: 'announce', address });
@@ -135,6 +135,16 @@ export class ArpLink {
       this.#counts.replies++;
     } else this.#counters.drop(result);
     return true;
+  }
+
+  /** Answers nothing of what was received or is waiting: it may be old, and the addresses somebody else's by now. */
+  discard(): void {
+    for (let batch = 0; batch < QUEUED_BATCHES; batch++) {
+      if (batch > 0) this.socket.fill();
+      if (this.socket.receive(this.#received.bytes) === 0) return;
+      do this.#counters.stale++;
+      while (this.socket.receive(this.#received.bytes) > 0);
+    }
   }
 
   /** Adds what the kernel has counted. */

@@ -19,6 +19,7 @@ export interface L2Totals {
 
 /** The socket's own drop, besides those of protocol/arp: the frame was for another host. */
 const OTHER_HOST = 'other-host';
+const STALE = 'stale';
 
 /** A node makes a link per Pod, under a new name each: their counts must not fill memory and metrics for ever. */
 const MOST_ABSENT = 64;
@@ -26,6 +27,8 @@ const MOST_ABSENT = 64;
 export class L2Counters {
   transmitErrors = 0;
   otherHost = 0;
+  /** Requests that came while this thread stood still. */
+  stale = 0;
   /** Frames that the kernel dropped because a socket's queue was full. */
   kernelDrops = 0;
   /** In the order in which the links were seen first. */
@@ -65,7 +68,7 @@ export class L2Counters {
       announcementsByLink: Object.fromEntries(
         links.map(([name, { announcements }]) => [name, announcements]),
       ),
-      dropsByReason: { ...Object.fromEntries(drops), [OTHER_HOST]: this.otherHost },
+      dropsByReason: { ...Object.fromEntries(drops), [OTHER_HOST]: this.otherHost, [STALE]: this.stale },
       transmitErrors: this.transmitErrors,
       kernelDrops: this.kernelDrops,
     };

@@ -1,4 +1,4 @@
-// The BPF program that lets only ARP requests of RFC 826 into a packet socket.
+// The BPF programs that let only ARP of RFC 826, or only requests of it, into a packet socket.
 
 import { Bpf, type Instruction } from './socket-filter.ts';
 
@@ -13,6 +13,14 @@ export const arpRequests = (capture: number): readonly Instruction[] => [
   [Bpf.JumpEqual, 0, 3, ETHERTYPE_ARP],
   [Bpf.LoadHalf, 0, 0, OPERATION_OFFSET],
   [Bpf.JumpEqual, 0, 1, OPERATION_REQUEST],
+  [Bpf.Return, 0, 0, capture],
+  [Bpf.Return, 0, 0, 0],
+];
+
+/** Accepts the first `capture` bytes of ARP frames of any kind. */
+export const arpFrames = (capture: number): readonly Instruction[] => [
+  [Bpf.LoadHalf, 0, 0, ETHERTYPE_OFFSET],
+  [Bpf.JumpEqual, 0, 1, ETHERTYPE_ARP],
   [Bpf.Return, 0, 0, capture],
   [Bpf.Return, 0, 0, 0],
 ];

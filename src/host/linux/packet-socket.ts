@@ -3,7 +3,7 @@
 
 import type { Mac } from '../../net/mac.ts';
 import type { Link, LinkSocket, TransmitResult } from '../host.ts';
-import { arpRequests } from './arp-filter.ts';
+import { arpFrames, arpRequests } from './arp-filter.ts';
 import { datagramsTo } from './heartbeat-filter.ts';
 import {
   check,
@@ -53,6 +53,9 @@ const ARP: Purpose = {
   bufferBytes: 4 << 20,
 };
 
+/** For the answers to a few questions. */
+const PROBES: Purpose = { ...ARP, filter: arpFrames, batch: 16, bufferBytes: 1 << 18 };
+
 const heartbeats = (port: number): Purpose => ({
   etherType: ETHERTYPE_IPV4,
   filter: (capture) => datagramsTo(port, capture),
@@ -70,6 +73,9 @@ type LinkName = Pick<Link, 'index' | 'name'>;
 
 /** Opens the socket; throws SystemError, with code ENODEV when the link has gone meanwhile. */
 export const openArpSocket = (link: LinkName): LinkSocket => openPacketSocket(link, ARP);
+
+/** A socket for ARP of any kind. */
+export const openProbeSocket = (link: LinkName): LinkSocket => openPacketSocket(link, PROBES);
 
 /** A socket for UDP datagrams over IPv4 to `port`, those to the Ethernet multicast address `group` included. */
 export function openHeartbeatSocket(link: LinkName, port: number, group: Mac): LinkSocket {

@@ -59,3 +59,19 @@ test('the digest does not depend on the order, and on everything else', () => {
     }),
   );
 });
+
+test('two claims that change places in one field are other claims', () => {
+  const lists = fc.uniqueArray(peerClaim(), { minLength: 2, maxLength: 2, selector: ({ uid }) => uid });
+  const fields = fc.constantFrom<keyof PeerClaim>('createdAt', 'epoch', 'state', 'isRecorded', 'isAlone');
+  fc.assert(
+    fc.property(lists, fields, ([a, b], field) => {
+      fc.pre(a !== undefined && b !== undefined && a[field] !== b[field]);
+      const swapped = [
+        { ...a, [field]: b[field] },
+        { ...b, [field]: a[field] },
+      ];
+      assert.notEqual(claimsDigest(swapped), claimsDigest([a, b]));
+    }),
+    { numRuns: 500 },
+  );
+});
