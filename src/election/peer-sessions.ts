@@ -50,6 +50,11 @@ export class PeerSessions {
     return this.#proven?.session;
   }
 
+  /** What was heard last of the session that lives. */
+  get last(): Pick<HeardSession, 'session' | 'sequence'> | undefined {
+    return this.#proven;
+  }
+
   /** How long nothing that counts was heard. */
   silence(now: Instant): Duration {
     return this.#proven === undefined

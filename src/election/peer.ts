@@ -123,11 +123,10 @@ export class Peer {
     return hasPassed(after(this.#heardAnybodyAt, this.#detection), this.#saidAt);
   }
 
-  /** The low 32 bits of the last number that counted, with its session. */
-  lastHeard(now: Instant): { readonly session: bigint; readonly sequence: number } | undefined {
-    const { session } = this.sessions;
-    const heard = this.sessions.heard(now).find((each) => each.session === session);
-    return heard && { session: heard.session, sequence: Number(BigInt.asIntN(32, heard.sequence)) };
+  /** The low 32 bits of the last number that counted, with its session, however long ago. */
+  lastHeard(): { readonly session: bigint; readonly sequence: number } | undefined {
+    const { last } = this.sessions;
+    return last && { session: last.session, sequence: Number(BigInt.asIntN(32, last.sequence)) };
   }
 
   view(state: PeerView['state'], isDeaf: boolean): PeerView {

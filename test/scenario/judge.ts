@@ -42,6 +42,8 @@ export class Judge implements Witness {
   readonly #coverage: Coverage;
   readonly #doubles: Doubles;
   readonly #last = new Map<string, LastAnnouncement>();
+  /** What each node announced last, by node and uid. */
+  readonly #epochs = new Map<string, number>();
   /** Who answered last for each address; of several that do, who announced last. */
   readonly #answerers = new Map<string, number>();
 
@@ -61,6 +63,7 @@ export class Judge implements Witness {
     const last = this.#last.get(uid);
     const holder = this.#answerers.get(uid);
     this.#answerers.set(uid, node);
+    this.#epochs.set(`${node}/${uid}`, epoch);
     const session = this.#options.nodes[node]?.worker?.session;
     this.#last.set(uid, { node, epoch, session, at: now() });
     if (last === undefined || holder === undefined) return count(counts, 'rule: first holder');
@@ -91,8 +94,7 @@ export class Judge implements Witness {
   /** The API has it that another node took the address since: while they did not hear each other. */
   #isRecordedElsewhere(uid: string, node: number): boolean {
     const { holder, epoch } = this.#options.api.get(uid) ?? { holder: node, epoch: 0 };
-    const last = this.#last.get(uid);
-    return holder !== node && last !== undefined && last.node !== node && epoch >= last.epoch;
+    return holder !== node && epoch >= (this.#epochs.get(`${node}/${uid}`) ?? 0);
   }
 
   answersChanged(_node: number): void {
