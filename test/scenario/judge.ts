@@ -70,9 +70,12 @@ export class Judge implements Witness {
     if (holder === node) {
       if (last.node === node && epoch < last.epoch && session === last.session)
         this.#fail(4, `${uid}: ${nodeName(node)} announces ${epoch} after ${last.epoch}`);
-      return count(counts, epoch > last.epoch ? 'rule: raised or resumed' : 'rule: announced again');
+      const isResumed = last.node === node && session !== last.session;
+      return count(counts, isResumed ? 'rule: resumed after a restart' : 'rule: raised or resumed');
     }
-    count(counts, 'rule: move');
+    this.moves++;
+    const isFirst = this.#options.api.get(uid)?.candidates[0] === node;
+    count(counts, `rule: taken by ${isFirst ? 'the first' : 'a later'} candidate`);
     // Neither has heard the other yet.
     if (now() - last.at < SIMULTANEOUS) return count(counts, 'move: simultaneous');
     const why = this.#reasonToMove(uid, holder, node);
@@ -87,7 +90,10 @@ export class Judge implements Witness {
     if (reason !== undefined) return reason;
     if (holder?.isUp !== true || holder.worker?.isStalled === true) return 'process is away';
     if (holder.isLeaving) return 'leaving';
-    if (this.#isRecordedElsewhere(uid, from)) return 'recorded elsewhere';
+    if (this.#isRecordedElsewhere(uid, from)) {
+      count(this.#options.counts, 'recorded elsewhere');
+      return 'recorded elsewhere';
+    }
     return this.#lost.get(uid);
   }
 
@@ -116,6 +122,9 @@ export class Judge implements Witness {
     this.#doubles.forbid(node, uid);
   }
 
+  /** How often an address has been announced by another node than before. */
+  moves = 0;
+
   /** Called whenever who answers, or who could, may have changed. */
   look(): void {
     this.#coverage.look();
@@ -127,6 +136,11 @@ export class Judge implements Witness {
       else this.#lost.delete(uid);
       if (holder !== undefined && other === undefined) this.#answerers.set(uid, holder.index);
     }
+  }
+
+  /** The longest time that an address went unanswered although somebody could have answered, in milliseconds. */
+  get longestGap(): number {
+    return this.#coverage.longest;
   }
 
   /** At the end, after a time without faults. */

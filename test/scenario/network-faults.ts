@@ -71,7 +71,7 @@ const BROKEN_LINK: Fault = {
     const [a, b] = random.shuffle(world.nodes.map(({ index }) => index));
     if (a === undefined || b === undefined) return undefined;
     return {
-      ...{ nodes: [a, b], duration: random.between(200, 15_000) },
+      ...{ nodes: [a, b], duration: random.between(200, 15_000), ifNothingMoved: 'path lost' },
       ...{ begin: () => cutBoth(world, [a, b], true), end: () => cutBoth(world, [a, b], false) },
     };
   },
