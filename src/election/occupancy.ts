@@ -80,10 +80,13 @@ function recordedHolder(entry: Entry, peer: KnownPeer, view: ElectionView): Unti
   }
 }
 
-/** It lives where this node does not hear it: its claim came by way of the API after it fell silent. */
+/**
+ * It lives where this node does not hear it: its claim came by way of the API after it fell silent, and so long after
+ * that it would have been heard again if it could be.
+ */
 function hasRecordedSince(entry: Entry, peer: KnownPeer, view: ElectionView): boolean {
-  const silentSince = after(peer.since, milliseconds(-peer.detection));
-  return entry.recordedAt > silentSince && isClaimedUnheard(entry, view);
+  const overdueSince = after(peer.since, milliseconds(-peer.detection / 2));
+  return entry.recordedAt > overdueSince && isClaimedUnheard(entry, view);
 }
 
 /** The record is of a claim that was not heard, by a node whose Lease lives as far as is known. */
