@@ -67,6 +67,19 @@ test('who is heard by another peer is not dead but out of reach, until that one 
   assert.deepEqual([two.saw(one).state, three_.saw(one).state], ['Dead', 'Dead']);
 });
 
+test('a path that stays lost changes nothing, however long', () => {
+  const { segment, nodes } = three();
+  const [one, two] = nodes;
+  segment.claim(one, [claimOf(5)]);
+  segment.fate = (from, to) => (from.id + to.id === 3n ? [] : [1]);
+  segment.pass(100_000);
+  assert.deepEqual(two.heard(), ['1 claims 5@1', '1 PathLost']);
+  assert.equal(two.saw(one).claims.size, 1);
+  segment.stop(one);
+  segment.pass(61_000);
+  assert.deepEqual(two.heard().slice(2), ['1 Dead', '1 forgotten']);
+});
+
 test('a path that heals: live again with the next frame', () => {
   const { segment, nodes } = three();
   const [one, two] = nodes;
