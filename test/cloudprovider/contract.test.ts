@@ -456,6 +456,41 @@ for (const isRunning of [true, false]) {
   });
 }
 
+test('a retained address whose holder is dead says that it is withdrawn, once nobody can be answering', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { api } = await bed.start();
+  bed.createService('shop', {}, { annotations: RETAIN });
+  await bed.settle();
+  const holder = bed.virtualIPs()[0]?.record.holder ?? '';
+  bed.silent.add(holder);
+  bed.deleteService('shop');
+  await bed.pass(5000);
+  const phase = () => bed.virtualIPs().map((one) => one.phase);
+  assert.deepEqual(phase(), ['Announced'], 'it may still be answering');
+  await bed.pass(15_000);
+  assert.deepEqual(phase(), ['Withdrawn']);
+  const [announced] = bed.virtualIPs()[0]?.conditions ?? [];
+  assert.equal(announced?.message, `no Service uses the address, and ${holder}, which had it last, is gone`);
+  const requests = api.requests.length;
+  await bed.pass(30_000);
+  assert.equal(api.requests.length, requests, 'it is said once');
+  bed.createService('shop');
+  await bed.settle();
+  assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.50');
+  bed.assertSound();
+});
+
+test('while its holder lives, nobody else says that an unused address is withdrawn', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { api } = await bed.start();
+  bed.createService('shop', {}, { annotations: RETAIN });
+  await bed.settle();
+  bed.deleteService('shop');
+  await bed.pass(60_000);
+  const statuses = api.requests.filter((one) => one.plural === 'virtualips' && one.subresource === 'status');
+  assert.deepEqual([bed.virtualIPs().length, statuses], [1, []]);
+});
+
 test('VirtualIPs have no owner, and every write says on what it was decided', async () => {
   const bed = bedOf();
   const { api } = await bed.start();
