@@ -104,6 +104,16 @@ export class ClusterWrites {
     return this.#api.patch(VIRTUAL_IP, { name }, { type: 'merge', body });
   }
 
+  /** Agents write the rest of this status. */
+  writeWithdrawn(
+    { name, resourceVersion }: VirtualIP,
+    conditions: readonly Condition[],
+  ): Promise<KubeObject> {
+    const body = { metadata: { resourceVersion }, status: { phase: 'Withdrawn', conditions } };
+    const patch = { type: 'merge', body } as const;
+    return this.#api.patch(VIRTUAL_IP, { name }, patch, { subresource: 'status' });
+  }
+
   /** A field that is absent from the status is taken away. */
   writePoolStatus(
     meta: Pick<ObjectMeta, 'name' | 'resourceVersion'>,

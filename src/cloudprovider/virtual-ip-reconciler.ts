@@ -1,9 +1,10 @@
 // Keeps one VirtualIP true to the plan: its candidates, what it says of its Services; deletes one that no Service wants
-// any more, and lets one go that nobody can be answering for.
+// any more, and lets one go, or says so, that nobody can be answering for.
 
 import type { KubeObject, ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
 import type { Log } from '../observe/log.ts';
+import { withCondition } from '../resource/condition.ts';
 import {
   type ServiceName,
   type ServiceRef,
@@ -23,6 +24,8 @@ export interface VirtualIPReconcilerDeps {
   readonly lists: CandidateLists;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
+  /** RFC 3339. */
+  readonly timestamp: () => string;
   readonly log: Log;
 }
 
@@ -74,8 +77,7 @@ export class VirtualIPReconciler {
   async #realise(virtualIP: VirtualIP): Promise<void> {
     const { writes, state, log } = this.#deps;
     if (virtualIP.isDeleting) return this.#letGo(virtualIP);
-    // Reserved.
-    if (virtualIP.services.length === 0) return;
+    if (virtualIP.services.length === 0) return this.#sayWithdrawn(virtualIP);
     const wanting = await this.#wanting(virtualIP);
     const reservedFor = virtualIP.reservedFor ?? retainedFor(virtualIP, wanting);
     if (wanting.length > 0) return this.#replan({ ...virtualIP, reservedFor }, wanting);
@@ -118,6 +120,20 @@ export class VirtualIPReconciler {
     const object = await writes.removeWithdrawFinalizer(virtualIP);
     log.info('VirtualIP let go', { virtualIP: virtualIP.name, holder: holder ?? '' });
     state.virtualIPs.note(object);
+  }
+
+  /**
+   * Reserved, or retained. Its holder says that it has fallen silent; of one that is dead we say it, the only thing that
+   * we write into this status. A claim that comes in between changes the resourceVersion, and so this is refused.
+   */
+  async #sayWithdrawn(virtualIP: VirtualIP): Promise<void> {
+    const { placement, writes, state, timestamp } = this.#deps;
+    const { holder } = virtualIP.record;
+    if (holder === undefined || virtualIP.phase === 'Withdrawn' || placement.isAlive(holder)) return;
+    const message = `no Service uses the address, and ${holder}, which had it last, is gone`;
+    const condition = { type: 'Announced', status: 'False', reason: 'Withdrawn', message } as const;
+    const conditions = withCondition(virtualIP.conditions, condition, timestamp());
+    state.virtualIPs.note(await writes.writeWithdrawn(virtualIP, conditions));
   }
 
   #isKnown(ref: ServiceRef): boolean {
