@@ -5,7 +5,7 @@ import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import { beats, type NodeId, type RankedClaim } from './claim-order.ts';
 import { type ElectionView, isClaimedUnheard, isPassedOver } from './occupancy.ts';
-import type { KnownPeer } from './segment.ts';
+import { isCurrent, type KnownPeer } from './segment.ts';
 import type { Entry, Held } from './tenure.ts';
 
 /** `Raise`: this node stays, and says so with a higher epoch, because others have heard the other one announce. */
@@ -27,8 +27,7 @@ export function contest(
   let above: number | undefined;
   for (const [node, claim] of segment.claimsOf(uid)) {
     const peer = segment.peer(node);
-    // What is known to be old is not compared: of a peer that only others hear, or that has just come back.
-    if (peer?.state !== 'Live' || !peer.hasAllClaims) continue;
+    if (peer === undefined || !isCurrent(claim, peer)) continue;
     const theirs = rankedOf(node, claim, peer);
     if (beats(uid, theirs, mine)) return { kind: 'Yield' };
     // One that does not hear this node does not see it raise either; if nobody does, this node will soon know.

@@ -78,7 +78,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
         return this.#segments.take(now, input);
       case 'gap':
         this.#segments.take(now, input);
-        return this.#holdAlone();
+        return this.#doubt();
       case 'leases':
         this.#leases = new Set(input.alive);
         return this.#entries.touchAll();
@@ -138,10 +138,13 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.held.note(entry);
   }
 
-  /** Others may have taken what is held: until they have been heard, it is held as by one that hears nobody. */
-  #holdAlone(): void {
+  /** Others may have taken what is held. */
+  #doubt(): void {
     for (const entry of this.#entries.all())
-      if (isHeld(entry.tenure)) this.#setAlone(entry, entry.tenure, true);
+      if (isHeld(entry.tenure)) {
+        entry.tenure = { ...entry.tenure, isDoubtful: true };
+        this.held.note(entry);
+      }
   }
 
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -205,12 +208,19 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (entry.tenure.state !== 'Refused') entry.tenure = WATCHING;
   }
 
+  /** If it has not yet, it will be looked at again then. */
+  #hasListened(entry: Entry, { now, segment, options }: ElectionView): boolean {
+    const listenedAt = segment.listenedAt(options.listening);
+    if (hasPassed(listenedAt, now)) return true;
+    this.#wakeAt(entry, listenedAt);
+    return false;
+  }
+
   /** An address that is not held here, and that this node may take. */
   #consider(entry: Entry, view: ElectionView): void {
-    const { now, segment, options } = view;
+    const { now, options } = view;
     const { tenure } = entry;
-    const listenedAt = segment.listenedAt(options.listening);
-    if (!hasPassed(listenedAt, now)) return this.#wakeAt(entry, listenedAt);
+    if (!this.#hasListened(entry, view)) return;
     if (tenure.state === 'Refused') {
       const retryAt = after(tenure.since, options.retryPause);
       if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
@@ -286,7 +296,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   #answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
     const isRecorded = entry.record.holder === options.me;
-    entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone };
+    entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone, isDoubtful: false };
     entry.beaten.clear();
     this.#heldCount++;
     this.held.note(entry);
@@ -303,20 +313,19 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #keep(entry: Entry, held: Held, view: ElectionView | undefined): void {
     // Where this node could not answer, the API decides.
     if (view === undefined) return this.#keepUnheard(entry, held);
-    const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const { segment } = view;
-    const listenedAt = segment.listenedAt(this.#options.listening);
-    const isCompared = segment.isCompared && hasPassed(listenedAt, view.now);
-    if (!hasPassed(listenedAt, view.now)) this.#wakeAt(entry, listenedAt);
-    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !isCompared);
+    const isDoubtful = held.isDoubtful && !this.#hasListened(entry, view);
+    const isLeaving =
+      isDoubtful || this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
+    const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
     const rival = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
-    this.#setAlone(entry, held, isAlone);
+    const kept = this.#become(entry, held, { isAlone, isDoubtful });
     if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(entry, record.until);
     const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
-    if (above > 0) this.#raise(entry, { ...held, isAlone }, above);
-    else this.#settle(entry, { ...held, isAlone }, view);
+    if (above > 0) this.#raise(entry, kept, above);
+    else this.#settle(entry, kept, view);
   }
 
   #keepUnheard(entry: Entry, held: Held): void {
@@ -324,7 +333,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isOthers = holder !== undefined && holder !== this.#options.me;
     // A claim that is recorded now would take the address from somebody who does answer.
     if (!held.isRecorded || (isOthers && epoch >= held.epoch)) this.#withdraw(entry, 'TakenOver');
-    else this.#setAlone(entry, held, true);
+    else this.#become(entry, held, { isAlone: true, isDoubtful: held.isDoubtful });
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
@@ -342,10 +351,12 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
 
-  #setAlone(entry: Entry, held: Held, isAlone: boolean): void {
-    if (held.isAlone === isAlone) return;
-    entry.tenure = { ...held, isAlone };
+  #become(entry: Entry, held: Held, changes: Pick<Held, 'isAlone' | 'isDoubtful'>): Held {
+    if (held.isAlone === changes.isAlone && held.isDoubtful === changes.isDoubtful) return held;
+    const kept = { ...held, ...changes };
+    entry.tenure = kept;
     this.held.note(entry);
+    return kept;
   }
 
   #raise(entry: Entry, held: Held, above: number): void {
