@@ -11,7 +11,7 @@ import type { IngressView, ServiceView } from '../plan/views.ts';
 import type { AddressPoolStatus } from '../resource/address-pool.ts';
 import type { Condition } from '../resource/condition.ts';
 import type { VirtualIPSpec } from '../resource/generated.ts';
-import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
+import { MOVE_TO, type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
 
 export class ClusterWrites {
   readonly #api: KubeApi;
@@ -83,6 +83,12 @@ export class ClusterWrites {
     spec: Partial<Pick<VirtualIPSpec, 'candidates' | 'services' | 'advertisements' | 'reservedFor'>>,
   ): Promise<KubeObject> {
     const body = { metadata: { resourceVersion }, spec };
+    return this.#api.patch(VIRTUAL_IP, { name }, { type: 'merge', body });
+  }
+
+  /** Takes away the wish to have it on a certain node. */
+  forgetMove({ name, resourceVersion }: VirtualIP): Promise<KubeObject> {
+    const body = { metadata: { resourceVersion, annotations: { [MOVE_TO]: null } } };
     return this.#api.patch(VIRTUAL_IP, { name }, { type: 'merge', body });
   }
 

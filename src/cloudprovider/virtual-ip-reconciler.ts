@@ -4,6 +4,8 @@
 import type { KubeObject, ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
 import type { Log } from '../observe/log.ts';
+import { MAX_CANDIDATES } from '../plan/candidate-list.ts';
+import { isAble } from '../plan/eligibility.ts';
 import { withCondition } from '../resource/condition.ts';
 import {
   type ServiceName,
@@ -80,7 +82,10 @@ export class VirtualIPReconciler {
     if (virtualIP.services.length === 0) return this.#sayWithdrawn(virtualIP);
     const wanting = await this.#wanting(virtualIP);
     const reservedFor = virtualIP.reservedFor ?? retainedFor(virtualIP, wanting);
-    if (wanting.length > 0) return this.#replan({ ...virtualIP, reservedFor }, wanting);
+    if (wanting.length > 0) {
+      await this.#replan({ ...virtualIP, reservedFor }, wanting);
+      return this.#finishMove(virtualIP.name);
+    }
     log.info('VirtualIP of a Service that is gone', { virtualIP: virtualIP.name });
     if (reservedFor === undefined) return writes.deleteVirtualIP(virtualIP);
     const spec = { services: [], candidates: [], reservedFor };
@@ -91,9 +96,11 @@ export class VirtualIPReconciler {
     const { state, lists, writes } = this.#deps;
     const { candidates, record, pool, reservedFor } = virtualIP;
     const isAnnounced = state.isAnnounced(pool);
-    const planned = isAnnounced ? lists.plan({ ...virtualIP, holder: record.holder }, wanting) : [];
+    const basis = { ...virtualIP, candidates: this.#movedFrom(virtualIP), holder: record.holder };
+    const planned = isAnnounced ? lists.plan(basis, wanting) : [];
     const services = wanting.map((ref) => this.#upToDate(ref));
-    const isSamePlaces = planned === candidates || planned.length + candidates.length === 0;
+    const isSamePlaces =
+      planned.length === candidates.length && planned.every((name, i) => name === candidates[i]);
     const isSameWay = isAnnounced === virtualIP.advertisements.length > 0;
     if (isSamePlaces && isSameWay && JSON.stringify(services) === JSON.stringify(virtualIP.services)) return;
     const spec = {
@@ -103,6 +110,32 @@ export class VirtualIPReconciler {
       ...(reservedFor === undefined ? {} : { reservedFor }),
     };
     state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, spec));
+  }
+
+  /** A holder that is no candidate offers the address to those that are: first to the node that somebody wants it on. */
+  #movedFrom({ candidates, record: { holder }, moveTo, address }: VirtualIP): readonly string[] {
+    const target = moveTo === undefined ? undefined : this.#deps.placement.nodes.get(moveTo);
+    if (target === undefined || target.name === holder || !isAble(target, address)) return candidates;
+    const others = candidates.filter((name) => name !== target.name && name !== holder);
+    return [target.name, ...others].slice(0, MAX_CANDIDATES);
+  }
+
+  /** The wish goes when it has come true, and when it can not: it must not come true by surprise some day. */
+  async #finishMove(name: string): Promise<void> {
+    const { state, placement, writes, log } = this.#deps;
+    const virtualIP = state.virtualIP(name);
+    if (virtualIP?.moveTo === undefined) return;
+    const { moveTo, record, address } = virtualIP;
+    const target = placement.nodes.get(moveTo);
+    const isPossible = target !== undefined && isAble(target, address);
+    if (isPossible && record.holder !== moveTo) return;
+    if (!isPossible && record.holder !== moveTo)
+      log.warn('address can not be moved there', {
+        virtualIP: name,
+        to: moveTo,
+        wanted: 'a node that could hold it',
+      });
+    state.virtualIPs.note(await writes.forgetMove(virtualIP));
   }
 
   #upToDate(ref: ServiceRef): ServiceRef {
