@@ -1,7 +1,16 @@
 // The API paths of the kinds that the lab itself writes, beyond those that Fairlead uses (src/kube/kinds.ts).
 
 import type { ResourceKind } from '../src/kube/api.ts';
-import { ADDRESS_POOL, ANNOUNCER, EVENT, LEASE, NODE, SERVICE, VIRTUAL_IP } from '../src/kube/kinds.ts';
+import {
+  ADDRESS_POOL,
+  ANNOUNCER,
+  ENDPOINT_SLICE,
+  EVENT,
+  LEASE,
+  NODE,
+  SERVICE,
+  VIRTUAL_IP,
+} from '../src/kube/kinds.ts';
 
 type Naming = Pick<ResourceKind, 'group' | 'kind' | 'plural'>;
 const clusterScoped = (naming: Naming): ResourceKind => ({ ...naming, version: 'v1', namespaced: false });
@@ -14,11 +23,6 @@ export const POD = namespaced({ group: '', kind: 'Pod', plural: 'pods' });
 export const SECRET = namespaced({ group: '', kind: 'Secret', plural: 'secrets' });
 export const CONFIG_MAP = namespaced({ group: '', kind: 'ConfigMap', plural: 'configmaps' });
 export const SERVICE_ACCOUNT = namespaced({ group: '', kind: 'ServiceAccount', plural: 'serviceaccounts' });
-export const ENDPOINT_SLICE = namespaced({
-  group: 'discovery.k8s.io',
-  kind: 'EndpointSlice',
-  plural: 'endpointslices',
-});
 export const CUSTOM_RESOURCE_DEFINITION = clusterScoped({
   group: 'apiextensions.k8s.io',
   kind: 'CustomResourceDefinition',

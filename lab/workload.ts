@@ -4,10 +4,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KubeApi, KubeObject } from '../src/kube/api.ts';
+import { ENDPOINT_SLICE } from '../src/kube/kinds.ts';
 import { seconds } from '../src/time/duration.ts';
 import { callControl } from './control-socket.ts';
 import { mustExec } from './exec.ts';
-import { ENDPOINT_SLICE, NAMESPACE, POD } from './kinds.ts';
+import { NAMESPACE, POD } from './kinds.ts';
 import type { LabApi } from './kube-client.ts';
 import type { LabNetwork, LabNode } from './network.ts';
 import type { PodListener } from './pod-server.ts';

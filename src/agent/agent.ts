@@ -7,12 +7,11 @@ import type { KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
 import type { Timers } from '../kube/time.ts';
 import type { AgentMetrics } from '../observe/agent-metrics.ts';
 import type { Log } from '../observe/log.ts';
-import type { AnnouncerLink } from '../resource/announcer.ts';
 import { type Duration, seconds } from '../time/duration.ts';
 import type { HeartbeatSettings } from '../wire-worker/heartbeat-settings.ts';
 import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
-import { announcerLinks } from './announcer-links.ts';
-import { AnnouncerReporter } from './announcer-reporter.ts';
+import { announcerLinks, announcerSegments } from './announcer-links.ts';
+import { type AnnouncerFacts, AnnouncerReporter } from './announcer-reporter.ts';
 import { Departure } from './departure.ts';
 import { HeartbeatKeys } from './heartbeat-keys.ts';
 import { LivenessFeed } from './liveness-feed.ts';
@@ -238,7 +237,7 @@ export class Agent {
     }
     const time = Promise.withResolvers<void>();
     const timer = this.#deps.timers.after(LAST_REPORT_LIMIT, 'last-report', time.resolve);
-    const facts = { links, held: 0, notReady: 'stopped' };
+    const facts = { ...links, held: 0, notReady: 'stopped' };
     await Promise.race([this.#reporter.finish(facts), time.promise]);
     timer.cancel();
   }
@@ -362,11 +361,11 @@ export class Agent {
   #report(): void {
     const links = this.#links();
     if (links === undefined || this.#departure !== undefined) return;
-    this.#reporter.report({ links, held: this.#wire.heldCount(), notReady: this.notReady() });
+    this.#reporter.report({ ...links, held: this.#wire.heldCount(), notReady: this.notReady() });
   }
 
-  #links(): readonly AnnouncerLink[] | undefined {
+  #links(): Pick<AnnouncerFacts, 'links' | 'segments'> | undefined {
     const links = this.#wire.links();
-    return links && announcerLinks(links);
+    return links && { links: announcerLinks(links), segments: announcerSegments(links) };
   }
 }

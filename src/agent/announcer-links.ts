@@ -1,12 +1,13 @@
-// Which of the host's links an Announcer reports: Ethernet links with an address that a pool could lie in. A node
+// Which of the host's links and gateways an Announcer reports: Ethernet links with an address that a pool could lie in. A node
 // has hundreds of links of its Pods, which would only be noise (and the CRD bounds the lists).
 
-import type { AnnouncerLink } from '../resource/announcer.ts';
+import type { AnnouncerLink, AnnouncerSegment } from '../resource/announcer.ts';
 import type { LinkReport } from '../wire-worker/messages.ts';
 
 /** As the CRD has them. */
 const MOST_LINKS = 256;
 const MOST_ADDRESSES = 64;
+const MOST_GATEWAYS = 8;
 
 export function announcerLinks(links: readonly LinkReport[]): readonly AnnouncerLink[] {
   return links
@@ -16,6 +17,18 @@ export function announcerLinks(links: readonly LinkReport[]): readonly Announcer
       return { name, index, mac, state, mtu, addresses: [...new Set(reported)] };
     })
     .filter(({ addresses }) => addresses.length > 0)
+    .slice(0, MOST_LINKS);
+}
+
+/** The links of which there is more to say than what they are. */
+export function announcerSegments(links: readonly LinkReport[]): readonly AnnouncerSegment[] {
+  return links
+    .filter(({ mac }) => isEthernetAddress(mac))
+    .map(({ name, gateways }) => {
+      const reported = gateways.filter((gateway) => !isLinkLocal(gateway)).slice(0, MOST_GATEWAYS);
+      return { link: name, gateways: reported };
+    })
+    .filter(({ gateways }) => gateways.length > 0)
     .slice(0, MOST_LINKS);
 }
 

@@ -7,7 +7,7 @@ import type { KubeApi, KubeObject } from '../kube/api.ts';
 import { ANNOUNCER, NODE } from '../kube/kinds.ts';
 import type { Timer, Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
-import type { AnnouncerLink } from '../resource/announcer.ts';
+import type { AnnouncerLink, AnnouncerSegment } from '../resource/announcer.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import { type Duration, milliseconds, minutes, seconds } from '../time/duration.ts';
 import { after, between, type Instant } from '../time/instant.ts';
@@ -22,6 +22,7 @@ const RETRIES: RetrySchedule = { first: milliseconds(500), factor: 2, limit: sec
 /** What there is to report. */
 export interface AnnouncerFacts {
   readonly links: readonly AnnouncerLink[];
+  readonly segments: readonly AnnouncerSegment[];
   readonly held: number;
   /** Why the agent is not ready, or undefined when it is. */
   readonly notReady: string | undefined;
@@ -125,8 +126,8 @@ export class AnnouncerReporter {
     const { api, node, wallClock, clock } = this.#deps;
     this.#conditions = withCondition(this.#conditions, readyCondition(facts), wallClock.timestamp());
     const { version, session } = this.#deps;
-    const { links, held } = facts;
-    const status = { version, session, links, held, conditions: this.#conditions };
+    const { links, segments, held } = facts;
+    const status = { version, session, links, segments, held, conditions: this.#conditions };
     const patch = { type: 'merge', body: { status } } as const;
     const write = () => api.patch<Owned>(ANNOUNCER, { name: node }, patch, { subresource: 'status' });
     // The object is there already in all but the first life of an agent on this node.

@@ -12,10 +12,26 @@ import type { Connection } from '../kube/connection.ts';
 import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import { fenced } from '../kube/fence.ts';
-import { ADDRESS_POOL, ANNOUNCER, LEASE, NAMESPACE, NODE, SERVICE, VIRTUAL_IP } from '../kube/kinds.ts';
+import {
+  ADDRESS_POOL,
+  ANNOUNCER,
+  ENDPOINT_SLICE,
+  LEASE,
+  NAMESPACE,
+  NODE,
+  SERVICE,
+  VIRTUAL_IP,
+} from '../kube/kinds.ts';
 import { LEADER_ELECTION_TIMES, leaderWriteLimit } from '../kube/leader-election.ts';
 import { processTime } from '../kube/time.ts';
-import { translateLease, translateNamespace, translateNode, translateService } from '../kube/translate.ts';
+import {
+  translateApiServerSlice,
+  translateEndpointSlice,
+  translateLease,
+  translateNamespace,
+  translateNode,
+  translateService,
+} from '../kube/translate.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
@@ -52,6 +68,7 @@ export async function runController(flags: ControllerFlags): Promise<void> {
     ...DEFAULT_OPTIONS,
     loadBalancerClasses: flags.loadBalancerClass,
     servesClassless: flags.defaultClass,
+    rebalance: flags.rebalance,
   };
   const api = fenced(connection.within(leaderWriteLimit(LEADER_ELECTION_TIMES)), () => leadership.mayAct());
   const controller = new Controller(
@@ -120,6 +137,8 @@ function createDeps(flags: ControllerFlags, parts: Parts): Omit<ControllerDeps, 
       namespace: translateNamespace,
       node: translateNode,
       lease: translateLease,
+      endpointSlice: translateEndpointSlice,
+      apiServerSlice: translateApiServerSlice,
     },
     watches: createWatches(flags, parts),
     queue: parts.queue,
@@ -130,8 +149,14 @@ function createDeps(flags: ControllerFlags, parts: Parts): Omit<ControllerDeps, 
   };
 }
 
+/** A headless Service is none of type LoadBalancer. */
+const SLICES_OF_SERVICES = 'kubernetes.io/service-name,!service.kubernetes.io/headless';
+
 /** What was missing, an API or a permission, is often there again within seconds. */
 const WATCH_RETRY_LIMIT = seconds(5);
+
+/** Where the API server itself is to be found (kubernetes.io/docs, "the kubernetes Service"). */
+const API_SERVER = { namespace: 'default', labelSelector: 'kubernetes.io/service-name=kubernetes' };
 
 function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches {
   const { connection, patience, log, metrics, outage, random } = parts;
@@ -151,6 +176,8 @@ function createWatches(flags: ControllerFlags, parts: Parts): ControllerWatches 
     pools: watcher.watch(ADDRESS_POOL),
     virtualIPs: watcher.watch(VIRTUAL_IP),
     announcers: watcher.watch(ANNOUNCER),
+    endpointSlices: watcher.watch(ENDPOINT_SLICE, { labelSelector: SLICES_OF_SERVICES }),
+    apiServers: watcher.watch(ENDPOINT_SLICE, API_SERVER),
   };
   for (const [name, watch] of Object.entries(watches)) {
     metrics.watchState(name, watch.state());

@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Rebalance } from '../cloudprovider/deps.ts';
 import { type ListenAddress, parseListenAddress } from '../observe/health.ts';
 import type { LogLevel } from '../observe/log.ts';
 import { type Duration, milliseconds, parseDuration, seconds } from '../time/duration.ts';
@@ -10,6 +11,7 @@ import { type Duration, milliseconds, parseDuration, seconds } from '../time/dur
 export type LogFormat = 'auto' | 'json' | 'pretty';
 
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
+const REBALANCE: readonly Rebalance[] = ['Off', 'Slow'];
 const LOG_FORMATS: readonly LogFormat[] = ['auto', 'json', 'pretty'];
 
 export interface CommonFlags {
@@ -33,6 +35,7 @@ export interface AgentFlags extends CommonFlags {
 export interface ControllerFlags extends CommonFlags {
   readonly loadBalancerClass: readonly string[];
   readonly defaultClass: boolean;
+  readonly rebalance: Rebalance;
 }
 
 /** A parser for commander: what `read` does not understand is refused with what it wants. */
@@ -182,6 +185,14 @@ export function addControllerFlags(command: Command): Command {
         '--default-class',
         "be the cluster's default implementation: serve Services without a class too",
       ).default(false, 'no'),
+    )
+    .addOption(
+      new Option(
+        '--rebalance <how>',
+        'whether addresses are moved, one at a time, away from nodes that hold over 25 % more than the mean',
+      )
+        .choices(REBALANCE)
+        .default('Off'),
     );
 }
 

@@ -3,14 +3,14 @@
 
 import { AddressBook } from '../ipam/address-book.ts';
 import type { Tenancy } from '../ipam/address-entry.ts';
-import type { Decision } from '../ipam/allocator.ts';
+import { conflictRefusal, type Decision } from '../ipam/allocator.ts';
 import type { Pool } from '../ipam/pool.ts';
 import type { Refusal } from '../ipam/refusal.ts';
 import type { HeldAddress, Tenant } from '../ipam/request.ts';
 import { type SharingClaim, sameClaim } from '../ipam/sharing.ts';
-import { type Address, parseAddress, sameAddress } from '../net/address.ts';
+import { type Address, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
 import { parsePrefix, unassignableIn } from '../net/prefix.ts';
-import { type ClassRules, isOurs, ourFinalizers } from '../plan/service-class.ts';
+import { type ClassRules, isOurs, mayBeAnothers, ourFinalizers } from '../plan/service-class.ts';
 import { isPublished } from '../plan/service-contract.ts';
 import { ingressAddresses, rankOf, requestOf, sharingClaimOf } from '../plan/service-request.ts';
 import type { ServiceView } from '../plan/views.ts';
@@ -28,7 +28,10 @@ export interface Assignment extends Pick<Decision, 'grants' | 'refusal' | 'isSat
   readonly drop: readonly VirtualIP[];
 }
 
-const BLOCKED = (by: string): Tenancy => ({ kind: 'blocked', by });
+const blocked = (by: string): Tenancy => ({ kind: 'blocked', by });
+/** For whoever holds nothing any more. */
+const NOBODY = blocked('nobody');
+const closed = (by: string): Tenancy => ({ kind: 'closed', by });
 
 export class AllocationBook {
   readonly #book = new AddressBook();
@@ -57,13 +60,11 @@ export class AllocationBook {
       this.#holdVirtualIP(key, readable(now?.value), now !== undefined),
     );
     state.nodes.onChange(({ key, now }) =>
-      this.#hold(
-        `Node ${key}`,
-        (now?.value.addresses ?? []).flatMap((text) => parseAddress(text) ?? []),
-      ),
+      this.#hold(`Node ${key}`, parsed(now?.value.addresses), blocked(`Node ${key}`)),
     );
-    state.announcers.onChange(({ key, now }) =>
-      this.#hold(`Announcer ${key}`, takenByLinks(readable(now?.value)), BLOCKED(`a link of Node ${key}`)),
+    state.announcers.onChange(({ key, now }) => this.#holdForAnnouncer(key, readable(now?.value)));
+    state.apiServers.onChange(({ key, now }) =>
+      this.#hold(`EndpointSlice ${key}`, parsed(now?.value.addresses), blocked('the API server')),
     );
     state.namespaces.onChange(({ key, before, now }) => {
       this.#book.setNamespace(key, now?.value.labels);
@@ -123,15 +124,28 @@ export class AllocationBook {
     }
   }
 
-  /** What was decided is there, or will not be. */
+  /** What was decided is there. */
   settle({ uid }: ServiceView): void {
     this.#release(grantsOf(uid));
   }
 
-  /** Whether the address, which no VirtualIP of the Service has, may not be its own any more. */
-  isForfeited(service: ServiceView, address: Address): boolean {
+  /** What was decided could not be written: others may have it, and the Service waits for its back-off, not for what it left. */
+  abandon(service: ServiceView): void {
+    this.#waiting.set(keyOf(service), undefined);
+    this.settle(service);
+  }
+
+  /** Why an address that its status names can not be its own any more; undefined if it can. */
+  whyForfeited(service: ServiceView, address: Address): Refusal | undefined {
     const request = requestOf(service, this.#claimOf(service));
-    return !('code' in request) && this.#book.conflictAt(address, request) !== undefined;
+    const conflict = 'code' in request ? undefined : this.#book.conflictAt(address, request);
+    const asked = { source: 'status.loadBalancer.ingress', value: formatAddress(address) };
+    return conflict && conflictRefusal(conflict, asked);
+  }
+
+  /** What is kept for a Service of this name. */
+  reservedFor(service: ServiceView): readonly Address[] {
+    return this.#book.reservedFor(keyOf(service));
   }
 
   #assign(service: ServiceView): Assignment {
@@ -169,11 +183,18 @@ export class AllocationBook {
     this.#hold(`VirtualIP ${name}`, addresses, virtualIPTenancy(name, virtualIP));
   }
 
+  #holdForAnnouncer(node: string, announcer: Announcer | undefined): void {
+    this.#hold(`Announcer ${node}`, takenByLinks(announcer), blocked(`a link of Node ${node}`));
+    const gateways = parsed(announcer?.segments.flatMap((segment) => segment.gateways));
+    this.#hold(`gateways ${node}`, gateways, blocked(`the default gateway of Node ${node}`));
+  }
+
   /** What its status says is its address even without a VirtualIP. */
   #holdForService(key: string, service: ServiceView): void {
     const isOfUs = isOurs(service, this.#rules);
     if (!isOfUs) this.#waiting.set(key, undefined);
-    if (!isOfUs && ourFinalizers(service, this.#rules).length === 0) return this.#forget(service);
+    if (!isOfUs && ourFinalizers(service, this.#rules).length === 0)
+      return this.#holdForAnother(key, service);
     if (this.#book.setClaim(service.uid, this.#claimOf(service))) this.#freed();
     const addresses = ingressAddresses(service);
     this.#hold(`kept ${service.uid}`, addresses, {
@@ -181,10 +202,22 @@ export class AllocationBook {
     });
   }
 
+  /** What the Service of another provider says is in use, although no VirtualIP knows of it. */
+  #holdForAnother(key: string, service: ServiceView): void {
+    this.#forgetWishes(service);
+    const addresses = mayBeAnothers(service, this.#rules) ? ingressAddresses(service) : [];
+    if (addresses.length === 0) this.#release(`kept ${service.uid}`);
+    else this.#hold(`kept ${service.uid}`, addresses, blocked(`Service ${key} of another provider`));
+  }
+
   #forget(service: ServiceView): void {
+    this.#forgetWishes(service);
+    this.#release(`kept ${service.uid}`);
+  }
+
+  #forgetWishes(service: ServiceView): void {
     this.#claims.delete(service.uid);
     this.#book.setClaim(service.uid, undefined);
-    this.#release(`kept ${service.uid}`);
     this.settle(service);
   }
 
@@ -197,10 +230,10 @@ export class AllocationBook {
   }
 
   #release(holder: string): void {
-    if (this.#book.heldBy(holder).length > 0) this.#hold(holder, []);
+    if (this.#book.heldBy(holder).length > 0) this.#hold(holder, [], NOBODY);
   }
 
-  #hold(holder: string, addresses: readonly Address[], tenancy: Tenancy = BLOCKED(holder)): void {
+  #hold(holder: string, addresses: readonly Address[], tenancy: Tenancy): void {
     if (this.#book.hold(holder, addresses, tenancy)) this.#freed();
   }
 
@@ -210,10 +243,16 @@ export class AllocationBook {
   }
 }
 
-/** What is published first, then the oldest. */
+/** As they are published, then the oldest. */
 function inOrderOfPreference(service: ServiceView, living: readonly VirtualIP[]): readonly VirtualIP[] {
-  const rank = (one: VirtualIP) => `${isPublished(service, one) ? 0 : 1} ${one.createdAt} ${one.name}`;
-  return [...living].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  if (living.length < 2) return living;
+  const published = service.ingress.map(({ ip }) => ip);
+  const placeOf = ({ address }: VirtualIP) => {
+    const place = published.indexOf(formatAddress(address));
+    return place < 0 ? published.length : place;
+  };
+  const isBefore = (a: VirtualIP, b: VirtualIP) => `${a.createdAt} ${a.name}` < `${b.createdAt} ${b.name}`;
+  return [...living].sort((a, b) => placeOf(a) - placeOf(b) || (isBefore(a, b) ? -1 : 1));
 }
 
 const heldAddress = (service: ServiceView, one: VirtualIP): HeldAddress => ({
@@ -228,8 +267,8 @@ const among = (virtualIPs: readonly VirtualIP[], addresses: readonly Address[]):
   addresses.flatMap((address) => virtualIPs.find((one) => sameAddress(one.address, address)) ?? []);
 
 function virtualIPTenancy(name: string, virtualIP: VirtualIP | undefined): Tenancy {
-  if (virtualIP === undefined) return BLOCKED(`VirtualIP ${name}, which can not be read`);
-  if (virtualIP.isDeleting) return BLOCKED(`VirtualIP ${name}, which is being withdrawn`);
+  if (virtualIP === undefined) return closed(`VirtualIP ${name}, which can not be read`);
+  if (virtualIP.isDeleting) return closed(`VirtualIP ${name}, which is being withdrawn`);
   const services = virtualIP.services.map((ref) => ({
     uid: ref.uid,
     namespace: ref.namespace,
@@ -245,6 +284,9 @@ const takenByLinks = (announcer: Announcer | undefined): readonly Address[] =>
     .flatMap((link) => link.addresses)
     .flatMap((text) => parsePrefix(text) ?? [])
     .flatMap(unassignableIn);
+
+const parsed = (texts: readonly string[] = []): readonly Address[] =>
+  texts.flatMap((text) => parseAddress(text) ?? []);
 
 const grantsOf = (uid: string): string => `granted ${uid}`;
 

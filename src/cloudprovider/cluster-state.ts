@@ -1,7 +1,7 @@
 // The cluster as the controller knows it: a mirror of each kind, and which VirtualIPs belong to which Service.
 
 import type { KubeObject } from '../kube/api.ts';
-import type { LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
+import type { ApiServerSliceView, LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
 import { type AddressPool, parseAddressPool } from '../resource/address-pool.ts';
 import { type Announcer, parseAnnouncer } from '../resource/announcer.ts';
 import type { Parsed } from '../resource/parsed.ts';
@@ -23,6 +23,8 @@ export class ClusterState {
   readonly pools: Mirror<PoolEntry>;
   readonly virtualIPs: Mirror<Parsed<VirtualIP>>;
   readonly announcers: Mirror<Parsed<Announcer>>;
+  /** The EndpointSlices of the API server's own Service. */
+  readonly apiServers: Mirror<ApiServerSliceView>;
   /** Names of VirtualIPs by the uid of a Service that they name. */
   readonly #byService = new Map<string, Set<string>>();
 
@@ -34,6 +36,7 @@ export class ClusterState {
     this.pools = new Mirror(watches.pools, (object) => ({ object, parsed: parseAddressPool(object) }));
     this.virtualIPs = new Mirror(watches.virtualIPs, parseVirtualIP);
     this.announcers = new Mirror(watches.announcers, parseAnnouncer);
+    this.apiServers = new Mirror(watches.apiServers, (object) => translate.apiServerSlice(object));
     this.virtualIPs.onChange((change) => this.#index(change));
   }
 

@@ -5,15 +5,19 @@ import type { KubeObject, ListWatch, ReconcileResult } from '../kube/api.ts';
 import { between } from '../time/instant.ts';
 import { AllocationBook } from './allocation-book.ts';
 import { Arrivals } from './arrivals.ts';
+import { CandidateLists } from './candidate-lists.ts';
 import { ClusterState } from './cluster-state.ts';
 import { ClusterWrites } from './cluster-writes.ts';
 import { type ControllerDeps, type ControllerOptions, rulesOf } from './deps.ts';
 import { LIVENESS_KEY, NodeLiveness } from './node-liveness.ts';
 import { PlacementNodes } from './placement-nodes.ts';
 import { PoolStatusReconciler } from './pool-status.ts';
+import { REBALANCE_KEY, Rebalancer } from './rebalancer.ts';
+import { RefusalRetries } from './refusal-retries.ts';
 import { Reporter } from './reporter.ts';
 import { RetryingKeys } from './retrying-keys.ts';
 import { ServiceAddresses } from './service-addresses.ts';
+import { ServiceNodes } from './service-nodes.ts';
 import { ServiceReconciler } from './service-reconciler.ts';
 import { StatusRepairs } from './status-repairs.ts';
 import { serviceKey, Triggers, WAITING_KEY } from './triggers.ts';
@@ -42,22 +46,29 @@ export class Controller {
     const book = new AllocationBook(state, { rules, waiting: new WaitingServices(state) });
     const placement = new PlacementNodes();
     const liveness = new NodeLiveness(state.leases, { clock, queue });
+    const endpoints = new ServiceNodes(deps.watches.endpointSlices, deps.translate.endpointSlice);
+    const lists = new CandidateLists({ state, nodes: placement, endpoints });
     const writes = new ClusterWrites(deps.api);
     const timestamp = () => wallClock.timestamp();
     const reporter = new Reporter(deps.events);
-    const shared = { state, book, placement, writes, reporter, log, timestamp, metrics, rules };
+    const shared = { state, book, placement, lists, writes, reporter, log, timestamp, metrics, rules };
     const addresses = new ServiceAddresses(shared);
     const repairs = new StatusRepairs({ clock, queue, reporter });
     const arrivals = new Arrivals(clock);
-    const services = new ServiceReconciler({ ...shared, addresses, repairs, arrivals });
+    const retries = new RefusalRetries(clock);
+    const services = new ServiceReconciler({ ...shared, addresses, repairs, arrivals, retries });
     const virtualIPs = new VirtualIPReconciler(shared);
+    const isOn = options.rebalance === 'Slow';
+    const rebalancer = new Rebalancer({ ...shared, isOn, clock, queue });
     const pools = new PoolStatusReconciler({ ...shared, clock, interval: options.poolStatusInterval });
     this.#retrying = new RetryingKeys(this.#watches(), queue);
-    this.#triggers = new Triggers({ state, book, placement, liveness, queue, options });
+    const parts = { state, book, placement, lists, endpoints, rebalancer, liveness, queue, options };
+    this.#triggers = new Triggers(parts);
     this.#reconcilers = {
       service: (key) => services.reconcile(key),
       vip: (name) => virtualIPs.reconcile(name),
       pool: (name) => pools.reconcile(name),
+      [REBALANCE_KEY]: () => rebalancer.reconcile(),
       [WAITING_KEY]: async () => {
         for (const key of book.takeServed()) queue.add(serviceKey(key));
         return { kind: 'done' };

@@ -5,7 +5,14 @@ import type { EventRecorder, KubeApi, KubeObject, ListWatch, WorkQueue } from '.
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { ClassRules } from '../plan/service-class.ts';
-import type { LeaseView, NamespaceView, NodeView, ServiceView } from '../plan/views.ts';
+import type {
+  ApiServerSliceView,
+  EndpointSliceView,
+  LeaseView,
+  NamespaceView,
+  NodeView,
+  ServiceView,
+} from '../plan/views.ts';
 
 /** One watch for each kind that the controller reads; it starts and stops them. */
 export interface ControllerWatches {
@@ -18,6 +25,10 @@ export interface ControllerWatches {
   readonly pools: ListWatch<KubeObject>;
   readonly virtualIPs: ListWatch<KubeObject>;
   readonly announcers: ListWatch<KubeObject>;
+  /** Where the API server is: the slices of Service default/kubernetes. */
+  readonly apiServers: ListWatch<KubeObject>;
+  /** Where the pods of Services with externalTrafficPolicy Local are. */
+  readonly endpointSlices: ListWatch<KubeObject>;
 }
 
 /** Kubernetes' own kinds as small values (kube/translate.ts). */
@@ -26,6 +37,8 @@ export interface Translate {
   namespace(object: KubeObject): NamespaceView;
   node(object: KubeObject): NodeView;
   lease(object: KubeObject): LeaseView;
+  endpointSlice(object: KubeObject): EndpointSliceView;
+  apiServerSlice(object: KubeObject): ApiServerSliceView;
 }
 
 export interface ControllerDeps {
@@ -41,11 +54,16 @@ export interface ControllerDeps {
   readonly metrics: Pick<ControllerMetrics, 'reconciled' | 'allocations' | 'refused'>;
 }
 
+/** `Off`: no address ever moves because others hold fewer. */
+export type Rebalance = 'Off' | 'Slow';
+
 export interface ControllerOptions {
   /** The values of spec.loadBalancerClass that are ours. */
   readonly loadBalancerClasses: readonly string[];
   /** Whether Services without a class are ours too. */
   readonly servesClassless: boolean;
+  /** Whether addresses are moved, one at a time, away from nodes that hold too many. */
+  readonly rebalance: Rebalance;
   /** How many keys are reconciled at a time. */
   readonly workers: number;
   /** How long changes are collected before a pool's status is written, in ms. */
@@ -62,6 +80,7 @@ export const rulesOf = ({ loadBalancerClasses, servesClassless }: ControllerOpti
 export const DEFAULT_OPTIONS: ControllerOptions = {
   loadBalancerClasses: ['fairlead.io/lb'],
   servesClassless: false,
+  rebalance: 'Off',
   workers: 8,
   poolStatusDelay: 200,
   poolStatusInterval: 5000,

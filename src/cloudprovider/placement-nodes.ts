@@ -2,8 +2,8 @@
 // no difference to placement (a kubelet's status, a count) goes no further.
 
 import { formatPrefix, type Prefix, parsePrefix } from '../net/prefix.ts';
-import { isExcluded } from '../plan/node-predicates.ts';
-import type { PlacementNode } from '../plan/placement.ts';
+import type { PlacementNode } from '../plan/eligibility.ts';
+import { hostOf, isExcluded, zoneOf } from '../plan/node-predicates.ts';
 import type { NodeView } from '../plan/views.ts';
 import type { Announcer } from '../resource/announcer.ts';
 
@@ -69,6 +69,8 @@ export class PlacementNodes {
       name,
       isExcluded: isExcluded(parts.node),
       isAlive: this.#alive.has(name),
+      zone: zoneOf(parts.node),
+      host: hostOf(parts.node),
       subnets: parts.announcer === undefined ? [] : subnetsOf(parts.announcer),
     };
   }
@@ -82,5 +84,6 @@ function subnetsOf(announcer: Announcer): readonly Prefix[] {
 function isSame(a: PlacementNode | undefined, b: PlacementNode | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   const subnets = (node: PlacementNode) => node.subnets.map(formatPrefix).join();
-  return a.isExcluded === b.isExcluded && a.isAlive === b.isAlive && subnets(a) === subnets(b);
+  const isSamePlace = a.zone === b.zone && a.host === b.host;
+  return isSamePlace && a.isExcluded === b.isExcluded && a.isAlive === b.isAlive && subnets(a) === subnets(b);
 }

@@ -15,10 +15,9 @@ import {
 } from '../resource/address-pool.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import { formatProblems } from '../resource/parsed.ts';
-import type { VirtualIP } from '../resource/virtual-ip.ts';
 import { between, type Instant } from '../time/instant.ts';
 import type { AllocationBook } from './allocation-book.ts';
-import { type ClusterState, type PoolEntry, readable } from './cluster-state.ts';
+import type { ClusterState, PoolEntry } from './cluster-state.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
 import type { Entry } from './mirror.ts';
 
@@ -60,10 +59,9 @@ export class PoolStatusReconciler {
     const present = entry === undefined ? undefined : readAddressPoolStatus(entry.value.object);
     const rest = present?.observedGeneration === entry?.meta.generation ? this.#rest(name) : 0;
     if (rest > 0) return { kind: 'after', milliseconds: rest };
-    const allocated = this.#allocated();
-    metrics.allocations(allocated);
+    metrics.allocations(this.#allocated());
     if (entry === undefined || present === undefined) return { kind: 'done' };
-    const wanted = this.#statusOf(entry, { present, allocated });
+    const wanted = this.#statusOf(entry, present);
     if (isSame(present, wanted)) return { kind: 'done' };
     this.#written.set(name, clock.now());
     try {
@@ -84,10 +82,7 @@ export class PoolStatusReconciler {
     return written === undefined ? 0 : this.#deps.interval - between(written, this.#deps.clock.now());
   }
 
-  #statusOf(
-    { meta, value }: Entry<PoolEntry>,
-    { present, allocated }: { readonly present: AddressPoolStatus; readonly allocated: readonly Allocated[] },
-  ): AddressPoolStatus {
+  #statusOf({ meta, value }: Entry<PoolEntry>, present: AddressPoolStatus): AddressPoolStatus {
     const observedGeneration = meta.generation ?? 0;
     const isValid = value.parsed.kind === 'value';
     const message =
@@ -102,7 +97,7 @@ export class PoolStatusReconciler {
       timestamp,
     );
     const pool = this.#deps.book.pool(meta.name);
-    const counts = (family: Family) => (pool === undefined ? undefined : countsOf(pool, family, allocated));
+    const counts = (family: Family) => (pool === undefined ? undefined : countsOf(pool, family));
     return { observedGeneration, ipv4: counts('IPv4'), ipv6: counts('IPv6'), conditions };
   }
 
@@ -126,24 +121,20 @@ export class PoolStatusReconciler {
 
   /** What is allocated of each pool and family that it holds: all of it, because pools may overlap. */
   #allocated(): readonly Allocated[] {
-    const { state, book } = this.#deps;
-    const pools = [...state.pools.entries()].flatMap(([name]) => book.pool(name) ?? []);
-    const virtualIPs = [...state.virtualIPs.entries()].flatMap(([, { value }]) => readable(value) ?? []);
-    return pools.flatMap((pool) =>
-      FAMILIES.filter((family) => pool.counts(family).total > 0n).map((family) => {
-        const isOfPool = (one: VirtualIP) => one.family === family && pool.contains(one.address);
-        return { pool: pool.name, family, count: virtualIPs.filter(isOfPool).length };
+    return this.#deps.book.pools.flatMap((pool) =>
+      FAMILIES.flatMap((family) => {
+        const { total, allocated } = pool.counts(family);
+        return total > 0n ? { pool: pool.name, family, count: allocated } : [];
       }),
     );
   }
 }
 
 /** Undefined for a family that the pool does not hold. */
-function countsOf(pool: Pool, family: Family, allocated: readonly Allocated[]): FamilyCounts | undefined {
-  const count = allocated.find((one) => one.pool === pool.name && one.family === family)?.count;
-  if (count === undefined) return undefined;
-  const { total, available } = pool.counts(family);
-  return { total: `${total}`, allocated: `${count}`, available: `${available}` };
+function countsOf(pool: Pool, family: Family): FamilyCounts | undefined {
+  const { total, allocated, available } = pool.counts(family);
+  if (total === 0n) return undefined;
+  return { total: `${total}`, allocated: `${allocated}`, available: `${available}` };
 }
 
 function isSame(a: AddressPoolStatus, b: AddressPoolStatus): boolean {

@@ -20,6 +20,12 @@ const WARNING = [
   'UnAvailableLoadBalancer',
   /** Ours: no other implementation keeps an address whose pool is gone. */
   'OutsidePool',
+  /** Ours: its status named an address that is somebody else's now. */
+  'AddressLost',
+  /** Ours: an annotation that providers of clouds keep lets everybody in. */
+  'SourceRangesIgnored',
+  /** The nodes behind an address could not be written. */
+  'UpdateLoadBalancerFailed',
 ] as const;
 
 export type NormalReason = (typeof NORMAL)[number];

@@ -5,13 +5,12 @@ import type { Grant } from '../ipam/request.ts';
 import { hasCode } from '../kube/api-error.ts';
 import { formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
-import { place } from '../plan/placement.ts';
 import type { ServiceView } from '../plan/views.ts';
 import { type VirtualIP, virtualIPName } from '../resource/virtual-ip.ts';
+import type { CandidateLists } from './candidate-lists.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { type ClusterWrites, newVirtualIPSpec, refOf } from './cluster-writes.ts';
 import { keyOf } from './mirror.ts';
-import type { PlacementNodes } from './placement-nodes.ts';
 import type { Reporter } from './reporter.ts';
 
 /** `again`: decide anew on what is known now; `done`: nothing to do until something changes. */
@@ -19,7 +18,7 @@ export type Outcome = 'again' | 'done';
 
 export interface ServiceAddressesDeps {
   readonly state: ClusterState;
-  readonly placement: PlacementNodes;
+  readonly lists: CandidateLists;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
   readonly log: Log;
@@ -53,10 +52,10 @@ export class ServiceAddresses {
     const { reporter, log } = this.#deps;
     let outcome: Outcome = 'done';
     for (const virtualIP of virtualIPs) {
-      reporter.normal(service, 'DeletingLoadBalancer', `withdrawing ${formatAddress(virtualIP.address)}`);
       try {
         // The watch tells when a deleted one is gone.
         if ((await this.#leaveOne(service, virtualIP, isRetained)) === 'changed') outcome = 'again';
+        reporter.normal(service, 'DeletingLoadBalancer', `withdrawing ${formatAddress(virtualIP.address)}`);
         log.info('address released', { service: keyOf(service), virtualIP: virtualIP.name });
       } catch (error) {
         if (hasCode(error, 'NotFound')) this.#deps.state.virtualIPs.gone({ metadata: virtualIP });
@@ -69,12 +68,17 @@ export class ServiceAddresses {
   }
 
   async #create(service: ServiceView, { address, pool }: Grant): Promise<void> {
-    const { state, writes } = this.#deps;
+    const { state, writes, lists } = this.#deps;
     const name = virtualIPName(address);
-    const spec = newVirtualIPSpec(service, { address, pool, ...this.#plan({ name, address }, pool) });
+    const spec = newVirtualIPSpec(service, {
+      address,
+      pool,
+      ...this.#plan({ name, address }, service, pool),
+    });
     try {
       state.virtualIPs.note(await writes.createVirtualIP(name, spec));
     } catch (error) {
+      lists.settle(name);
       if (!hasCode(error, 'AlreadyExists')) throw error;
       // Somebody else has it, or we made it just before a crash: with it in view, decide again.
       await this.#read(name);
@@ -82,7 +86,7 @@ export class ServiceAddresses {
   }
 
   async #join(service: ServiceView, virtualIP: VirtualIP, pool: string): Promise<void> {
-    const { state, writes } = this.#deps;
+    const { state, writes, lists } = this.#deps;
     const services = [...virtualIP.services, refOf(service)];
     try {
       if (virtualIP.services.length > 0) {
@@ -90,27 +94,25 @@ export class ServiceAddresses {
         return;
       }
       const { address, family, ...spec } = newVirtualIPSpec(service, {
-        ...{ address: virtualIP.address, pool, ...this.#plan(virtualIP, pool) },
+        ...{ address: virtualIP.address, pool, ...this.#plan(virtualIP, service, pool) },
       });
       state.virtualIPs.note(await writes.useVirtualIP(virtualIP, spec));
     } catch (error) {
+      lists.settle(virtualIP.name);
       if (!hasCode(error, 'Conflict', 'NotFound')) throw error;
       await this.#read(virtualIP.name);
     }
   }
 
   #plan(
-    of: Pick<VirtualIP, 'name' | 'address'>,
+    { name, address }: Pick<VirtualIP, 'name' | 'address'>,
+    service: ServiceView,
     pool: string,
   ): { candidates: readonly string[]; isAnnounced: boolean } {
-    const { placement, state } = this.#deps;
-    const isAnnounced = state.isAnnounced(pool);
-    if (!isAnnounced) return { candidates: [], isAnnounced };
-    const { name, address } = of;
-    return {
-      candidates: place({ name, address, candidates: [], holder: undefined }, placement.nodes),
-      isAnnounced,
-    };
+    const { lists, state } = this.#deps;
+    if (!state.isAnnounced(pool)) return { candidates: [], isAnnounced: false };
+    const candidates = lists.plan({ name, address, candidates: [], holder: undefined }, [service]);
+    return { candidates, isAnnounced: true };
   }
 
   async #leaveOne(

@@ -2,11 +2,13 @@
 // latest state and is safe to repeat, so it does not matter where a former run ended.
 
 import { whyOutsidePool } from '../ipam/outside-pool.ts';
+import type { Refusal } from '../ipam/refusal.ts';
 import type { ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
+import { type Address, formatAddress } from '../net/address.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
-import { whyNoCandidates } from '../plan/placement.ts';
+import { whyNoCandidates } from '../plan/eligibility.ts';
 import { type ClassRules, hasTrace, UPSTREAM_FINALIZER } from '../plan/service-class.ts';
 import { isPublished, type NextStep, nextStep } from '../plan/service-contract.ts';
 import { ingressAddresses, isToBeRetained } from '../plan/service-request.ts';
@@ -17,13 +19,14 @@ import {
   claim,
   holderOf,
   ingressWithout,
+  isAnsweredFor,
+  OPEN_TO_ALL,
   OUTSIDE_POOL,
   originOf,
   type StatusPlan,
   statusPlan,
 } from '../plan/service-status.ts';
 import type { ServiceView } from '../plan/views.ts';
-import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { Duration } from '../time/duration.ts';
 import type { AllocationBook, Assignment } from './allocation-book.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -31,6 +34,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
 import { keyOf } from './mirror.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
+import type { RefusalRetries } from './refusal-retries.ts';
 import type { Reporter } from './reporter.ts';
 import type { Outcome, ServiceAddresses } from './service-addresses.ts';
 import type { StatusRepairs } from './status-repairs.ts';
@@ -41,6 +45,7 @@ export interface ServiceReconcilerDeps {
   readonly book: AllocationBook;
   readonly addresses: ServiceAddresses;
   readonly arrivals: Arrivals;
+  readonly retries: RefusalRetries;
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
@@ -64,6 +69,11 @@ const TAKING_AWAY: ReadonlySet<NextStep['kind']> = new Set(['unpublish', 'releas
 /** `contested`: somebody else rewrites the status, and it is left alone for a while. */
 type Publication = 'same' | 'written' | 'contested';
 
+interface Lost {
+  readonly address: Address;
+  readonly why: Refusal;
+}
+
 /** Besides the outcomes of a step: come again when this time has passed. */
 type Result = Outcome | Duration;
 
@@ -76,8 +86,10 @@ export class ServiceReconciler {
 
   /** `key` is namespace/name. Rejects for a bug of ours only: what the API answers is reported, and retried with back-off. */
   async reconcile(key: string): Promise<ReconcileResult> {
+    const { arrivals, retries } = this.#deps;
     const result = await this.#run(key);
-    if (result.kind !== 'after') this.#deps.arrivals.leave(key);
+    if (result.kind !== 'after') arrivals.leave(key);
+    if (result.kind === 'done') retries.forget(key);
     return result;
   }
 
@@ -111,7 +123,7 @@ export class ServiceReconciler {
       case 'release':
         return addresses.leave(service, step.virtualIPs, isToBeRetained(service));
       case 'unpublish':
-        return this.#unpublish(service, step.virtualIPs);
+        return this.#unpublish(service, step.addresses);
       case 'let-go':
         return this.#letGo(service, step);
       case 'wait':
@@ -135,36 +147,67 @@ export class ServiceReconciler {
       arrivals.enter(keyOf(service));
       try {
         await addresses.realise(service, assignment.grants);
-      } finally {
-        book.settle(service);
+      } catch (error) {
+        book.abandon(service);
+        throw error;
       }
+      book.settle(service);
       return 'again';
     }
+    // Until that is done its status stays as it is: by it the Service gets the same address again.
+    if (assignment.isWithdrawing) return 'done';
     const wait = arrivals.wait(keyOf(service), assignment.keep);
     if (wait > 0) return wait;
-    const hasNothingToSay = assignment.keep.length === 0 && assignment.refusal === undefined;
     // What it is to leave goes only when its status says nothing of it any more.
-    if (!hasNothingToSay && (await this.#publish(service, assignment)) === 'contested') return 'done';
-    return assignment.drop.length === 0 ? 'done' : addresses.leave(service, assignment.drop, false);
+    if ((await this.#publish(service, assignment)) === 'contested') return 'done';
+    const outcome =
+      assignment.drop.length === 0 ? 'done' : await addresses.leave(service, assignment.drop, false);
+    return outcome === 'done' && assignment.refusal !== undefined
+      ? this.#waitRefused(keyOf(service), assignment.refusal)
+      : outcome;
+  }
+
+  #waitRefused(key: string, refusal: Refusal): Duration {
+    const { arrivals, retries } = this.#deps;
+    arrivals.leave(key);
+    return retries.wait(key, refusal);
   }
 
   async #publish(service: ServiceView, assignment: Assignment): Promise<Publication> {
     const { timestamp } = this.#deps;
-    const plan = statusPlan(service, this.#assigned(service, assignment), timestamp());
+    const lost = this.#lost(service);
+    const plan = statusPlan(service, this.#assigned(assignment, lost), timestamp());
     const publication = await this.#writeStatus(service, plan);
-    if (publication === 'written') this.#report(service, assignment, plan);
+    if (publication === 'written') this.#report(service, assignment, { plan, lost });
     return publication;
   }
 
-  #report(service: ServiceView, { keep, refusal, isSatisfied }: Assignment, plan: StatusPlan): void {
+  /** What its status names and somebody else has: restored twice, or shared by Services that do not fit any more. */
+  #lost(service: ServiceView): readonly Lost[] {
+    return ingressAddresses(service).flatMap((address) => {
+      const why = this.#deps.book.whyForfeited(service, address);
+      return why === undefined ? [] : [{ address, why }];
+    });
+  }
+
+  #report(
+    service: ServiceView,
+    { keep, refusal, isSatisfied }: Assignment,
+    { plan, lost }: { readonly plan: StatusPlan; readonly lost: readonly Lost[] },
+  ): void {
     const { reporter, metrics } = this.#deps;
     const changed = (type: string) => plan.conditions.find((condition) => condition.type === type);
+    // Without a change of our own somebody else has written it there, and it was never the Service's.
+    for (const { why } of changed(ALLOCATED) === undefined ? [] : lost)
+      reporter.warning(service, 'AddressLost', `${why.code}: ${why.message}`);
     if (refusal !== undefined && !isSatisfied && changed(ALLOCATED) !== undefined) {
       metrics.refused(refusal.code);
       reporter.warning(service, 'SyncLoadBalancerFailed', `${refusal.code}: ${refusal.message}`);
     }
     const outside = changed(OUTSIDE_POOL);
     if (outside !== undefined) reporter.warning(service, 'OutsidePool', outside.message);
+    const open = changed(OPEN_TO_ALL);
+    if (open !== undefined) reporter.warning(service, 'SourceRangesIgnored', open.message);
     const published = { ...service, ingress: plan.ingress ?? service.ingress };
     const added = keep.filter((one) => isPublished(published, one) && !isPublished(service, one));
     if (added.length > 0) reporter.normal(service, 'EnsuredLoadBalancer', added.map(originOf).join(', '));
@@ -173,19 +216,21 @@ export class ServiceReconciler {
     const wasAnnounced = service.conditions.some(
       ({ type, status }) => type === ANNOUNCED && status === 'True',
     );
-    if (announced?.status === 'True' && !wasAnnounced)
-      reporter.normal(service, 'UpdatedLoadBalancer', keep.map(holderOf).join(', '));
+    const answered = keep.filter(isAnsweredFor);
+    const isComplete = keep.every((one) => one.candidates.length === 0 || answered.includes(one));
+    if (announced !== undefined && !wasAnnounced && isComplete && answered.length > 0)
+      reporter.normal(service, 'UpdatedLoadBalancer', answered.map(holderOf).join(', '));
     else if (announced?.reason === 'NoCandidates' && added.length === 0)
       reporter.warning(service, 'UnAvailableLoadBalancer', announced.message);
   }
 
-  #assigned(service: ServiceView, { keep, refusal, isSatisfied }: Assignment): Assigned {
+  #assigned({ keep, refusal, isSatisfied }: Assignment, lost: readonly Lost[]): Assigned {
     const { book, placement } = this.#deps;
     return {
       virtualIPs: keep,
       refusal,
       isSatisfied,
-      isForfeited: ingressAddresses(service).some((address) => book.isForfeited(service, address)),
+      forfeited: lost.map(({ address }) => address),
       whyOutside: ({ address, pool }) => whyOutsidePool(address, pool, book.pools),
       whyNobody: (address) => whyNoCandidates(address, placement.nodes),
     };
@@ -200,18 +245,20 @@ export class ServiceReconciler {
     return 'written';
   }
 
-  async #unpublish(service: ServiceView, virtualIPs: readonly VirtualIP[]): Promise<Outcome> {
+  async #unpublish(service: ServiceView, addresses: readonly string[]): Promise<Outcome> {
     const { state, writes } = this.#deps;
-    const rest = ingressWithout(service, virtualIPs);
+    const rest = ingressWithout(service, addresses);
     state.services.note(await writes.writeServiceIngress(service, rest));
     return 'again';
   }
 
   async #letGo(service: ServiceView, step: Extract<NextStep, { kind: 'let-go' }>): Promise<Outcome> {
-    const { state, writes, reporter } = this.#deps;
+    const { state, writes, reporter, book } = this.#deps;
     const hadAddress = service.conditions.some(({ type, status }) => type === ALLOCATED && status === 'True');
     state.services.note(await writes.letServiceGo(service, step));
-    if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', 'the address is free again');
+    const kept = book.reservedFor(service).map(formatAddress).join(', ');
+    const message = kept === '' ? 'the address is free again' : `${kept} is kept for a Service of this name`;
+    if (hadAddress) reporter.normal(service, 'DeletedLoadBalancer', message);
     return 'done';
   }
 

@@ -6,11 +6,15 @@ import { nextStep } from '../plan/service-contract.ts';
 import type { ServiceView } from '../plan/views.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
 import type { AllocationBook } from './allocation-book.ts';
+import type { CandidateLists } from './candidate-lists.ts';
 import { type ClusterState, readable } from './cluster-state.ts';
+import { refOf } from './cluster-writes.ts';
 import { type ControllerOptions, rulesOf } from './deps.ts';
 import type { MirrorChange } from './mirror.ts';
 import type { NodeLiveness } from './node-liveness.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
+import type { Rebalancer } from './rebalancer.ts';
+import type { ServiceNodes } from './service-nodes.ts';
 import { inOrderOfCreation } from './waiting-services.ts';
 
 export const serviceKey = (key: string): string => `service/${key}`;
@@ -23,6 +27,9 @@ export interface TriggerParts {
   readonly state: ClusterState;
   readonly book: AllocationBook;
   readonly placement: PlacementNodes;
+  readonly lists: CandidateLists;
+  readonly endpoints: ServiceNodes;
+  readonly rebalancer: Rebalancer;
   readonly liveness: NodeLiveness;
   readonly queue: WorkQueue;
   readonly options: ControllerOptions;
@@ -35,7 +42,7 @@ export class Triggers {
   /** Listens from now on, but queues nothing before `open`. */
   constructor(parts: TriggerParts) {
     this.#parts = parts;
-    const { state, placement, liveness, book } = parts;
+    const { state, placement, endpoints, liveness, book } = parts;
     state.services.onChange((change) => this.#onService(change));
     state.virtualIPs.onChange(({ key, before, now }) =>
       this.#onVirtualIP(key, readable(before?.value), readable(now?.value)),
@@ -45,16 +52,17 @@ export class Triggers {
       if (now?.meta.generation !== before?.meta.generation) this.#onPoolEdited(key);
     });
     state.nodes.onChange(({ key, now }) => {
-      if (placement.setNode(key, now?.value)) this.#addAllVirtualIPs();
+      if (placement.setNode(key, now?.value)) this.#onNodes();
     });
     state.announcers.onChange(({ key, now }) => {
-      if (placement.setAnnouncer(key, readable(now?.value))) this.#addAllVirtualIPs();
+      if (placement.setAnnouncer(key, readable(now?.value))) this.#onNodes();
     });
     liveness.onChange((alive) => {
       placement.setAlive(alive);
       // Also for a node that no longer exists: it may be the holder that a VirtualIP is still waiting for.
-      this.#addAllVirtualIPs();
+      this.#onNodes();
     });
+    endpoints.onChange((service) => this.#onEndpoints(service));
     state.leases.onChange(() => this.#scheduleLiveness());
     state.leases.watch.onState(() => this.#scheduleLiveness());
     book.onFreed(() => this.#add(WAITING_KEY));
@@ -72,6 +80,7 @@ export class Triggers {
     );
     for (const key of ordered) this.#add(serviceKey(key));
     this.#addAllVirtualIPs();
+    this.#parts.rebalancer.schedule();
     for (const [name] of state.pools.entries()) this.#add(poolKey(name));
   }
 
@@ -83,8 +92,25 @@ export class Triggers {
     if (now !== undefined && this.#concernsUs(now.value)) this.#add(serviceKey(key));
     const uid = now?.meta.uid ?? before?.meta.uid ?? '';
     const isPlanned =
-      now !== undefined && before !== undefined && portsText(before.value) === portsText(now.value);
-    if (isPlanned) return;
+      now !== undefined && before !== undefined && plannedText(before.value) === plannedText(now.value);
+    if (!isPlanned) this.#addVirtualIPsOf(uid);
+  }
+
+  /** The pods of a Service are on other nodes now. */
+  #onEndpoints(key: string): void {
+    const service = this.#parts.state.services.get(key)?.value;
+    if (service?.externalTrafficPolicy === 'Local') this.#addVirtualIPsOf(service.uid);
+  }
+
+  #onNodes(): void {
+    const { lists, rebalancer } = this.#parts;
+    lists.nodesChanged();
+    if (!this.#isOpen) return;
+    rebalancer.nodesChanged();
+    this.#addAllVirtualIPs();
+  }
+
+  #addVirtualIPsOf(uid: string): void {
     for (const { name } of this.#parts.state.virtualIPsOf(uid)) this.#add(virtualIPKey(name));
   }
 
@@ -93,6 +119,14 @@ export class Triggers {
     const refs = [...(before?.services ?? []), ...(now?.services ?? [])];
     for (const key of new Set(refs.map((ref) => `${ref.namespace}/${ref.name}`))) this.#add(serviceKey(key));
     if (before === undefined || now === undefined) this.#addPoolsLater();
+    if (now !== undefined && before?.candidates.join() !== now.candidates.join()) this.#onNewList(now);
+    if (this.#isOpen) this.#parts.rebalancer.schedule();
+  }
+
+  /** The addresses of the other family go by the order of this one. */
+  #onNewList({ family, services }: VirtualIP): void {
+    const others = services.flatMap(({ uid }) => this.#parts.state.virtualIPsOf(uid));
+    for (const other of others) if (other.family !== family) this.#add(virtualIPKey(other.name));
   }
 
   /** What was given out may be outside of the pool now, and other pools may overlap it. */
@@ -139,5 +173,6 @@ export class Triggers {
   }
 }
 
-const portsText = (service: ServiceView): string =>
-  service.ports.map(({ protocol, port }) => `${protocol}/${port}`).join();
+/** What a VirtualIP is planned by, and what it says of its Service. */
+const plannedText = (service: ServiceView): string =>
+  JSON.stringify([service.externalTrafficPolicy, refOf(service)]);

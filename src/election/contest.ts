@@ -4,8 +4,8 @@
 import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import { beats, type NodeId, type RankedClaim } from './claim-order.ts';
-import { type ElectionView, isPassedOver } from './occupancy.ts';
-import type { KnownPeer } from './segment.ts';
+import { type ElectionView, isClaimedUnheard, isPassedOver } from './occupancy.ts';
+import { isCurrent, type KnownPeer } from './segment.ts';
 import type { Entry, Held } from './tenure.ts';
 
 /** `Raise`: this node stays, and says so with a higher epoch, because others have heard the other one announce. */
@@ -27,11 +27,11 @@ export function contest(
   let above: number | undefined;
   for (const [node, claim] of segment.claimsOf(uid)) {
     const peer = segment.peer(node);
-    // What is known to be old is not compared: of a peer that only others hear, or that has just come back.
-    if (peer?.state !== 'Live' || !peer.hasAllClaims) continue;
+    if (peer === undefined || !isCurrent(claim, peer)) continue;
     const theirs = rankedOf(node, claim, peer);
     if (beats(uid, theirs, mine)) return { kind: 'Yield' };
-    if (theirs.isLeaving || entry.beaten.get(node) === claim.epoch) continue;
+    // One that does not hear this node does not see it raise either; if nobody does, this node will soon know.
+    if (!peer.hearsMe || theirs.isLeaving || entry.beaten.get(node) === claim.epoch) continue;
     entry.beaten.set(node, claim.epoch);
     above = Math.max(above ?? 0, claim.epoch);
   }
@@ -52,13 +52,16 @@ const rankedOf = (node: NodeId, { epoch, ...claim }: PeerClaim, peer: KnownPeer)
  * one that was written after its claim had been given up, and this node records its own above it.
  */
 export function verdictOfRecord(
-  { record, recordedAt, wanted }: Entry,
+  entry: Entry,
   { epoch }: Held,
-  { now, segment, options, isLeaving }: ElectionView & { readonly isLeaving: boolean },
+  view: ElectionView & { readonly isLeaving: boolean },
 ): Verdict {
+  const { now, segment, options, isLeaving } = view;
+  const { record, recordedAt, wanted } = entry;
   const { holder } = record;
   if (holder === undefined || holder === options.me || record.epoch < epoch) return STAY;
   const peer = segment.peer(holder);
+  if (isOver(entry, view)) return { kind: 'Raise', above: record.epoch };
   if (isLeaving || !isMutual(peer)) return { kind: 'Yield' };
   const until = after(recordedAt, options.recordTrust);
   const isExplained = !peer.hasAllClaims || segment.claimsOf(wanted.shortUid).has(holder);
@@ -66,6 +69,18 @@ export function verdictOfRecord(
   return hasPassed(until, now) ? { kind: 'Raise', above: record.epoch } : { kind: 'Stay', until };
 }
 
+/** The record is of a claim that ended with its node, as this node has heard. */
+const isOver = (entry: Entry, view: ElectionView): boolean =>
+  entry.record.holder !== undefined &&
+  view.segment.peer(entry.record.holder)?.state === 'Dead' &&
+  !isClaimedUnheard(entry, view);
+
+/** Whether this node may record its own claim instead of what the API knows. */
+export const isRecordOpen = (entry: Entry, view: ElectionView): boolean => {
+  const { holder } = entry.record;
+  if (holder === undefined || holder === view.options.me) return true;
+  return isMutual(view.segment.peer(holder)) || isOver(entry, view);
+};
+
 /** It and this node hear each other. */
-export const isMutual = (peer: KnownPeer | undefined): peer is KnownPeer =>
-  peer?.state === 'Live' && peer.hearsMe;
+const isMutual = (peer: KnownPeer | undefined): peer is KnownPeer => peer?.state === 'Live' && peer.hearsMe;

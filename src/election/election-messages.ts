@@ -71,6 +71,6 @@ export interface HeldElection {
   readonly epoch: number;
   readonly isRecorded: boolean;
   readonly isAlone: boolean;
-  /** Offered to another node. */
+  /** Given up as soon as another node claims it. */
   readonly isLeaving: boolean;
 }

@@ -8,7 +8,7 @@ import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isMutual, verdictOfRecord } from './contest.ts';
+import { contest, isRecordOpen, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { HeldEntries } from './held.ts';
@@ -75,8 +75,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
         return this.#want(now, input);
       case 'segment':
       case 'heard':
-      case 'gap':
         return this.#segments.take(now, input);
+      case 'gap':
+        this.#segments.take(now, input);
+        return this.#doubt();
       case 'leases':
         this.#leases = new Set(input.alive);
         return this.#entries.touchAll();
@@ -134,6 +136,15 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (!isHeld(entry.tenure)) return;
     entry.tenure = { ...entry.tenure, isRecorded: record.holder === this.#options.me };
     this.held.note(entry);
+  }
+
+  /** Others may have taken what is held. */
+  #doubt(): void {
+    for (const entry of this.#entries.all())
+      if (isHeld(entry.tenure)) {
+        entry.tenure = { ...entry.tenure, isDoubtful: true };
+        this.held.note(entry);
+      }
   }
 
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
@@ -197,12 +208,19 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (entry.tenure.state !== 'Refused') entry.tenure = WATCHING;
   }
 
+  /** If it has not yet, it will be looked at again then. */
+  #hasListened(entry: Entry, { now, segment, options }: ElectionView): boolean {
+    const listenedAt = segment.listenedAt(options.listening);
+    if (hasPassed(listenedAt, now)) return true;
+    this.#wakeAt(entry, listenedAt);
+    return false;
+  }
+
   /** An address that is not held here, and that this node may take. */
   #consider(entry: Entry, view: ElectionView): void {
-    const { now, segment, options } = view;
+    const { now, options } = view;
     const { tenure } = entry;
-    const listenedAt = segment.listenedAt(options.listening);
-    if (!hasPassed(listenedAt, now)) return this.#wakeAt(entry, listenedAt);
+    if (!this.#hasListened(entry, view)) return;
     if (tenure.state === 'Refused') {
       const retryAt = after(tenure.since, options.retryPause);
       if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
@@ -278,7 +296,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   #answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
     const isRecorded = entry.record.holder === options.me;
-    entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone };
+    entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone, isDoubtful: false };
     entry.beaten.clear();
     this.#heldCount++;
     this.held.note(entry);
@@ -295,47 +313,50 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #keep(entry: Entry, held: Held, view: ElectionView | undefined): void {
     // Where this node could not answer, the API decides.
     if (view === undefined) return this.#keepUnheard(entry, held);
-    const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const { segment } = view;
+    const isDoubtful = held.isDoubtful && !this.#hasListened(entry, view);
+    const isLeaving =
+      isDoubtful || this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
     const rival = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
-    this.#setAlone(entry, held, isAlone);
+    const kept = this.#become(entry, held, { isAlone, isDoubtful });
     if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(entry, record.until);
     const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
-    if (above > 0) this.#raise(entry, { ...held, isAlone }, above);
-    else this.#settle(entry, { ...held, isAlone }, view);
+    if (above > 0) this.#raise(entry, kept, above);
+    else this.#settle(entry, kept, view);
   }
 
   #keepUnheard(entry: Entry, held: Held): void {
     const { holder, epoch } = entry.record;
     const isOthers = holder !== undefined && holder !== this.#options.me;
-    if (isOthers && epoch >= held.epoch) this.#withdraw(entry, 'TakenOver');
-    else this.#setAlone(entry, held, true);
+    // A claim that is recorded now would take the address from somebody who does answer.
+    if (!held.isRecorded || (isOthers && epoch >= held.epoch)) this.#withdraw(entry, 'TakenOver');
+    else this.#become(entry, held, { isAlone: true, isDoubtful: held.isDoubtful });
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
-  #settle(entry: Entry, held: Held, { now, segment }: ElectionView): void {
+  #settle(entry: Entry, held: Held, view: ElectionView): void {
     if (!entry.isRefused) return;
     const { record, claimedFrom } = entry;
     const isKnown = !isSameRecord(record, claimedFrom);
     // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
-    if (!isKnown && !segment.isAlone) return;
+    if (!isKnown && !view.segment.isAlone) return;
     entry.isRefused = false;
-    const { holder } = record;
-    const isOwn = holder === undefined || holder === this.#options.me;
-    if (!isKnown || !(isOwn || isMutual(segment.peer(holder)))) {
+    if (!isKnown || !isRecordOpen(entry, view)) {
       this.#withdraw(entry, 'LostElection');
-      if (!isKnown) entry.tenure = { state: 'Refused', since: now };
+      if (!isKnown) entry.tenure = { state: 'Refused', since: view.now };
     } else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
 
-  #setAlone(entry: Entry, held: Held, isAlone: boolean): void {
-    if (held.isAlone === isAlone) return;
-    entry.tenure = { ...held, isAlone };
+  #become(entry: Entry, held: Held, changes: Pick<Held, 'isAlone' | 'isDoubtful'>): Held {
+    if (held.isAlone === changes.isAlone && held.isDoubtful === changes.isDoubtful) return held;
+    const kept = { ...held, ...changes };
+    entry.tenure = kept;
     this.held.note(entry);
+    return kept;
   }
 
   #raise(entry: Entry, held: Held, above: number): void {

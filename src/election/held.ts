@@ -47,8 +47,8 @@ export class HeldEntries {
 
 function heldOf({ wanted: { uid }, tenure, offer }: Entry): HeldElection | undefined {
   if (!isHeld(tenure)) return undefined;
-  const { epoch, isRecorded, isAlone } = tenure;
-  return { uid, epoch, isRecorded, isAlone, isLeaving: offer !== undefined };
+  const { epoch, isRecorded, isAlone, isDoubtful } = tenure;
+  return { uid, epoch, isRecorded, isAlone, isLeaving: isDoubtful || offer !== undefined };
 }
 
 function claimOf(entry: Entry): PeerClaim | undefined {

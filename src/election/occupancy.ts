@@ -82,16 +82,17 @@ function recordedHolder(entry: Entry, peer: KnownPeer, view: ElectionView): Unti
 }
 
 /** It lives where this node does not hear it: its claim came by way of the API after it fell silent. */
-function hasRecordedSince(
-  { wanted, record, recordedAt }: Entry,
-  peer: KnownPeer,
-  view: ElectionView,
-): boolean {
-  const { holder, epoch } = record;
+function hasRecordedSince(entry: Entry, peer: KnownPeer, view: ElectionView): boolean {
   const silentSince = after(peer.since, milliseconds(-peer.detection));
-  if (holder === undefined || recordedAt <= silentSince) return false;
-  const heard = view.segment.claimsOf(wanted.shortUid).get(holder)?.epoch ?? 0;
-  return epoch > heard && view.leases?.has(holder) !== false;
+  return entry.recordedAt > silentSince && isClaimedUnheard(entry, view);
+}
+
+/** The record is of a claim that was not heard, by a node whose Lease lives as far as is known. */
+export function isClaimedUnheard({ wanted, record }: Entry, { segment, leases }: ElectionView): boolean {
+  const { holder, epoch } = record;
+  if (holder === undefined) return false;
+  const heard = segment.claimsOf(wanted.shortUid).get(holder)?.epoch ?? 0;
+  return epoch > heard && leases?.has(holder) !== false;
 }
 
 /** Whether a candidate may be about to claim: the ones behind it wait for it. */

@@ -29,16 +29,26 @@ export interface PeerView {
 export interface KnownPeer extends PeerView {
   /** Since when it is in its state. */
   readonly since: Instant;
+  /** All that it claims has been known once since it is heard. */
+  readonly isCompared: boolean;
 }
 
-const NO_CLAIMS: ReadonlyMap<NodeId, PeerClaim> = new Map();
+export interface KnownClaim extends PeerClaim {
+  readonly toldAt: Instant;
+}
+
+/** Whether it is known to claim this now: what it claimed before it was lost may be over. */
+export const isCurrent = (claim: KnownClaim, { state, isCompared, since }: KnownPeer): boolean =>
+  state === 'Live' && (isCompared || claim.toldAt >= since);
+
+const NO_CLAIMS: ReadonlyMap<NodeId, KnownClaim> = new Map();
 
 export class Segment {
   readonly openedAt: Instant;
   #listensSince: Instant;
   readonly #peers = new Map<NodeId, KnownPeer>();
   /** By uid, then by claimant. What a dead peer claimed stays, for when it comes back. */
-  readonly #claims = new Map<bigint, Map<NodeId, PeerClaim>>();
+  readonly #claims = new Map<bigint, Map<NodeId, KnownClaim>>();
 
   constructor(openedAt: Instant) {
     this.openedAt = openedAt;
@@ -86,8 +96,12 @@ export class Segment {
 
   setPeer(now: Instant, node: NodeId, view: PeerView): void {
     const known = this.#peers.get(node);
-    const since = known?.state === view.state ? known.since : now;
-    this.#peers.set(node, { ...view, since });
+    const isSame = known?.state === view.state;
+    const isCompared = view.hasAllClaims || (isSame && known.isCompared);
+    const isFirst = view.state === 'Live' && known !== undefined && this.isAlone;
+    this.#peers.set(node, { ...view, since: isSame ? known.since : now, isCompared });
+    // Who hears one that it has lost may hear the others too in a moment.
+    if (isFirst) this.listenAnew(now);
   }
 
   /** Nothing at all is known of it any more. Returns the uids that it claimed. */
@@ -99,9 +113,9 @@ export class Segment {
     return claimed;
   }
 
-  claim(node: NodeId, claim: PeerClaim): void {
-    const known = this.#claims.get(claim.uid) ?? new Map<NodeId, PeerClaim>();
-    this.#claims.set(claim.uid, known.set(node, claim));
+  claim(now: Instant, node: NodeId, claim: PeerClaim): void {
+    const known = this.#claims.get(claim.uid) ?? new Map<NodeId, KnownClaim>();
+    this.#claims.set(claim.uid, known.set(node, { ...claim, toldAt: now }));
   }
 
   unclaim(node: NodeId, uid: bigint): void {
@@ -110,7 +124,7 @@ export class Segment {
     if (known?.size === 0) this.#claims.delete(uid);
   }
 
-  claimsOf(uid: bigint): ReadonlyMap<NodeId, PeerClaim> {
+  claimsOf(uid: bigint): ReadonlyMap<NodeId, KnownClaim> {
     return this.#claims.get(uid) ?? NO_CLAIMS;
   }
 }

@@ -40,7 +40,7 @@ export class Segments {
   #hear(now: Instant, segment: number, news: News): void {
     const known = this.#segments.get(segment);
     if (known === undefined) return;
-    if (news.kind === 'claims') return this.#setClaims(known, news);
+    if (news.kind === 'claims') return this.#setClaims(now, known, news);
     if (news.kind === 'offered') {
       for (const offer of news.offers) this.#offered(news.nodeId, offer);
       return;
@@ -50,9 +50,13 @@ export class Segments {
     this.#entries.touchSegment(segment);
   }
 
-  #setClaims(known: Segment, { nodeId, changed, gone }: Extract<News, { readonly kind: 'claims' }>): void {
+  #setClaims(
+    now: Instant,
+    known: Segment,
+    { nodeId, changed, gone }: Extract<News, { readonly kind: 'claims' }>,
+  ): void {
     for (const claim of changed) {
-      known.claim(nodeId, claim);
+      known.claim(now, nodeId, claim);
       const entry = this.#entries.getShort(claim.uid);
       if (entry === undefined) continue;
       entry.highest = Math.max(entry.highest, claim.epoch);

@@ -71,6 +71,8 @@ export type Tenure =
       /** The API's record names this node. */
       readonly isRecorded: boolean;
       readonly isAlone: boolean;
+      /** This node was stopped: it goes on only if nobody has taken the address meanwhile. */
+      readonly isDoubtful: boolean;
     }
   /** The API has refused a claim: it knows another record than this node does. */
   | { readonly state: 'Refused'; readonly since: Instant };

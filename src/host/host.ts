@@ -78,6 +78,8 @@ export interface LinkMonitor {
   readonly fd: number;
   /** A full dump of links with their addresses; undefined when the kernel could not give one now (ask again later). */
   links(): readonly Link[] | undefined;
+  /** The gateways of default routes by the index of their link, as of the last `links`. */
+  gateways(): ReadonlyMap<number, readonly Address[]>;
   /**
    * Reads queued notifications, a storm of them in parts; true if anything changed or notifications were lost (then
    * dump again).

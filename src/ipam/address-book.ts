@@ -97,7 +97,7 @@ export class AddressBook implements AllocationView {
   }
 
   counts(pool: string, family: Family): Counts {
-    return this.pool(pool)?.counts(family) ?? { total: 0n, available: 0n };
+    return this.pool(pool)?.counts(family) ?? { total: 0n, available: 0n, allocated: 0 };
   }
 
   /** The pools that have addresses in common with this one, by name. */
@@ -142,6 +142,7 @@ export class AddressBook implements AllocationView {
       for (const entry of entries.values()) {
         pool.take(entry.address);
         pool.countUses(entry.address, NOBODY, entry.namespaces());
+        if (entry.isAllocated) pool.countAllocated(entry.address, 1);
       }
     }
     return pool;
@@ -165,7 +166,10 @@ export class AddressBook implements AllocationView {
     this.#entries[address.family].set(address.value, entry);
     entry.set(holder, tenancy);
     this.#reindex(entry);
-    for (const pool of this.#pools) pool.take(address);
+    for (const pool of this.#pools) {
+      pool.take(address);
+      if (entry.isAllocated) pool.countAllocated(address, 1);
+    }
     return false;
   }
 
@@ -182,7 +186,10 @@ export class AddressBook implements AllocationView {
   /** Returns whether something is gone that stood in the way of others. */
   #change(entry: AddressEntry, change: () => void): boolean {
     const before = entry.obstacles();
+    const wasAllocated = entry.isAllocated;
     change();
+    if (wasAllocated !== entry.isAllocated)
+      for (const pool of this.#pools) pool.countAllocated(entry.address, wasAllocated ? -1 : 1);
     this.#reindex(entry);
     const after = entry.obstacles();
     return [...before].some((one) => !after.has(one));

@@ -7,8 +7,13 @@ import { MAX_SHARERS, type SharingClaim, whyNotShared } from './sharing.ts';
 
 /** For what a holder holds its addresses. */
 export type Tenancy =
-  /** Never given to a Service: a node has it, or a VirtualIP that is being withdrawn. `by` says so in words. */
+  /**
+   * Somebody outside has it: a node, a gateway, the API server. Never given to a Service, and not taken from one whose
+   * VirtualIP was there first. `by` says who, in words.
+   */
   | { readonly kind: 'blocked'; readonly by: string }
+  /** A VirtualIP that nobody may use: it is being withdrawn, or can not be read. `by` says so in words. */
+  | { readonly kind: 'closed'; readonly by: string }
   /** A VirtualIP: for its Services, in the order in which they came, and for the one that it is reserved for. */
   | {
       readonly kind: 'virtual-ip';
@@ -57,6 +62,11 @@ export class AddressEntry {
 
   get isEmpty(): boolean {
     return this.#by.length === 0;
+  }
+
+  /** Whether it has a VirtualIP. */
+  get isAllocated(): boolean {
+    return this.#by.some(({ tenancy: { kind } }) => kind === 'virtual-ip' || kind === 'closed');
   }
 
   set(holder: string, tenancy: Tenancy): void {
@@ -119,7 +129,7 @@ export class AddressEntry {
   obstacles(): ReadonlySet<string> {
     const found = new Set<string>();
     for (const tenancy of this.#effective()) {
-      if (tenancy.kind === 'blocked') found.add(tenancy.by);
+      if (tenancy.kind === 'blocked' || tenancy.kind === 'closed') found.add(tenancy.by);
       for (const { uid } of tenantsOf(tenancy)) found.add(uid);
       if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0)
         found.add(`reserved ${tenancy.reservedFor ?? ''}`);
@@ -130,8 +140,10 @@ export class AddressEntry {
   /** Undefined if the Service may have the address, alone or as a sharer. */
   conflictWith(request: AllocationRequest, view: SharingView): Conflict | undefined {
     for (const tenancy of this.#effective()) {
-      if (tenancy.kind === 'blocked') return { kind: 'in-use', by: tenancy.by };
-      if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
+      if (tenancy.kind === 'closed') return { kind: 'in-use', by: tenancy.by };
+      if (tenancy.kind === 'blocked') {
+        if (!this.#isOfVirtualIP(request)) return { kind: 'in-use', by: tenancy.by };
+      } else if (tenancy.kind === 'virtual-ip' && tenancy.services.length === 0) {
         if (tenancy.reservedFor !== request.key) return { kind: 'reserved', by: tenancy.reservedFor };
       } else {
         const conflict = this.#conflictIn(tenancy, request, view);
@@ -155,6 +167,8 @@ export class AddressEntry {
       // Of two whose claims nobody has compared yet, as after a restart, the one that came first stays.
       if (accepted === undefined && own >= 0 && own < place) continue;
       const claim = accepted ?? view.claimOf(other.uid);
+      // One that is not known has been forced away, or is about to be seen: it takes nothing from those that it shares with.
+      if (claim === undefined && own >= 0) continue;
       // Those who share it across namespaces go on doing so, whatever becomes of the pool.
       const isAcrossNamespaces = own >= 0 || view.isAcrossNamespaces(this.address);
       const conflict = conflictBetween(request, { key: other.key, claim }, isAcrossNamespaces);
@@ -166,6 +180,10 @@ export class AddressEntry {
   *#effective(): Iterable<Tenancy> {
     const hasVirtualIP = this.#by.length > 1 && this.#virtualIP() !== undefined;
     for (const { tenancy } of this.#by) if (tenancy.kind !== 'kept' || !hasVirtualIP) yield tenancy;
+  }
+
+  #isOfVirtualIP({ uid }: AllocationRequest): boolean {
+    return this.#virtualIP()?.services.some((service) => service.uid === uid) ?? false;
   }
 
   #virtualIP(): Extract<Tenancy, { readonly kind: 'virtual-ip' }> | undefined {
@@ -188,7 +206,8 @@ function conflictBetween(
   { key: by, claim }: { readonly key: string; readonly claim: SharingClaim | undefined },
   isAcrossNamespaces: boolean,
 ): Conflict | undefined {
-  if (sharing.key === '' || claim === undefined) return { kind: 'in-use', by: `Service ${by}` };
+  if (sharing.key === '' || claim === undefined)
+    return { kind: 'in-use', by: `Service ${by}`, isService: true };
   const rule = whyNotShared(sharing, claim, { isAcrossNamespaces });
   return rule === undefined ? undefined : { kind: 'not-shared', by, rule };
 }
@@ -196,6 +215,7 @@ function conflictBetween(
 function tenantsOf(tenancy: Tenancy): readonly Tenant[] {
   switch (tenancy.kind) {
     case 'blocked':
+    case 'closed':
       return [];
     case 'virtual-ip':
       return tenancy.services;

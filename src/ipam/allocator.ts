@@ -11,7 +11,7 @@ import type { AllocationRequest, Asked, Grant, HeldAddress } from './request.ts'
 
 /** Why an address can not be given to a Service now. */
 export type Conflict =
-  | { readonly kind: 'in-use'; readonly by: string }
+  | { readonly kind: 'in-use'; readonly by: string; readonly isService?: boolean }
   | { readonly kind: 'reserved'; readonly by: string | undefined }
   | { readonly kind: 'not-shared'; readonly by: string; readonly rule: string };
 
@@ -174,13 +174,12 @@ class Finder {
     const conflict = view.conflictAt(value, request);
     const isReserved = isAmong(value, view.reservedFor(request.key));
     if (isReserved && conflict === undefined) return [this.#grantOf(value)];
-    const containing = view.pools.filter((pool) => pool.contains(value));
-    if (containing.length === 0)
-      return refusals.outsidePools(
-        text,
-        view.pools.map((pool) => pool.name),
-      );
+    if (view.pools.length === 0) return refusals.noPool();
+    const names = view.pools.map((pool) => pool.name);
     const named = request.pool;
+    if (named !== undefined && !names.includes(named.value)) return refusals.noSuchPool(named, names);
+    const containing = view.pools.filter((pool) => pool.contains(value));
+    if (containing.length === 0) return refusals.outsidePools(text, names);
     const usable = containing.filter((pool) => named === undefined || pool.name === named.value);
     if (named !== undefined && usable.length === 0) return refusals.outsideNamedPool(text, named);
     const pool = usable.find((one) => obstacleIn(one, this.#search.user, true) === undefined);
@@ -234,6 +233,7 @@ class Finder {
     const { anchor } = bounds;
     const ofFamily = usable.filter((pool) => pool.counts(family).total > 0n);
     const anchored = anchor === undefined ? ofFamily : ofFamily.filter((pool) => pool.contains(anchor));
+    if (anchor !== undefined && anchored.length === 0) return this.#notOfOnePool(anchor, offered);
     const overQuota: string[] = [];
     for (const pool of anchored) {
       const picked = this.#pick(pool, wanted, addressesOf(bounds.except));
@@ -242,7 +242,15 @@ class Finder {
       overQuota.push(pool.name);
     }
     if (overQuota.length > 0) return refusals.quotaExceeded(request.namespace, overQuota);
-    return exhaustion({ family, usable, tried: anchored.length > 0 ? anchored : ofFamily, wanted });
+    return exhaustion({ family, usable, tried: anchored, wanted });
+  }
+
+  /** It has one already, whose pools give it no more. */
+  #notOfOnePool(anchor: Address, offered: readonly Pool[]): Refusal {
+    const { request, user } = this.#search;
+    const holding = offered.filter((pool) => pool.contains(anchor));
+    if (holding.length > 0) return refusalOf(holding, user, request.pool !== undefined);
+    return refusals.moreOfNoPool(formatAddress(anchor));
   }
 
   /** Lowest first, and before them those that others with its sharing key have already. */
@@ -286,9 +294,10 @@ class Finder {
   }
 }
 
-function conflictRefusal(conflict: Conflict, asked: Asked<string>): Refusal {
+/** Why the address, which stands in `asked`, can not be given. */
+export function conflictRefusal(conflict: Conflict, asked: Asked<string>): Refusal {
   if (conflict.kind === 'reserved') return refusals.reserved(asked, conflict.by);
-  if (conflict.kind === 'in-use') return refusals.inUse(asked, conflict.by);
+  if (conflict.kind === 'in-use') return refusals.inUse(asked, conflict);
   return refusals.notShared(asked, conflict.by, conflict.rule);
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { address, give, poolOf, requestOf, shown, take, tenant } from '../../test/arbitrary/ipam.ts';
+import { address, claim, give, poolOf, requestOf, shown, take, tenant } from '../../test/arbitrary/ipam.ts';
 import { formatAddress } from '../net/address.ts';
 import { AddressBook } from './address-book.ts';
 import type { PoolSpec } from './pool.ts';
@@ -67,6 +67,27 @@ const CASES: readonly Case[] = [
   },
   { name: 'more than there are', had: [four], asked: { count: 5 }, want: 'keep 10.0.0.9; PoolsExhausted' },
   {
+    name: 'more addresses, of a pool that is drained',
+    had: [four],
+    pools: { a: poolOf(['10.0.0.8/30'], { disabled: true }), b: poolOf(['10.0.1.0/30']) },
+    asked: { count: 2 },
+    want: 'keep 10.0.0.9; PoolDisabled',
+  },
+  {
+    name: 'more addresses, of a pool that is gone',
+    had: [four],
+    pools: { b: poolOf(['10.0.1.0/30']) },
+    asked: { count: 2 },
+    want: 'keep 10.0.0.9; AddressOutsidePools',
+  },
+  {
+    name: 'more addresses, all of another pool when it is renumbered',
+    had: [{ ...four, isPublished: true }],
+    pools: { b: poolOf(['10.0.1.0/30']) },
+    asked: { count: 2, isRenumbering: true },
+    want: 'keep 10.0.0.9; get 10.0.1.0 of b, 10.0.1.1 of b',
+  },
+  {
     name: 'fewer addresses: what is published stays',
     had: [{ address: '10.0.0.8' }, { ...four, isPublished: true }],
     want: 'keep 10.0.0.9; drop 10.0.0.8',
@@ -108,6 +129,18 @@ const CASES: readonly Case[] = [
     had: [{ ...four, pool: 'b' }],
     asked: from('b'),
     want: 'keep 10.0.0.9',
+  },
+  {
+    name: 'one of two being withdrawn',
+    had: [four, { address: '10.0.0.8', isLeaving: true }],
+    asked: { count: 2 },
+    want: 'keep 10.0.0.9; wait',
+  },
+  {
+    name: 'one of two families being withdrawn',
+    had: [{ ...four, isLeaving: true }, six],
+    asked: both,
+    want: 'keep fd77::9; wait',
   },
   { name: 'an address that is being withdrawn', had: [{ ...four, isLeaving: true }], want: 'wait' },
   {
@@ -185,6 +218,37 @@ test('a VirtualIP knows better than the status of a Service, and of two the olde
   assert.equal(shown(book.decide(requestOf('a', { preferred }))), '10.0.0.2 of a');
 });
 
+test('an address that a Node has too stays with the Service that has it, and nobody joins it', () => {
+  const book = new AddressBook();
+  book.setPool('a', poolOf(['10.0.0.1-10.0.0.2']));
+  const sharing = claim({ key: 'dns', ports: ['TCP/53'] });
+  book.decide(requestOf('shop', { sharing }));
+  give(book, '10.0.0.1', shop);
+  book.hold('Node n1', [address('10.0.0.1')], { kind: 'blocked', by: 'Node n1' });
+  const held = [heldOf({ address: '10.0.0.1', isPublished: true })];
+  assert.deepEqual(book.decide(requestOf('shop', { sharing }), held).keep, [address('10.0.0.1')]);
+  const late = claim({ key: 'dns', ports: ['UDP/53'] });
+  assert.equal(shown(book.decide(requestOf('late', { sharing: late }))), '10.0.0.2 of a');
+});
+
+const HELD_BACK = {
+  'a Node has': { kind: 'blocked', by: 'Node n1' },
+  'is reserved for another': { kind: 'virtual-ip', services: [], reservedFor: 'web/boss' },
+} as const;
+for (const [what, tenancy] of Object.entries(HELD_BACK)) {
+  test(`a Service that waits for the address of its status, which ${what}, is looked at when that ends`, () => {
+    const book = new AddressBook();
+    book.setPool('a', poolOf(['10.0.0.1-10.0.0.2']));
+    const its = [address('10.0.0.1')];
+    book.hold('Service shop kept', its, { kind: 'kept', service: shop, rank: 'a' });
+    book.hold('VirtualIP 10.0.0.1', its, tenancy);
+    const wish = requestOf('shop', { preferred: its, ...asking('10.0.0.1') });
+    assert.match(shown(book.decide(wish)), /^Address(InUse|Reserved)$/);
+    assert.equal(book.hold('VirtualIP 10.0.0.1', [], tenancy), true);
+    assert.equal(shown(book.decide(wish)), '10.0.0.1 of a');
+  });
+}
+
 test('a pool that changes or overlaps another keeps what is held', () => {
   const book = new AddressBook();
   book.setPool('a', poolOf(['10.0.0.1-10.0.0.3']));
@@ -196,11 +260,27 @@ test('a pool that changes or overlaps another keeps what is held', () => {
     ['b', 'a', ''],
   );
   book.setPool('a', poolOf(['10.0.0.2']));
-  assert.deepEqual(book.counts('a', 'IPv4'), { total: 1n, available: 0n });
-  assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 2n });
+  assert.deepEqual(book.counts('a', 'IPv4'), { total: 1n, available: 0n, allocated: 1 });
+  assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 2n, allocated: 1 });
   assert.equal(take(book, '10.0.0.2'), true);
-  assert.deepEqual(book.counts('a', 'IPv4'), { total: 1n, available: 1n });
-  assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 3n });
+  assert.deepEqual(book.counts('a', 'IPv4'), { total: 1n, available: 1n, allocated: 0 });
+  assert.deepEqual(book.counts('b', 'IPv4'), { total: 3n, available: 3n, allocated: 0 });
+});
+
+test('a reservation that goes, or is made for another, is none any more', () => {
+  const book = new AddressBook();
+  book.setPool('a', poolOf(['10.0.0.1']));
+  const reserve = (reservedFor: string | undefined, ...its: readonly string[]) =>
+    book.hold('VirtualIP x', its.map(address), { kind: 'virtual-ip', services: [], reservedFor });
+  const given = () => shown(book.decide(requestOf('shop')));
+  reserve('web/shop', '10.9.9.9');
+  assert.equal(given(), '10.9.9.9 of ');
+  reserve('web/boss', '10.9.9.9');
+  assert.equal(given(), '10.0.0.1 of a');
+  reserve('web/shop', '10.9.9.9');
+  reserve('web/shop');
+  assert.equal(given(), '10.0.0.1 of a');
+  assert.deepEqual(book.reservedFor('web/shop'), []);
 });
 
 test('releasing an address of no pool frees nothing', () => {

@@ -44,6 +44,7 @@ test('exclusions and edges do not belong to a pool, whatever is taken and releas
         assert.deepEqual(pool.counts('IPv4'), {
           total: BigInt(members.length),
           available: BigInt(free.size),
+          allocated: 0,
         });
       }
     }),

@@ -9,6 +9,8 @@ import type { LabelSelector } from './label-selector.ts';
 export interface Counts {
   readonly total: bigint;
   readonly available: bigint;
+  /** How many have a VirtualIP; the others that are not available are somebody else's. */
+  readonly allocated: number;
 }
 
 /** The spec of an AddressPool, in its own words (resource/address-pool.ts). */
@@ -50,6 +52,7 @@ export class Pool {
   readonly #members: Each<readonly Interval[]>;
   readonly #free: Each<FreeIntervals>;
   readonly #total: Each<bigint>;
+  readonly #allocated: Record<Family, number> = { IPv4: 0, IPv6: 0 };
   /** How many addresses each namespace has; counted only with a quota. */
   readonly #uses = new Map<string, number>();
   /** How many addresses in `#free` are edges, which are never given; they are taken out when they are met. */
@@ -100,7 +103,13 @@ export class Pool {
 
   counts(family: Family): Counts {
     const edges = family === 'IPv4' ? this.#freeEdges : 0n;
-    return { total: this.#total[family], available: this.#free[family].count - edges };
+    const available = this.#free[family].count - edges;
+    return { total: this.#total[family], available, allocated: this.#allocated[family] };
+  }
+
+  /** An address has a VirtualIP now, or has none any more; nothing for one that does not belong here. */
+  countAllocated(address: Address, change: 1 | -1): void {
+    if (this.contains(address)) this.#allocated[address.family] += change;
   }
 
   /** The namespaces that an address is held for were `before` and are `now`. */

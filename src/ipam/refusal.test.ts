@@ -14,10 +14,14 @@ const EXAMPLES: Readonly<Record<refusals.RefusalCode, readonly refusals.Refusal[
   PoolsExhausted: [1, 3].map((wanted) => refusals.exhausted('IPv6', [{ pool: 'a', total: 9n }], wanted)),
   FamilyUnavailable: [refusals.noPoolOfFamily('IPv6', ['a'])],
   AddressOutsidePools: [
+    refusals.moreOfNoPool('10.0.0.1'),
     refusals.outsidePools(asked, ['a']),
     refusals.outsideNamedPool(asked, { source: 'fairlead.io/pool', value: 'x' }),
   ],
-  AddressInUse: [refusals.inUse(asked, 'Service web/shop')],
+  AddressInUse: [
+    refusals.inUse(asked, { by: 'Node n1' }),
+    refusals.inUse(asked, { by: 'Service web/shop', isService: true }),
+  ],
   AddressReserved: [refusals.reserved(asked, undefined), refusals.reserved(asked, 'web/shop')],
   SharingKeyMismatch: [refusals.notShared(asked, 'web/shop', 'both use TCP/80, want different ports')],
   NamespaceNotAllowed: [refusals.namespaceNotAllowed('web', ['a'])],

@@ -87,6 +87,14 @@ export const outsidePools = ({ source, value }: Asked<string>, pools: readonly s
     `${source} "${value}": the address is in no AddressPool, want one of ${list(pools)}`,
   );
 
+/** `has`: what the Service has already, and of whose pool further ones have to be. */
+export const moreOfNoPool = (has: string): Refusal =>
+  refusal(
+    'AddressOutsidePools',
+    `fairlead.io/count: further addresses have to be of the pool of ${has}, which is in no AddressPool for this Service: ` +
+      'want it in one, or the annotation fairlead.io/renumber: now',
+  );
+
 export const outsideNamedPool = (address: Asked<string>, pool: Asked<string>): Refusal =>
   refusal(
     'AddressOutsidePools',
@@ -94,8 +102,16 @@ export const outsideNamedPool = (address: Asked<string>, pool: Asked<string>): R
       'asks for, want one of that pool, or only one of the two',
   );
 
-export const inUse = ({ source, value }: Asked<string>, by: string): Refusal =>
-  refusal('AddressInUse', `${source} "${value}": the address is in use by ${by}, want a free one`);
+/** `isService`: it could share the address. */
+export const inUse = (
+  { source, value }: Asked<string>,
+  { by, isService = false }: { readonly by: string; readonly isService?: boolean },
+): Refusal =>
+  refusal(
+    'AddressInUse',
+    `${source} "${value}": the address is in use by ${by}, want a free one` +
+      (isService ? ', or the same fairlead.io/sharing-key on both' : ''),
+  );
 
 /** `by` is undefined for one that is reserved for nobody. */
 export const reserved = ({ source, value }: Asked<string>, by: string | undefined): Refusal =>

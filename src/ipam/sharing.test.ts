@@ -105,7 +105,12 @@ test('an address of sharers, asked for by its address: by the rules only', () =>
   const addresses = [{ value: address('10.0.0.1'), source: 'metallb.io/loadBalancerIPs' }];
   const asking = (sharing: SharingClaim) => book.decide(requestOf('late', { addresses, sharing }));
   assert.equal(shown(asking(dns('UDP'))), '10.0.0.1 of a');
-  assert.equal(asking(claim()).refusal?.code, 'AddressInUse');
+  assert.deepEqual(asking(claim()).refusal, {
+    code: 'AddressInUse',
+    message:
+      'metallb.io/loadBalancerIPs "10.0.0.1": the address is in use by Service web/tcp, want a free one, or the same ' +
+      'fairlead.io/sharing-key on both',
+  });
   assert.deepEqual(asking(dns('TCP')).refusal, {
     code: 'SharingKeyMismatch',
     message:
@@ -137,6 +142,20 @@ test('of two that can not share and that nobody has compared yet, the first in t
   assert.deepEqual(askHolding(book, 'one', dns('TCP')).keep, [first.address]);
 });
 
+test('a sharer that is not known takes nothing from who has the address with it, and lets nobody new in', () => {
+  for (const tenants of [
+    ['gone', 'here'],
+    ['here', 'gone'],
+  ]) {
+    const book = bookOf();
+    give(book, '10.0.0.1', ...tenants.map((name) => tenant(name)));
+    assert.deepEqual(askHolding(book, 'here', dns('TCP')).keep, [first.address]);
+    assert.equal(shown(ask(book, 'new', dns('UDP'))), '10.0.0.2 of a');
+    give(book, '10.0.0.1', tenant('here'));
+    assert.equal(shown(ask(book, 'newer', dns('UDP'))), '10.0.0.1 of a');
+  }
+});
+
 test('who is alone on its address may change what it likes', () => {
   const book = bookOf();
   give(book, '10.0.0.1', tenant('shop'));
@@ -160,6 +179,28 @@ test(`an address has at most ${MAX_SHARERS} sharers`, () => {
     book.setClaim(tenant(name).uid, dns('TCP', { ports: [`TCP/${i + 1}`] }));
   give(book, '10.0.0.1', ...names.map((name) => tenant(name)));
   assert.equal(shown(ask(book, 'late', dns('UDP'))), '10.0.0.2 of a');
+  assert.deepEqual(askHolding(book, 's0', dns('TCP', { ports: ['TCP/1'] })).keep, [first.address]);
+});
+
+test('a Service that is given a key while it has an address is joined there', () => {
+  const book = bookOf();
+  give(book, '10.0.0.1', tenant('tcp'));
+  askHolding(book, 'tcp', claim());
+  assert.equal(shown(ask(book, 'udp', dns('UDP'))), '10.0.0.2 of a');
+  askHolding(book, 'tcp', dns('TCP'));
+  assert.equal(shown(ask(book, 'udp', dns('UDP'))), '10.0.0.1 of a');
+});
+
+test('one pool of an address with sharing Cluster is enough, whatever other pools say', () => {
+  const book = bookOf();
+  book.setPool('b', poolOf(['10.0.0.1'], { sharing: 'Cluster' }));
+  book.setPool('c', poolOf(['10.9.9.9']));
+  const all = { namespaces: ['*'] };
+  ask(book, 'tcp', dns('TCP', all));
+  give(book, '10.0.0.1', tenant('tcp'));
+  assert.equal(shown(ask(book, 'udp', dns('UDP', { ...all, namespace: 'other' }))), '10.0.0.1 of a');
+  book.setPool('b', undefined);
+  assert.equal(shown(ask(book, 'udp', dns('UDP', { ...all, namespace: 'other' }))), '10.0.0.2 of a');
 });
 
 test('a sharer that goes lets in who waited for it', () => {

@@ -29,6 +29,13 @@ export const LEASE: ResourceKind = {
   plural: 'leases',
   namespaced: true,
 };
+export const ENDPOINT_SLICE: ResourceKind = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  namespaced: true,
+};
 export const ADDRESS_POOL = fairlead('AddressPool', 'addresspools');
 export const VIRTUAL_IP = fairlead('VirtualIP', 'virtualips');
 export const ANNOUNCER = fairlead('Announcer', 'announcers');

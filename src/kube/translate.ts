@@ -2,6 +2,8 @@
 // field that is absent or of another type becomes its empty value, because old servers leave fields out.
 
 import type {
+  ApiServerSliceView,
+  EndpointSliceView,
   IngressView,
   LeaseView,
   NamespaceView,
@@ -39,6 +41,7 @@ export function translateService(object: KubeObject): ServiceView {
     ports: items(spec.ports).map(servicePort),
     externalTrafficPolicy: text(spec.externalTrafficPolicy),
     loadBalancerIP: text(spec.loadBalancerIP),
+    loadBalancerSourceRanges: texts(spec.loadBalancerSourceRanges),
     ingress: items(fieldsOf(status, 'loadBalancer').ingress).map(ingress),
     conditions: items(status.conditions).map(condition),
   };
@@ -58,12 +61,35 @@ export function translateNode(object: KubeObject): NodeView {
       .filter((address) => address !== ''),
     isDeleting: metadata.deletionTimestamp !== undefined,
     ready: items(status.conditions).some((entry) => entry.type === 'Ready' && entry.status === 'True'),
+    isShuttingDown: items(status.conditions).some(
+      ({ type, status: is, message }) =>
+        type === 'Ready' && is === 'False' && text(message)?.includes('node is shutting down') === true,
+    ),
+  };
+}
+
+/** Ready, as an endpoint of which nothing is said is, or still serving while it terminates. */
+export function translateEndpointSlice(object: KubeObject): EndpointSliceView {
+  const { namespace = '', labels = {} } = object.metadata;
+  const usable = items((object as { readonly endpoints?: unknown }).endpoints).filter((endpoint) => {
+    const { ready, serving } = fieldsOf(endpoint, 'conditions');
+    return ready !== false || serving === true;
+  });
+  const nodes = usable.map(({ nodeName }) => text(nodeName));
+  return {
+    service: `${namespace}/${labels['kubernetes.io/service-name'] ?? ''}`,
+    nodes: [...new Set(nodes.flatMap((node) => node ?? []))].sort(),
+    isAnywhere: nodes.includes(undefined),
   };
 }
 
 export const translateNamespace = ({ metadata: { name, labels = {} } }: KubeObject): NamespaceView => ({
   name,
   labels,
+});
+
+export const translateApiServerSlice = (object: KubeObject): ApiServerSliceView => ({
+  addresses: items((object as unknown as Fields).endpoints).flatMap(({ addresses }) => texts(addresses)),
 });
 
 export function translateLease(object: KubeObject): LeaseView {

@@ -15,6 +15,9 @@ export const RENUMBER = 'fairlead.io/renumber';
 /** Written by the controller: the pools that its addresses are from. */
 export const ALLOCATED_FROM = 'fairlead.io/allocated-from';
 
+/** Of the time before spec.loadBalancerSourceRanges: providers of clouds read it, kube-proxy does not. */
+export const LEGACY_SOURCE_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+
 /** The annotations that mean the same; they have to agree. */
 export const SAME_ADDRESSES: readonly string[] = [
   ADDRESSES,

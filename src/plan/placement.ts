@@ -1,117 +1,118 @@
-// Which nodes may hold an address, and in what order they would take it. Liveness is the election's business: it
-// decides who becomes a candidate, but not who stays one.
+// Who may hold each address, and in what order they would take it over: bounded rendezvous hashing for a new list, and
+// for one that is there as few changes as there can be (candidate-list.ts).
 
-import { type Address, formatAddress } from '../net/address.ts';
-import { containsAddress, type Prefix } from '../net/prefix.ts';
+import { type Listed, type ListRequest, planList } from './candidate-list.ts';
+import type { NodesByName } from './eligibility.ts';
+import { NodeLoad, type Places } from './node-load.ts';
 
-export const MAX_CANDIDATES = 8;
-
-/** How many live nodes a full list has room for at least, however many stale candidates it keeps. */
-const LIVE_PLACES = 2;
-
-/** A node that exists, as placement sees it. */
-export interface PlacementNode {
-  readonly name: string;
-  readonly isExcluded: boolean;
-  /** Whether its agent's Lease is fresh. */
-  readonly isAlive: boolean;
-  /** The subnets of its Ethernet links that are Up. */
-  readonly subnets: readonly Prefix[];
+/** An address to place. */
+export interface PlacementRequest extends Omit<ListRequest, 'apart' | 'model'> {
+  /** VirtualIPs that are to be held by other nodes: the others of the same Service and family. */
+  readonly apartFrom: readonly string[];
+  /** The VirtualIP whose order this one takes: that of the other family. */
+  readonly follows: string | undefined;
 }
 
-export interface PlacementRequest {
-  /** The VirtualIP's name. */
-  readonly name: string;
-  readonly address: Address;
-  /** The present candidates. */
-  readonly candidates: readonly string[];
-  /** The recorded holder. */
-  readonly holder: string | undefined;
+interface Entry {
+  readonly listed: Listed;
+  readonly places: Places;
 }
 
 /**
- * The candidates, at most eight: the recorded holder first if it is one, the others by rendezvous hashing. Present
- * candidates stay, alive or not, until their node is gone or excluded, or until they leave no room for two live ones.
+ * All candidate lists, and what they make each node hold. How many lists change, of K over N nodes:
+ *
+ * - An address comes: its own. It goes to a node that holds less than the mean.
+ * - A node dies: none, unless one is left with fewer than three candidates that are able and there are more. To take
+ *   over is the agents' business; second places are chosen so that nobody then holds more than the mean by a quarter.
+ * - A node lives again or comes: those with fewer than three candidates that are able, or with one zone of several, take
+ *   it in; of the others as many take it as their second as it needs until no death overloads anybody. Where all held
+ *   the same that is K/2 when N was 3, K/4 when it was 4, none when it was more. No first place changes.
+ * - A node is excluded or deleted: those that name it, which is all where N is 8 or less and about 8K/N elsewhere. Its
+ *   first places go to whoever was second if that one holds less than the mean, else to one that does: K/N addresses
+ *   move, and no other. An excluded node stays where nobody else is able.
+ * - A node holds more than the mean by a quarter: none; `nextMove` (rebalance.ts) changes one, when it is asked.
  */
-export function place(
-  request: PlacementRequest,
-  nodes: ReadonlyMap<string, PlacementNode>,
-): readonly string[] {
-  const able = rendezvousOrder(
-    request.name,
-    [...nodes.values()].filter((node) => isAble(node, request.address)).map((node) => node.name),
-  );
-  const kept = request.candidates.filter((name) => nodes.get(name)?.isExcluded === false);
-  const isKept = new Set(kept);
-  const isAbleName = new Set(able);
-  const live = [...able.filter((name) => isKept.has(name)), ...able.filter((name) => !isKept.has(name))];
-  const stale = rendezvousOrder(
-    request.name,
-    kept.filter((name) => !isAbleName.has(name)),
-  );
-  const staleKept = stale.slice(0, MAX_CANDIDATES - Math.min(live.length, LIVE_PLACES));
-  const chosen = [...staleKept, ...live.slice(0, MAX_CANDIDATES - staleKept.length)];
-  const ordered = rendezvousOrder(request.name, chosen);
-  const { holder } = request;
-  if (holder === undefined || !ordered.includes(holder)) return ordered;
-  return [holder, ...ordered.filter((name) => name !== holder)];
-}
+export class Placement {
+  /** What the lists make each node hold; brought up to date by `plan` and `isAnyMoving`. */
+  readonly load = new NodeLoad();
+  readonly #nodes: NodesByName;
+  readonly #entries = new Map<string, Entry>();
+  #areNodesChanged = false;
 
-/** Whether the present list has to be replaced: another order of the same nodes is no reason to write. */
-export function isSamePlan(present: readonly string[], planned: readonly string[]): boolean {
-  return present.length === planned.length && planned.every((name) => present.includes(name));
-}
-
-/** IPv6 needs Neighbor Discovery (RFC 4861), which agents do not answer yet. */
-const canBeAnnounced = ({ family }: Address): boolean => family === 'IPv4';
-
-export function isAble(node: PlacementNode, address: Address): boolean {
-  if (!canBeAnnounced(address)) return false;
-  return node.isAlive && !node.isExcluded && node.subnets.some((subnet) => containsAddress(subnet, address));
-}
-
-/** Why nobody can announce the address, for the condition of a Service that waits. */
-export function whyNoCandidates(address: Address, nodes: ReadonlyMap<string, PlacementNode>): string {
-  const start = `no node can announce ${formatAddress(address)}: `;
-  if (!canBeAnnounced(address)) return `${start}IPv6 addresses are allocated, but not announced yet`;
-  if (nodes.size === 0) return `${start}there are no nodes`;
-  const excluded: string[] = [];
-  const dead: string[] = [];
-  const elsewhere: string[] = [];
-  for (const node of nodes.values()) {
-    (node.isExcluded ? excluded : node.isAlive ? elsewhere : dead).push(node.name);
+  /** `nodes` is read whenever something is planned. */
+  constructor(nodes: NodesByName) {
+    this.#nodes = nodes;
   }
-  const reasons = [
-    { names: dead, reason: 'without a running agent' },
-    { names: elsewhere, reason: 'without an Up link in its subnet' },
-    { names: excluded, reason: 'excluded from load balancers' },
-  ];
-  const texts = reasons
-    .filter(({ names }) => names.length > 0)
-    .map(({ names, reason }) => `${list(names)} ${reason}`);
-  return start + texts.join('; ');
-}
 
-const LISTED = 3;
+  /** The nodes are others, or others live. */
+  nodesChanged(): void {
+    this.#areNodesChanged = true;
+  }
 
-function list(names: readonly string[]): string {
-  const sorted = [...names].sort();
-  const rest = sorted.length - LISTED;
-  return rest > 0 ? `${sorted.slice(0, LISTED).join(', ')} and ${rest} more` : sorted.join(', ');
-}
+  /** What is there; undefined for a VirtualIP that is not. */
+  set(name: string, listed: Listed | undefined): void {
+    const before = this.#entries.get(name);
+    if (before !== undefined) this.load.remove(before.places);
+    if (listed === undefined || listed.candidates.length === 0) {
+      this.#entries.delete(name);
+      return;
+    }
+    const places = this.#placesOf(listed);
+    this.#entries.set(name, { listed, places });
+    this.load.add(places);
+  }
 
-/** Highest score first (highest random weight hashing, Thaler and Ravishankar 1998): least movement when nodes change. */
-function rendezvousOrder(key: string, names: readonly string[]): readonly string[] {
-  const scored = names.map((name) => ({ name, score: hash(`${name}/${key}`) }));
-  scored.sort((a, b) => b.score - a.score || (a.name < b.name ? -1 : 1));
-  return scored.map(({ name }) => name);
-}
+  /** The list as it has to be, which counts from now on; the very same one as the request's if nothing has to change. */
+  plan(request: PlacementRequest): readonly string[] {
+    this.#recount();
+    const { name, holder, apartFrom, follows } = request;
+    this.set(name, undefined);
+    const apart = this.holdersOf(apartFrom);
+    const model = follows === undefined ? undefined : this.#entries.get(follows)?.listed.candidates;
+    const candidates = planList({ ...request, apart, model }, { nodes: this.#nodes, load: this.load });
+    this.set(name, { candidates, holder });
+    return candidates;
+  }
 
-/** FNV-1a over the UTF-16 units, finished as MurmurHash3 does, because FNV alone spreads short similar keys badly. */
-export function hash(text: string): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  /** Who holds these, or will. */
+  holdersOf(names: readonly string[]): readonly string[] {
+    return names.flatMap((name) => this.#entries.get(name)?.places.first ?? []);
+  }
+
+  /** The VirtualIPs that a node is recorded to hold, and is a candidate for. */
+  heldBy(node: string): readonly string[] {
+    const entries = [...this.#entries].filter(
+      ([, { listed, places }]) => listed.holder === node && places.first === node,
+    );
+    return entries.map(([name]) => name);
+  }
+
+  /** Whether a node that lives holds an address for which it is no candidate. */
+  isAnyMoving(): boolean {
+    this.#recount();
+    return [...this.#entries.values()].some(({ listed: { candidates, holder } }) => {
+      return (
+        holder !== undefined && !candidates.includes(holder) && this.#nodes.get(holder)?.isAlive === true
+      );
+    });
+  }
+
+  /** What everybody holds and would inherit, once all nodes are in. */
+  #recount(): void {
+    if (!this.#areNodesChanged) return;
+    this.#areNodesChanged = false;
+    this.load.clear();
+    for (const [name, { listed }] of this.#entries) {
+      const places = this.#placesOf(listed);
+      this.#entries.set(name, { listed, places });
+      this.load.add(places);
+    }
+  }
+
+  /** As the election has it: the recorded holder while it lives, then the order of the list. */
+  #placesOf({ candidates, holder }: Listed): Places {
+    const living = candidates.filter((name) => this.#nodes.get(name)?.isAlive === true);
+    const first = holder !== undefined && living.includes(holder) ? holder : (living[0] ?? candidates[0]);
+    return { first, second: living.find((name) => name !== first) };
+  }
 }

@@ -14,7 +14,7 @@ const asDefault = { ...rules, servesClassless: true };
 
 const shown = (step: NextStep): string => {
   if (step.kind === 'release') return `release ${step.virtualIPs.map(({ name }) => name).join()}`;
-  if (step.kind === 'unpublish') return `unpublish ${step.virtualIPs.map(({ name }) => name).join()}`;
+  if (step.kind === 'unpublish') return `unpublish ${step.addresses.join()}`;
   if (step.kind === 'add-finalizer') return `add ${shortName(step.finalizer)}`;
   if (step.kind !== 'let-go') return step.kind;
   const finalizers = step.finalizers.map(shortName).join(' and ') || 'nothing';
@@ -28,6 +28,7 @@ const ip = (text: string) => [{ ip: text, ipMode: 'VIP' }];
 const ours = [
   { type: 'fairlead.io/Allocated', status: 'True', reason: 'Allocated', message: '', lastTransitionTime: '' },
 ] as const;
+const told = (message: string) => ours.map((condition) => ({ ...condition, message }));
 const theirs = { loadBalancerClass: 'example.com/theirs', conditions: ours };
 const CASES: readonly [string, Partial<ServiceView>, readonly VirtualIP[], string][] = [
   ['new', { finalizers: [] }, none, 'add own'],
@@ -98,6 +99,24 @@ const CLASSLESS: readonly [string, Partial<ServiceView>, readonly VirtualIP[], s
   ['published', { ...classless, ingress: ip('10.77.0.1') }, [virtualIP(1)], 'unpublish 10.77.0.1', 'assign'],
   ['published by another', { ...classless, ingress: ip('203.0.113.1') }, none, 'nothing', 'assign'],
   ['let go', { ...classless, conditions: ours }, none, 'remove upstream, clear conditions', 'assign'],
+  [
+    'published, its VirtualIPs deleted by hand',
+    {
+      ...classless,
+      conditions: told('10.77.0.1 from pool a, fd77::1'),
+      ingress: [...ip('10.77.0.1'), ...ip('203.0.113.1'), ...ip('fd77::1')],
+    },
+    none,
+    'unpublish 10.77.0.1,fd77::1',
+    'assign',
+  ],
+  [
+    'the same, with another address since',
+    { ...classless, conditions: told('10.77.0.1'), ingress: ip('10.77.0.10') },
+    none,
+    'remove nothing, clear conditions',
+    'assign',
+  ],
   [
     'taken over by another',
     { ...classless, conditions: ours, ingress: ip('203.0.113.1') },

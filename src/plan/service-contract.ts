@@ -11,6 +11,7 @@ import {
   mayBeAnothers,
   ourFinalizers,
 } from './service-class.ts';
+import { allocatedTexts } from './service-status.ts';
 import type { ServiceView } from './views.ts';
 
 /** What is taken from the status: that of a Service that goes stays, and in another provider's no address is ours. */
@@ -25,8 +26,8 @@ export type NextStep =
   | { readonly kind: 'release'; readonly virtualIPs: readonly VirtualIP[] }
   /** A VirtualIP is being withdrawn; it comes again when that is done. */
   | { readonly kind: 'wait' }
-  /** Another provider may have it: what these say has to leave its status, before they go themselves. */
-  | { readonly kind: 'unpublish'; readonly virtualIPs: readonly VirtualIP[] }
+  /** Another provider may have it: these have to leave its status, before their VirtualIPs go themselves. */
+  | { readonly kind: 'unpublish'; readonly addresses: readonly string[] }
   /** Nothing of it is left elsewhere: our finalizers may go, and what we wrote into the status. */
   | { readonly kind: 'let-go'; readonly finalizers: readonly string[]; readonly clears: Clearing }
   | { readonly kind: 'nothing' };
@@ -46,8 +47,8 @@ export function nextStep(
 /** For a Service that is not ours (any more): undo what we did to it, the finalizer last. */
 function stepOut(service: ServiceView, virtualIPs: readonly VirtualIP[], rules: ClassRules): NextStep {
   const isAnothers = mayBeAnothers(service, rules);
-  const published = virtualIPs.filter((virtualIP) => isPublished(service, virtualIP));
-  if (isAnothers && published.length > 0) return { kind: 'unpublish', virtualIPs: published };
+  const published = isAnothers ? publishedBy(service, virtualIPs) : [];
+  if (published.length > 0) return { kind: 'unpublish', addresses: published };
   const living = virtualIPs.filter((virtualIP) => !virtualIP.isDeleting);
   if (living.length > 0) return { kind: 'release', virtualIPs: living };
   if (virtualIPs.length > 0) return { kind: 'wait' };
@@ -56,6 +57,15 @@ function stepOut(service: ServiceView, virtualIPs: readonly VirtualIP[], rules: 
     return finalizers.length > 0 ? { kind: 'let-go', finalizers, clears: 'nothing' } : { kind: 'nothing' };
   if (finalizers.length === 0 && !hasTrace(service)) return { kind: 'nothing' };
   return { kind: 'let-go', finalizers, clears: isAnothers ? 'conditions' : 'everything' };
+}
+
+/** What of the Service's status is from us: a VirtualIP may have been deleted by hand while nobody cared for the Service. */
+function publishedBy(service: ServiceView, virtualIPs: readonly VirtualIP[]): readonly string[] {
+  const ours = new Set([
+    ...virtualIPs.map(({ address }) => formatAddress(address)),
+    ...allocatedTexts(service),
+  ]);
+  return service.ingress.flatMap(({ ip }) => (ip !== undefined && ours.has(ip) ? [ip] : []));
 }
 
 /** Whether the Service's status says the VirtualIP's address. */

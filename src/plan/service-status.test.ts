@@ -20,7 +20,7 @@ const planOf = (
   statusPlan(
     on,
     {
-      ...{ virtualIPs, refusal: undefined, isSatisfied: true, isForfeited: false },
+      ...{ virtualIPs, refusal: undefined, isSatisfied: true, forfeited: [] },
       whyOutside: () => undefined,
       whyNobody: () => 'nobody can',
       ...changes,
@@ -47,9 +47,9 @@ const after = (on: ServiceView, plan: StatusPlan): ServiceView => {
 
 test('an address is published with its first candidate, and stays when there is none any more', () => {
   const alone = virtualIP(1, { candidates: [] });
-  assert.deepEqual(planOf(service(), [alone]).ingress, []);
+  assert.equal(planOf(service(), [alone]).ingress, undefined, 'it has none yet');
   assert.deepEqual(planOf(service(), [virtualIP(1)]).ingress, ip('10.77.0.1'));
-  assert.deepEqual(planOf(service({ ingress: ip('10.77.0.1') }), [alone]).ingress, ip('10.77.0.1'));
+  assert.equal(planOf(service({ ingress: ip('10.77.0.1') }), [alone]).ingress, undefined, 'it stays');
   const moved = planOf(service({ ingress: ip('10.77.0.7') }), [alone]);
   assert.deepEqual(moved.ingress, [], 'somebody else may have it');
 });
@@ -119,8 +119,10 @@ test('a refusal says its code, and leaves the address of before unless it is som
   const plan = planOf(waiting, [], { refusal: FULL, isSatisfied: false });
   assert.equal(plan.ingress, undefined);
   assert.deepEqual(said(plan), ['Allocated False PoolsExhausted', 'Announced False NotAllocated']);
-  const forfeited = planOf(waiting, [], { refusal: FULL, isSatisfied: false, isForfeited: true });
-  assert.deepEqual(forfeited.ingress, []);
+  const lost = { refusal: FULL, isSatisfied: false, forfeited: [virtualIP(7).address] };
+  assert.deepEqual(planOf(waiting, [], lost).ingress, []);
+  const another = service({ ingress: ip('10.77.0.7', '10.77.0.8') });
+  assert.deepEqual(planOf(another, [], lost).ingress, ip('10.77.0.8'));
 });
 
 test('a refusal of more keeps what there is, and says so', () => {
@@ -145,6 +147,20 @@ test('OutsidePool is there while it is true', () => {
   const inside = planOf(marked, [virtualIP(1)]);
   assert.deepEqual(inside.goneConditions, ['fairlead.io/OutsidePool']);
   assert.equal(planOf(after(marked, inside), [virtualIP(1)]).isSame, true);
+});
+
+test('an annotation for source ranges that nobody keeps is told, until the field takes its place', () => {
+  const name = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+  const walled = service({ annotations: { [name]: '192.0.2.0/24' } });
+  const plan = planOf(walled, [virtualIP(1)]);
+  assert.deepEqual(said(plan).at(-1), 'SourceRangesIgnored True SourceRangesIgnored');
+  assert.match(
+    plan.conditions.at(-1)?.message ?? '',
+    /^\S+ "192.0.2.0\/24": .*want spec.loadBalancerSourceRanges$/,
+  );
+  const spec = { ...walled, ...after(walled, plan), loadBalancerSourceRanges: ['192.0.2.0/24'] };
+  assert.deepEqual(planOf(spec, [virtualIP(1)]).goneConditions, ['fairlead.io/SourceRangesIgnored']);
+  assert.deepEqual(said(planOf(service({ annotations: { [name]: ' ' } }), [virtualIP(1)])).length, 2);
 });
 
 test('the wish to be renumbered goes when it is met', () => {

@@ -4,14 +4,16 @@ import type { Refusal } from '../ipam/refusal.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
-import { ALLOCATED_FROM, RENUMBER } from './annotations.ts';
+import { ALLOCATED_FROM, LEGACY_SOURCE_RANGES, RENUMBER } from './annotations.ts';
 import type { IngressView, ServiceView } from './views.ts';
 
 export const ALLOCATED = 'fairlead.io/Allocated';
 export const ANNOUNCED = 'fairlead.io/Announced';
 /** Only there while it is true. */
 export const OUTSIDE_POOL = 'fairlead.io/OutsidePool';
-export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED, OUTSIDE_POOL];
+/** Only there while it is true. */
+export const OPEN_TO_ALL = 'fairlead.io/SourceRangesIgnored';
+export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED, OUTSIDE_POOL, OPEN_TO_ALL];
 /** What we write into the annotations of a Service. */
 export const OUR_ANNOTATIONS: readonly string[] = [ALLOCATED_FROM];
 
@@ -28,6 +30,8 @@ export interface Ingress {
   readonly ip: string;
   /** Written out, because the API server would add it and we would see a difference for ever. */
   readonly ipMode: 'VIP';
+  /** Never ours: as another provider wrote them. */
+  readonly ports?: readonly object[];
 }
 
 export interface StatusPlan {
@@ -50,8 +54,8 @@ export interface Assigned {
   readonly refusal: Refusal | undefined;
   /** With a refusal: what it has is enough all the same. */
   readonly isSatisfied: boolean;
-  /** Whether its status names an address that is somebody else's now. */
-  readonly isForfeited: boolean;
+  /** Addresses that its status names and that can not be its own any more. */
+  readonly forfeited: readonly Address[];
   /** Why one of them is not in a pool any more, in words; undefined if it is. */
   readonly whyOutside: (virtualIP: VirtualIP) => string | undefined;
   /** Explains a VirtualIP without candidates. */
@@ -63,7 +67,7 @@ export interface Assigned {
  * refused keeps what its status says, because that is what it gets back when it can.
  */
 export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: string): StatusPlan {
-  const wanted = [allocated(assigned), announced(assigned), ...outsidePool(assigned)];
+  const wanted = [allocated(assigned), announced(assigned), ...outsidePool(assigned), ...openToAll(service)];
   let all: readonly Condition[] = service.conditions;
   for (const condition of wanted) all = withCondition(all, condition, timestamp);
   const conditions = all.filter((condition) => !service.conditions.includes(condition));
@@ -75,21 +79,37 @@ export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: 
   const isSameIngress = ingress === undefined || hasIngress(service, ingress);
   const isSame =
     isSameIngress && conditions.length + goneConditions.length + Object.keys(annotations).length === 0;
-  return { ingress, conditions, goneConditions, annotations, isSame };
+  return {
+    ingress: isSameIngress ? undefined : ingress,
+    ...{ conditions, goneConditions, annotations, isSame },
+  };
 }
 
-/** What stays in a status from which the addresses of these are withdrawn. */
-export function ingressWithout(
-  service: ServiceView,
-  virtualIPs: readonly VirtualIP[],
-): readonly IngressView[] {
-  const withdrawn = new Set(virtualIPs.map(({ address }) => formatAddress(address)));
-  return service.ingress.filter(({ ip }) => ip === undefined || !withdrawn.has(ip));
+/** What stays in a status from which these are withdrawn. */
+export const ingressWithout = (service: ServiceView, addresses: readonly string[]): readonly IngressView[] =>
+  service.ingress.filter(({ ip }) => ip === undefined || !addresses.includes(ip));
+
+/**
+ * The addresses that our condition says it has. Where its VirtualIP is gone nothing else tells our address from one that
+ * another provider wrote: it is no decision on words, but `originOf` read back, and a text of another form names none.
+ */
+export function allocatedTexts({ conditions }: ServiceView): readonly string[] {
+  const allocated = conditions.find(({ type }) => type === ALLOCATED);
+  if (allocated?.status !== 'True') return [];
+  const [has = ''] = allocated.message.split(';');
+  return has.split(', ').map((origin) => origin.split(' ', 1)[0] ?? '');
 }
 
 /** `10.77.0.50 from pool default` */
 export const originOf = ({ address, pool }: Pick<VirtualIP, 'address' | 'pool'>): string =>
   `${formatAddress(address)}${pool === '' ? '' : ` from pool ${pool}`}`;
+
+/** Whether a node answers for it, and has nothing to say against that. */
+export const isAnsweredFor = (virtualIP: VirtualIP): boolean =>
+  isHeld(virtualIP) && reportOf(virtualIP)?.status !== 'False';
+
+const isHeld = ({ phase }: VirtualIP): boolean => phase === 'Announced' || phase === 'Moving';
+const reportOf = ({ conditions }: VirtualIP) => conditions.find(({ type }) => type === 'Announced');
 
 /** `10.77.0.50 is announced by node2` */
 export const holderOf = ({ address, record }: Pick<VirtualIP, 'address' | 'record'>): string =>
@@ -99,15 +119,21 @@ type Wanted = Omit<Condition, 'lastTransitionTime'>;
 
 function ingressOf(
   service: ServiceView,
-  { virtualIPs, isForfeited }: Assigned,
+  { virtualIPs, forfeited }: Assigned,
 ): readonly Ingress[] | undefined {
-  if (virtualIPs.length === 0) return isForfeited ? [] : undefined;
-  const isPublished = (ip: string) => service.ingress.some((one) => one.ip === ip);
+  if (virtualIPs.length === 0) return forfeited.length === 0 ? undefined : remaining(service, forfeited);
   return virtualIPs.flatMap((virtualIP) => {
     const ip = formatAddress(virtualIP.address);
-    const canBe = virtualIP.candidates.length > 0 || isAllocatedOnly(virtualIP) || isPublished(ip);
-    return canBe ? [{ ip, ipMode: 'VIP' as const }] : [];
+    const present = service.ingress.find((one) => one.ip === ip);
+    const canBe = virtualIP.candidates.length > 0 || isAllocatedOnly(virtualIP) || present !== undefined;
+    const { ports } = present ?? {};
+    return canBe ? [{ ip, ipMode: 'VIP' as const, ...(ports && { ports }) }] : [];
   });
+}
+
+function remaining({ ingress }: ServiceView, forfeited: readonly Address[]): readonly Ingress[] {
+  const gone = new Set(forfeited.map(formatAddress));
+  return ingress.flatMap(({ ip }) => (ip === undefined || gone.has(ip) ? [] : [{ ip, ipMode: 'VIP' }]));
 }
 
 /** Somebody else announces it (spec.announce of the pool). */
@@ -126,6 +152,16 @@ function outsidePool({ virtualIPs, whyOutside }: Assigned): readonly Wanted[] {
   if (reasons.length === 0) return [];
   const message = `${reasons.join('; ')}. The Service keeps it; the annotation fairlead.io/renumber: now gives it another one`;
   return [{ type: OUTSIDE_POOL, status: 'True', reason: 'OutsidePool', message }];
+}
+
+/** Whoever comes from a cloud with the annotation believes in a wall that is not there. */
+function openToAll({ annotations, loadBalancerSourceRanges }: ServiceView): readonly Wanted[] {
+  const ranges = annotations[LEGACY_SOURCE_RANGES]?.trim() ?? '';
+  if (ranges === '' || loadBalancerSourceRanges.length > 0) return [];
+  const message =
+    `${LEGACY_SOURCE_RANGES} "${ranges.slice(0, 200)}": kube-proxy does not read this annotation, so everybody is let in; ` +
+    'want spec.loadBalancerSourceRanges';
+  return [{ type: OPEN_TO_ALL, status: 'True', reason: 'SourceRangesIgnored', message }];
 }
 
 type Announced = Pick<Wanted, 'status' | 'reason' | 'message'>;
@@ -149,11 +185,11 @@ function announced({ virtualIPs, whyNobody }: Assigned): Wanted {
 
 function announcedOne(virtualIP: VirtualIP, whyNobody: Assigned['whyNobody']): Announced {
   const ip = formatAddress(virtualIP.address);
-  const reported = virtualIP.conditions.find((condition) => condition.type === 'Announced');
+  const reported = reportOf(virtualIP);
   const { phase } = virtualIP;
   if (isAllocatedOnly(virtualIP))
     return { status: 'False', reason: 'AllocatedOnly', message: `${ip} is of a pool with announce: false` };
-  if (phase === 'Announced' || phase === 'Moving') {
+  if (isHeld(virtualIP)) {
     if (reported?.status === 'False')
       return { status: 'False', reason: reported.reason || 'NotAnnounced', message: reported.message };
     const message = `${ip} is answered for; VirtualIP ${virtualIP.name} says by whom`;
@@ -169,11 +205,11 @@ function announcedOne(virtualIP: VirtualIP, whyNobody: Assigned['whyNobody']): A
 /** The pools, each once; and a wish to be renumbered that is met, because nothing that it left is held any more. */
 function changedAnnotations(
   { annotations }: ServiceView,
-  { virtualIPs, refusal, isForfeited }: Assigned,
+  { virtualIPs, refusal, forfeited }: Assigned,
 ): Readonly<Record<string, string | null>> {
   const changed: Record<string, string | null> = {};
   const from = [...new Set(virtualIPs.map(({ pool }) => pool).filter((pool) => pool !== ''))].join();
-  const isDecided = virtualIPs.length > 0 || isForfeited;
+  const isDecided = virtualIPs.length > 0 || forfeited.length > 0;
   if (isDecided && from !== (annotations[ALLOCATED_FROM] ?? ''))
     changed[ALLOCATED_FROM] = from === '' ? null : from;
   if (virtualIPs.length > 0 && refusal === undefined && annotations[RENUMBER] !== undefined)

@@ -40,6 +40,8 @@ export interface ServiceView {
   readonly ports: readonly ServicePort[];
   readonly externalTrafficPolicy: string | undefined;
   readonly loadBalancerIP: string | undefined;
+  /** Kept by kube-proxy. */
+  readonly loadBalancerSourceRanges: readonly string[];
   readonly ingress: readonly IngressView[];
   readonly conditions: readonly Condition[];
 }
@@ -60,12 +62,30 @@ export interface NodeView {
   readonly addresses: readonly string[];
   readonly isDeleting: boolean;
   readonly ready: boolean;
+  /** The kubelet says that it is being shut down (graceful node shutdown). */
+  readonly isShuttingDown: boolean;
+}
+
+/** A discovery.k8s.io/v1 EndpointSlice: where its endpoints are that traffic may be sent to. */
+export interface EndpointSliceView {
+  /** namespace/name of its Service. */
+  readonly service: string;
+  /** Sorted, each once. */
+  readonly nodes: readonly string[];
+  /** One of them does not say on which node it is. */
+  readonly isAnywhere: boolean;
 }
 
 /** A v1 Namespace. */
 export interface NamespaceView {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** An EndpointSlice of the API server's own Service. */
+export interface ApiServerSliceView {
+  /** Of all its endpoints, ready or not; a host name where they are of type FQDN. */
+  readonly addresses: readonly string[];
 }
 
 /** A coordination.k8s.io/v1 Lease. */

@@ -16,6 +16,14 @@ export interface AnnouncerLink {
   readonly addresses: readonly string[];
 }
 
+/** What the node found on a link besides itself. */
+export interface AnnouncerSegment {
+  /** The link's name. */
+  readonly link: string;
+  /** Of the node's default routes over the link; those that are link-local are not reported. */
+  readonly gateways: readonly string[];
+}
+
 export interface Announcer {
   /** The node's name. */
   readonly name: string;
@@ -26,6 +34,7 @@ export interface Announcer {
   /** Drawn anew at each start of the agent; empty before its first report. */
   readonly session: string;
   readonly links: readonly AnnouncerLink[];
+  readonly segments: readonly AnnouncerSegment[];
   /** How many addresses this node holds. */
   readonly held: number;
   readonly conditions: readonly Condition[];
@@ -40,15 +49,21 @@ const readLink: Reader<AnnouncerLink> = objectOf({
   addresses: withDefault(listOf(text), []),
 });
 
+const readSegment: Reader<AnnouncerSegment> = objectOf({
+  link: name,
+  gateways: withDefault(listOf(text), []),
+});
+
 const readStatus = objectOf({
   version: withDefault(text, ''),
   session: withDefault(text, ''),
   links: withDefault(listOf(readLink), []),
+  segments: withDefault(listOf(readSegment), []),
   held: withDefault(integer(0), 0),
   conditions: withDefault(listOf(readCondition), []),
 });
 
-const UNREPORTED = { version: '', session: '', links: [], held: 0, conditions: [] };
+const UNREPORTED = { version: '', session: '', links: [], segments: [], held: 0, conditions: [] };
 
 const readAnnouncer = objectOf({ metadata: readMetadata, status: withDefault(readStatus, UNREPORTED) });
 

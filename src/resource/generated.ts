@@ -138,6 +138,16 @@ export interface AnnouncerStatus {
     /** The node's own addresses on the link with their prefix lengths, like 10.77.0.11/24. */
     readonly addresses?: readonly string[];
   }[];
+  /** What the node found on its links besides itself; a link with nothing to say is left out. */
+  readonly segments?: readonly {
+    /** The name of the interface. */
+    readonly link: string;
+    /**
+     * The routers of the node's default routes over the link. They are given to no Service. Link-local ones
+     * are left out.
+     */
+    readonly gateways?: readonly string[];
+  }[];
   /** How many addresses the node holds; the VirtualIPs say which. */
   readonly held?: number;
   /** Ready says whether the agent takes part in announcing. */
@@ -190,6 +200,8 @@ export interface VirtualIPSpec {
       /** The port number. */
       readonly port: number;
     }[];
+    /** The address is kept for a Service of the same name when this one goes, however that happens. */
+    readonly retain?: boolean;
   }[];
   /** The nodes that may hold the address, in the order in which they would take it over. */
   readonly candidates?: readonly string[];

@@ -42,6 +42,8 @@ export interface ServiceName {
 export interface ServiceRef extends ServiceName {
   readonly uid: string;
   readonly ports: readonly ServicePort[];
+  /** The address is kept for a Service of the same name when this one goes. */
+  readonly retain?: boolean;
 }
 
 /** How the address is announced, resolved by the controller so that an agent needs no other object. */
@@ -95,12 +97,21 @@ const readPort: Reader<ServicePort> = objectOf({
   port: integer(1, 65_535),
 });
 
-const readServiceRef: Reader<ServiceRef> = objectOf({
+const readWholeServiceRef = objectOf({
   namespace: name,
   name,
   uid: name,
   ports: withDefault(listOf(readPort), []),
+  retain: withDefault(flag, false),
 });
+
+/** Without `retain` where that says nothing: there are thousands. */
+const readServiceRef: Reader<ServiceRef> = (value, field) => {
+  const parsed = readWholeServiceRef(value, field);
+  if (parsed.kind === 'problems') return parsed;
+  const { retain, ...ref } = parsed.value;
+  return { kind: 'value', value: retain ? { ...ref, retain } : ref };
+};
 
 const readAdvertisement: Reader<VirtualIPAdvertisement> = objectOf({
   name,

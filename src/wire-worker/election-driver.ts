@@ -6,6 +6,7 @@ import type { NodeId } from '../election/claim-order.ts';
 import type { HeldElection } from '../election/election-messages.ts';
 import { Elector, type ElectorInput, type ElectorOptions, type ElectorOutput } from '../election/elector.ts';
 import type { Link, WireHost } from '../host/host.ts';
+import type { Address } from '../net/address.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import type { Duration } from '../time/duration.ts';
 import { earlier, hasPassed, type Instant } from '../time/instant.ts';
@@ -45,7 +46,7 @@ export class ElectionDriver {
   #links: ReadonlyMap<number, Link> = new Map();
   /** What was last told of each peer, by link. */
   readonly #told = new Map<number, Map<NodeId, string>>();
-  #gateways: ReadonlyMap<number, number> = new Map();
+  #gateways: ReadonlyMap<number, readonly Address[]> = new Map();
   #fds: {
     readonly heartbeats: readonly number[];
     readonly probes: readonly number[];
@@ -105,7 +106,11 @@ export class ElectionDriver {
   }
 
   /** The links as they are now; `gateways` by the index of their link. */
-  setLinks(now: Instant, links: readonly Link[], gateways: ReadonlyMap<number, number>): readonly Decision[] {
+  setLinks(
+    now: Instant,
+    links: readonly Link[],
+    gateways: ReadonlyMap<number, readonly Address[]>,
+  ): readonly Decision[] {
     this.#heartbeats.update(now, links);
     this.#choice = new LinkChoice(links);
     this.#gateways = gateways;
@@ -206,8 +211,13 @@ export class ElectionDriver {
   #probe(now: Instant, uid: string): void {
     const { wanted, address } = this.#deps.wanted.get(uid);
     const link = this.#choice.choose(address, wanted.interfaces);
-    if (link !== undefined)
-      this.#prober.probe(now, { uid, address, link, gateway: this.#gateways.get(link.index) });
+    if (link !== undefined) this.#prober.probe(now, { uid, address, link, gateway: this.#gatewayOf(link) });
+  }
+
+  /** The first one that has an IPv4 address. */
+  #gatewayOf({ index }: Link): number | undefined {
+    const gateway = this.#gateways.get(index)?.find(({ family }) => family === 'IPv4');
+    return gateway && Number(gateway.value);
   }
 
   #tell({ link, node, peer }: Extract<ElectorOutput, { readonly kind: 'peer' }>): void {

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import {
   describeFrame,
   FakeWire,
+  known,
   linkOf,
   NODE,
   NODE_MAC,
@@ -14,6 +15,7 @@ import {
   wantedOf,
 } from '../../test/fake/fake-wire.ts';
 import { FakeWireHost, WAKER_FD } from '../../test/fake/fake-wire-host.ts';
+import { parseAddress } from '../net/address.ts';
 import { WireLoop } from './loop.ts';
 import type { ToWorker } from './messages.ts';
 
@@ -38,10 +40,22 @@ test('says its links and that it is ready, links first', () => {
         state: 'Up',
         mtu: 1500,
         addresses: ['10.77.0.11/24'],
+        gateways: [],
       },
     ],
   });
   assert.deepEqual(ready, { kind: 'ready' });
+});
+
+test('says the gateways of its links again when they change', () => {
+  const wire = new FakeWire();
+  const gateways = ['10.77.0.2', '10.77.0.1', 'fe80::1'].map((text) => known(parseAddress(text), text));
+  wire.host.setGateways(2, gateways);
+  wire.loop.turn();
+  assert.deepEqual(wire.last('links').links[0]?.gateways, ['10.77.0.1', '10.77.0.2', 'fe80::1']);
+  wire.host.setGateways(2, []);
+  wire.loop.turn();
+  assert.deepEqual(wire.last('links').links[0]?.gateways, []);
 });
 
 test('a wanted address is held, claimed, announced and answered', () => {

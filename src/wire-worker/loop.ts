@@ -279,14 +279,15 @@ export class WireLoop {
     const links = this.#monitor.links();
     if (links === undefined) {
       this.#table.postpone(now);
-      this.#reporter.reportLinks(this.#table.links);
+      this.#reporter.reportLinks(this.#table.links, this.#monitor.gateways());
       return;
     }
     this.#table.update(now, links, this.#monitor.takeInterrupted());
-    this.#perform(now, this.#election.setLinks(now, links, new Map()));
+    const gateways = this.#monitor.gateways();
+    this.#perform(now, this.#election.setLinks(now, links, gateways));
     if (!this.#quiet.isQuiet) this.#announcer.reconcile(now, this.#table);
     this.#reportHeld(this.#election.held(), []);
-    this.#reporter.reportLinks(links);
+    this.#reporter.reportLinks(links, gateways);
     const malformed = this.#monitor.malformedMessages;
     if (malformed > this.#malformedSeen)
       this.#log('warn', 'netlink messages not understood', { count: malformed - this.#malformedSeen });

@@ -23,6 +23,8 @@ export interface LinkReport {
   readonly mtu: number;
   /** `10.77.0.11/24` and so on. */
   readonly addresses: readonly string[];
+  /** Of the default routes over the link. */
+  readonly gateways: readonly string[];
 }
 
 export type ToWorker =

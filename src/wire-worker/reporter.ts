@@ -1,9 +1,12 @@
 // Tells the main thread what is held and which links there are, and only when that changed.
 
 import type { Link } from '../host/host.ts';
-import { formatAddress } from '../net/address.ts';
+import { type Address, formatAddress } from '../net/address.ts';
 import { formatMac } from '../net/mac.ts';
 import type { FromWorker, HeldAddress, LinkReport } from './messages.ts';
+
+/** Of the default routes, by the index of their link. */
+type Gateways = ReadonlyMap<number, readonly Address[]>;
 
 export class Reporter {
   readonly #post: (message: FromWorker) => void;
@@ -26,8 +29,8 @@ export class Reporter {
     this.#isFirst = false;
   }
 
-  reportLinks(links: readonly Link[]): void {
-    const reports = links.map(reportOf);
+  reportLinks(links: readonly Link[], gateways: Gateways): void {
+    const reports = links.map((link) => reportOf(link, gateways));
     if (JSON.stringify(reports) === JSON.stringify(this.#links)) return;
     this.#links = reports;
     this.#post({ kind: 'links', links: reports });
@@ -37,11 +40,12 @@ export class Reporter {
 const isSameHeld = (a: HeldAddress, b: HeldAddress | undefined): boolean =>
   a.uid === b?.uid && a.epoch === b.epoch && a.link === b.link && a.name === b.name;
 
-const reportOf = ({ index, name, mac, state, mtu, addresses }: Link): LinkReport => ({
+const reportOf = ({ index, name, mac, state, mtu, addresses }: Link, gateways: Gateways): LinkReport => ({
   index,
   name,
   mac: formatMac(mac),
   state,
   mtu,
   addresses: addresses.map(({ address, prefixLength }) => `${formatAddress(address)}/${prefixLength}`),
+  gateways: (gateways.get(index) ?? []).map(formatAddress).sort(),
 });

@@ -102,6 +102,7 @@ export const ETH0: LinkReport = {
   state: 'Up',
   mtu: 1500,
   addresses: ['10.77.0.11/24'],
+  gateways: ['10.77.0.1'],
 };
 
 interface VirtualIPChanges {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { announcerLinks } from '../../src/agent/announcer-links.ts';
+import { announcerLinks, announcerSegments } from '../../src/agent/announcer-links.ts';
 import { ANNOUNCER, NODE } from '../../src/kube/kinds.ts';
 import { fail } from '../fake/fake-kube-api.ts';
 import { AgentBed, ETH0 } from './agent-bed.ts';
@@ -23,11 +23,13 @@ test('the Announcer is created for the Node and reported at once', async () => {
   assert.deepEqual(metadata.ownerReferences, [
     { apiVersion: 'v1', kind: 'Node', name: 'node1', uid: 'uid-node1' },
   ]);
+  const { gateways, ...eth0 } = ETH0;
   const { conditions, ...status } = statusOf(bed);
   assert.deepEqual(status, {
     version: '0.0.0-test',
     session: '9f3c0a11d2e47b60',
-    links: [ETH0],
+    links: [eth0],
+    segments: [{ link: 'eth0', gateways }],
     held: 0,
   });
   assert.equal((conditions as { status: string }[])[0]?.status, 'True');
@@ -147,6 +149,21 @@ test('a status that can not be written is tried again with growing pauses', asyn
   bed.api.recover();
   await bed.pass(30_000);
   assert.equal(statusOf(bed).session, '9f3c0a11d2e47b60');
+});
+
+test('the gateways of Ethernet links are reported, without those that no pool can hold', () => {
+  const link = (name: string, mac: string, ...gateways: string[]) => ({ ...ETH0, name, mac, gateways });
+  const many = Array.from({ length: 9 }, (_, i) => `10.77.0.${i + 1}`);
+  const segments = announcerSegments([
+    link('eth0', '02:00:00:00:00:0b', '10.77.0.1', 'fd77::1', 'fe80::1'),
+    link('eth1', '02:00:00:00:00:0c', 'fe80::1'),
+    link('wg0', '', '10.9.0.1'),
+    link('eth2', '02:00:00:00:00:0d', ...many),
+  ]);
+  assert.deepEqual(segments, [
+    { link: 'eth0', gateways: ['10.77.0.1', 'fd77::1'] },
+    { link: 'eth2', gateways: many.slice(0, 8) },
+  ]);
 });
 
 test('only Ethernet links with an address beyond the link are reported', () => {

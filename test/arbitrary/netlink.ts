@@ -2,9 +2,10 @@
 // itself sends nothing but requests for dumps.
 
 import fc from 'fast-check';
-import { toBytes } from '../../src/net/address.ts';
+import { type Family, toBytes } from '../../src/net/address.ts';
 import type { NetlinkAddress } from '../../src/protocol/netlink/address-message.ts';
 import type { NetlinkLink } from '../../src/protocol/netlink/link-message.ts';
+import type { NetlinkGateway } from '../../src/protocol/netlink/route-message.ts';
 import { address, uint32 } from './net.ts';
 import { record } from './record.ts';
 
@@ -14,7 +15,8 @@ type Attribute = readonly [type: number, payload: Uint8Array];
 export interface EncodedMessage {
   readonly expected:
     | { readonly kind: 'NEWLINK' | 'DELLINK'; readonly link: NetlinkLink }
-    | { readonly kind: 'NEWADDR' | 'DELADDR'; readonly address: NetlinkAddress };
+    | { readonly kind: 'NEWADDR' | 'DELADDR'; readonly address: NetlinkAddress }
+    | { readonly kind: 'NEWROUTE' | 'DELROUTE'; readonly gateways: readonly NetlinkGateway[] };
   readonly sequence: number;
   readonly bytes: Uint8Array;
 }
@@ -97,6 +99,33 @@ function addressBody(value: NetlinkAddress, others: readonly Attribute[]): Uint8
   return bytesOf(head, ...attributes.map(encodeAttribute));
 }
 
+/** Of either family in one route, as the kernel has it for IPv4. */
+const netlinkGateways = (): fc.Arbitrary<readonly NetlinkGateway[]> =>
+  fc.array(record<NetlinkGateway>({ index: uint32(), address: address() }), { maxLength: 4 });
+
+/** RTA_GATEWAY, or RTA_VIA for a gateway of another family than the route's. */
+function gatewayAttribute({ address: gateway }: NetlinkGateway, family: Family): Attribute {
+  const bytes = toBytes(gateway);
+  if (gateway.family === family) return [5, bytes];
+  return [18, bytesOf(u16(gateway.family === 'IPv4' ? 2 : 10), bytes)];
+}
+
+/** A default route; with one gateway as the kernel writes one, with several in RTA_MULTIPATH. */
+function routeBody(gateways: readonly NetlinkGateway[], others: readonly Attribute[]): Uint8Array {
+  const family: Family = gateways[0]?.address.family ?? 'IPv6';
+  const [only] = gateways;
+  const nextHop = (one: NetlinkGateway): Uint8Array => {
+    const attributes = encodeAttribute(gatewayAttribute(one, family));
+    return bytesOf(u16(8 + attributes.length), [1, 2], u32(one.index), attributes);
+  };
+  const hops: readonly Attribute[] =
+    gateways.length === 1 && only !== undefined
+      ? [[4, bytesOf(u32(only.index))], ...others, gatewayAttribute(only, family)]
+      : [...others, [9, bytesOf(...gateways.map(nextHop))]];
+  const head = bytesOf([family === 'IPv4' ? 2 : 10, 0, 0, 0, 254, 3, 0, 1], u32(0));
+  return bytesOf(head, ...hops.map(encodeAttribute));
+}
+
 export function encodedMessage(): fc.Arbitrary<EncodedMessage> {
   const common = { sequence: uint32(), others: unknownAttributes() };
   const links = fc
@@ -113,5 +142,12 @@ export function encodedMessage(): fc.Arbitrary<EncodedMessage> {
       sequence,
       bytes: encodeMessage(kind === 'NEWADDR' ? 20 : 21, sequence, addressBody(value, others)),
     }));
-  return fc.oneof(links, addresses);
+  const routes = fc
+    .record({ kind: fc.constantFrom('NEWROUTE', 'DELROUTE'), gateways: netlinkGateways(), ...common })
+    .map(({ kind, gateways, sequence, others }) => ({
+      expected: { kind, gateways },
+      sequence,
+      bytes: encodeMessage(kind === 'NEWROUTE' ? 24 : 25, sequence, routeBody(gateways, others)),
+    }));
+  return fc.oneof(links, addresses, routes);
 }

@@ -25,6 +25,7 @@ export const service = (changes: Partial<ServiceView> = {}): ServiceView => ({
   ports: [{ name: '', protocol: 'TCP', port: 80 }],
   externalTrafficPolicy: 'Cluster',
   loadBalancerIP: undefined,
+  loadBalancerSourceRanges: [],
   ingress: [],
   conditions: [],
   ...changes,

@@ -46,6 +46,7 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [['agent', '--hang-timeout', 'never'], /Want a duration from 1s to 60s/],
   [['agent', '--lease-renew-interval', '11s'], /too long for the Lease's duration: want 10s or less/],
   [['controller', '--default-class', 'example.com/lb'], /too many arguments/],
+  [['controller', '--rebalance', 'slow'], /'slow' is invalid\. Allowed choices are Off, Slow/],
   [['controller', '--load-balancer-class', 'a//b'], /'a\/\/b' is invalid\. Want a class/],
   [['controller', '--load-balancer-class', ''], /'' is invalid\. Want a class such as fairlead\.io\/lb/],
 ];

@@ -108,9 +108,11 @@ test('the rights are these and no others', async () => {
     '/nodes: list watch',
     '/services/status: patch',
     '/services: get list watch',
+    'discovery.k8s.io/endpointslices: list watch',
     'fairlead.io/addresspools/status: patch',
     'fairlead.io/addresspools: list watch',
     'fairlead.io/announcers: list watch',
+    'fairlead.io/virtualips/status: patch',
     'fairlead.io/virtualips: get list watch create patch delete',
   ]);
   assert.deepEqual(of('Role', 'fairlead-controller'), [
@@ -177,6 +179,14 @@ test('the controller is the default implementation only where that is asked for'
     await argsOf('controller.defaultClass=true'),
     /"--load-balancer-class=fairlead.io\/lb","--default-class"\]/,
   );
+});
+
+test('the controller rebalances only where that is asked for', async () => {
+  const argsOf = async (...settings: string[]) =>
+    JSON.stringify((await render(...settings)).find(({ kind }) => kind === 'Deployment')?.spec);
+  for (const off of [[], ['controller.rebalance=Off'], ['controller.rebalance=false']])
+    assert.doesNotMatch(await argsOf(...off), /--rebalance/);
+  assert.match(await argsOf('controller.rebalance=Slow'), /"--rebalance=Slow"\]/);
 });
 
 test('Helm keeps the CRDs, and renders them as they are in the files', async () => {

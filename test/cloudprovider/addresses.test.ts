@@ -215,6 +215,71 @@ test('overlapping pools both work and name each other, and count both families',
   bed.assertSound();
 });
 
+test('one of several addresses whose VirtualIP a user deletes comes back as the same', async () => {
+  const bed = await bedOf();
+  const two = { annotations: { 'fairlead.io/count': '2' } };
+  bed.createService('shop', {}, two);
+  await bed.settle();
+  assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.50', '10.77.0.51']);
+  bed.cluster.remove(VIRTUAL_IP, { name: '10.77.0.50' });
+  bed.createService('rival');
+  await bed.settle();
+  assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.50', '10.77.0.51']);
+  assert.deepEqual(ipsOf(bed, 'rival'), ['10.77.0.52']);
+  bed.assertSound();
+});
+
+test('a family that goes leaves the other where it is, and serves who waits for it', async () => {
+  const bed = await bedOf('10.77.0.50-10.77.0.51', 'fd77::50');
+  bed.createService('shop', dual('PreferDualStack'));
+  bed.createService('strict', dual('RequireDualStack'));
+  await bed.settle();
+  assert.deepEqual([namesOf(bed, 'shop'), namesOf(bed, 'strict')], ['10.77.0.50,fd77::50', '']);
+  assert.equal(codeOf(bed, 'strict'), 'PoolsExhausted');
+  bed.changeService('shop', { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' });
+  await bed.settle();
+  assert.deepEqual([namesOf(bed, 'shop'), namesOf(bed, 'strict')], ['10.77.0.50', '10.77.0.51,fd77::50']);
+  assert.deepEqual([ipsOf(bed, 'shop'), ipsOf(bed, 'strict')], [['10.77.0.50'], ['10.77.0.51']]);
+  bed.assertSound();
+});
+
+test('what is excluded, or an edge that is avoided now, stays with its Service and goes to nobody new', async () => {
+  const bed = await bedOf('10.77.0.50', '10.77.0.255');
+  for (const name of ['n1', 'n2']) bed.announcer(name, ['10.77.0.11/22']);
+  for (const name of ['shop', 'edge']) bed.createService(name);
+  await bed.settle();
+  bed.poolWith('default', { exclude: ['10.77.0.50'], avoidEdges: true });
+  await bed.settle();
+  for (const [name, ip] of Object.entries({ shop: '10.77.0.50', edge: '10.77.0.255' })) {
+    assert.deepEqual(ipsOf(bed, name), [ip]);
+    assert.match(
+      conditionOf(bed, name, 'OutsidePool')?.message ?? '',
+      new RegExp(`^${ip} is in no AddressPool`),
+    );
+    bed.deleteService(name);
+  }
+  bed.createService('late');
+  await bed.settle();
+  assert.equal(codeOf(bed, 'late'), 'FamilyUnavailable');
+  bed.poolWith('default', { exclude: [] });
+  await bed.settle();
+  assert.deepEqual(ipsOf(bed, 'late'), ['10.77.0.50']);
+  bed.assertSound();
+});
+
+test('a Service that waits and becomes a ClusterIP waits no more', async () => {
+  const bed = await bedOf('10.77.0.50');
+  for (const name of ['a', 'b', 'c']) bed.createService(name);
+  await bed.settle();
+  bed.changeService('b', { type: 'ClusterIP', loadBalancerClass: null });
+  await bed.settle();
+  assert.deepEqual([bed.service('b').finalizers, bed.service('b').conditions], [[], []]);
+  bed.deleteService('a');
+  await bed.settle();
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/c n1,n2']);
+  bed.assertSound();
+});
+
 const reserve = (bed: Bed, address: string, reservedFor?: object) =>
   bed.cluster.create(VIRTUAL_IP, undefined, {
     metadata: { name: address },

@@ -11,6 +11,7 @@ import type { KubeObject, ObjectChange, ResourceKind } from '../../src/kube/api.
 import {
   ADDRESS_POOL,
   ANNOUNCER,
+  ENDPOINT_SLICE,
   LEASE,
   NAMESPACE as NAMESPACE_KIND,
   NODE,
@@ -18,6 +19,8 @@ import {
   VIRTUAL_IP,
 } from '../../src/kube/kinds.ts';
 import {
+  translateApiServerSlice,
+  translateEndpointSlice,
   translateLease,
   translateNamespace,
   translateNode,
@@ -37,6 +40,8 @@ import { WatchedQueue } from '../fake/watched-queue.ts';
 
 export const NAMESPACE = 'fairlead-system';
 const LEASE_MS = 15_000;
+/** Far more than any test needs to come to rest. */
+const MOST_ROUNDS = 1000;
 
 export interface Running {
   readonly controller: Controller;
@@ -44,6 +49,8 @@ export interface Running {
   readonly queue: WatchedQueue;
   readonly watches: { readonly [K in keyof ControllerWatches]: FakeListWatch };
   readonly events: string[];
+  /** Reasons, one for each refusal that was counted. */
+  readonly refused: readonly string[];
   readonly log: FakeLog;
 }
 
@@ -58,8 +65,8 @@ export class Bed {
   #renewals = 0;
 
   constructor() {
-    this.#guard(VIRTUAL_IP, (change) => this.#watchVirtualIP(change));
-    this.#guard(SERVICE, (change) => this.#watchService(change));
+    this.onChange(VIRTUAL_IP, (change) => this.#watchVirtualIP(change));
+    this.onChange(SERVICE, (change) => this.#watchService(change));
   }
 
   node(name: string, subnet: string | null = '10.77.0.11/24', labels: Record<string, string> = {}): void {
@@ -73,6 +80,20 @@ export class Bed {
       this.cluster.create(ANNOUNCER, undefined, { metadata: { name } });
     const links = [{ name: 'eth0', index: 2, mac: '02:00:00:00:00:0b', state, mtu: 1500, addresses }];
     this.#patchStatus('announcers', name, { links });
+  }
+
+  /** The default gateways that a node's agent reports on eth0. */
+  gateways(node: string, ...gateways: readonly string[]): void {
+    this.#patchStatus('announcers', node, { segments: [{ link: 'eth0', gateways }] });
+  }
+
+  /** Where the API server says that it is: in the EndpointSlice of its own Service. */
+  apiServer(...addresses: readonly string[]): void {
+    const ref = { namespace: 'default', name: 'kubernetes' };
+    const endpoints = addresses.map((address) => ({ addresses: [address] }));
+    if (this.cluster.objects(ENDPOINT_SLICE).has('default/kubernetes'))
+      this.cluster.patch(ENDPOINT_SLICE, ref, { patch: { type: 'merge', body: { endpoints } } });
+    else this.cluster.create(ENDPOINT_SLICE, 'default', { metadata: { name: 'kubernetes' }, endpoints });
   }
 
   /** Creates or renews the Lease of a node's agent. */
@@ -170,6 +191,7 @@ export class Bed {
   /** A controller that has not been started yet. */
   construct(changes: Partial<ControllerOptions> = {}): Running {
     const watch = (kind: typeof SERVICE) => new FakeListWatch(this.cluster, kind);
+    const isApiServer = ({ metadata }: KubeObject): boolean => metadata.namespace === 'default';
     const nodes = { nodes: watch(NODE), leases: watch(LEASE), announcers: watch(ANNOUNCER) };
     const watches = {
       services: watch(SERVICE),
@@ -177,6 +199,8 @@ export class Bed {
       ...nodes,
       pools: watch(ADDRESS_POOL),
       virtualIPs: watch(VIRTUAL_IP),
+      endpointSlices: watch(ENDPOINT_SLICE),
+      apiServers: new FakeListWatch(this.cluster, ENDPOINT_SLICE, isApiServer),
     };
     const api = new FakeKubeApi(this.cluster);
     const queue = new WatchedQueue(this.time);
@@ -184,15 +208,21 @@ export class Bed {
     const log = new FakeLog();
     const translate = {
       ...{ service: translateService, namespace: translateNamespace },
-      ...{ node: translateNode, lease: translateLease },
+      ...{ node: translateNode, lease: translateLease, endpointSlice: translateEndpointSlice },
+      apiServerSlice: translateApiServerSlice,
     };
-    const metrics = { reconciled: () => {}, allocations: () => {}, refused: () => {} };
+    const refused: string[] = [];
+    const metrics = {
+      reconciled: () => {},
+      allocations: () => {},
+      refused: (reason: string) => refused.push(reason),
+    };
     const clocks = { clock: this.time, wallClock: this.time };
     const controller = new Controller(
       { api, translate, watches, queue, events, log, metrics, ...clocks },
       { ...DEFAULT_OPTIONS, ...changes },
     );
-    const running = { controller, api, queue, watches, events: events.events, log };
+    const running = { controller, api, queue, watches, events: events.events, refused, log };
     this.#everyone.push(running);
     return running;
   }
@@ -206,7 +236,9 @@ export class Bed {
 
   /** Lets controllers and agents work until neither has anything left to do. */
   async settle(): Promise<void> {
+    let rounds = 0;
     for (let version = -1; version !== this.cluster.writes.length; ) {
+      if (++rounds > MOST_ROUNDS) throw new Error('controllers undo what others do, without end');
       version = this.cluster.writes.length;
       for (const { queue } of this.#everyone) await queue.idle();
       this.#agents();
@@ -247,21 +279,28 @@ export class Bed {
     return this.cluster.objects(SERVICE).get(key)?.metadata.annotations?.['fairlead.io/count'] !== undefined;
   }
 
-  /** Claims what nobody holds, and lets go of what is being deleted, as living agents do. */
+  /** As living agents do: claims what nobody holds that lives and is a candidate, lets go of what is being deleted. */
   #agents(): void {
     for (const virtualIP of this.virtualIPs()) {
       const { name, isDeleting, record, finalizers } = virtualIP;
-      const holder = record.holder ?? virtualIP.candidates.find((node) => !this.silent.has(node));
+      const holder = this.#heirOf(virtualIP);
       if (holder === undefined || this.silent.has(holder)) continue;
-      if (isDeleting && record.holder !== undefined && finalizers.includes(WITHDRAW_FINALIZER)) {
+      if (isDeleting && record.holder === holder && finalizers.includes(WITHDRAW_FINALIZER)) {
         const body = { metadata: { finalizers: [] } };
         this.cluster.patch(VIRTUAL_IP, { name }, { patch: { type: 'merge', body } });
         this.cluster.writes.push(`agent releases ${name}`);
-      } else if (!isDeleting && record.holder === undefined) {
+      } else if (!isDeleting && record.holder !== holder) {
         this.#patchStatus('virtualips', name, { holder, epoch: record.epoch + 1, phase: 'Announced' });
         this.cluster.writes.push(`agent claims ${name}`);
       }
     }
+  }
+
+  #heirOf({ isDeleting, candidates, record }: VirtualIP): string | undefined {
+    const { holder } = record;
+    const living = candidates.filter((node) => !this.silent.has(node));
+    const isHeld = holder !== undefined && (isDeleting || candidates.includes(holder));
+    return isHeld ? holder : (living[0] ?? holder);
   }
 
   #patchStatus(plural: 'virtualips' | 'announcers', name: string, status: object): void {
@@ -269,7 +308,8 @@ export class Bed {
     this.cluster.patch(kind, { name }, { patch: { type: 'merge', body: { status } }, subresource: 'status' });
   }
 
-  #guard(kind: ResourceKind, handler: (change: ObjectChange<KubeObject>) => void): void {
+  /** Sees every change, whatever controllers see. */
+  onChange(kind: ResourceKind, handler: (change: ObjectChange<KubeObject>) => void): void {
     const watch = new FakeListWatch(this.cluster, kind);
     watch.onChange(handler);
     watch.start();

@@ -7,12 +7,14 @@ import type { KubeObject } from '../../src/kube/api.ts';
 import { NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import { fail } from '../fake/fake-kube-api.ts';
-import { Bed } from './bed.ts';
+import { Bed, type Running } from './bed.ts';
 
 const UNCLASSED = { loadBalancerClass: undefined };
 const AS_DEFAULT = { servesClassless: true };
 const IGNORE = { annotations: { 'fairlead.io/ignore': 'true' } };
-const foreign = (ip: string) => ({ loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } });
+const foreign = (...ips: string[]) => ({
+  loadBalancer: { ingress: ips.map((ip) => ({ ip, ipMode: 'VIP' })) },
+});
 
 function bedOf(...pool: string[]): Bed {
   const bed = new Bed();
@@ -85,6 +87,21 @@ test('stopped between finalizer and address, and started without --default-class
   await bed.settle();
   assert.equal(shown(bed, 'shop'), '');
   bed.assertSound();
+});
+
+test('switched off while its VirtualIP is deleted by hand, no address of ours stays in its status', async () => {
+  const bed = bedOf();
+  const first = await bed.start(AS_DEFAULT);
+  bed.createService('shop', UNCLASSED);
+  bed.createService('taken', UNCLASSED);
+  await bed.settle();
+  await first.controller.stop();
+  for (const name of ['10.77.0.50', '10.77.0.51']) bed.cluster.erase(VIRTUAL_IP, { name });
+  bed.editService('taken', { status: foreign('203.0.113.7') });
+  await bed.start();
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '');
+  assert.equal(shown(bed, 'taken'), '203.0.113.7 upstream');
 });
 
 test('a Service that another provider has taken over keeps its status and its finalizer', async () => {
@@ -168,6 +185,31 @@ test('a Service that became one of another class keeps what its provider wrote',
   bed.assertSound();
 });
 
+test('an address that a Service of another provider has is not handed out before it goes', async () => {
+  const bed = bedOf('10.77.0.50-10.77.0.51');
+  bed.createService('theirs', { loadBalancerClass: 'example.com/other' });
+  bed.editService('theirs', { status: foreign('10.77.0.50') });
+  const first = await bed.start();
+  bed.createService('shop');
+  bed.createService('asking', { loadBalancerIP: '10.77.0.50' });
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.51 fairlead.io/load-balancer True True');
+  assert.match(
+    bed.service('asking').conditions[0]?.message ?? '',
+    /by Service web\/theirs of another provider/,
+  );
+  // Nor does it take one away.
+  bed.editService('theirs', { status: foreign('10.77.0.50', '10.77.0.51') });
+  await first.controller.stop();
+  await bed.start();
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.51 fairlead.io/load-balancer True True');
+  bed.changeService('theirs', { type: 'ClusterIP', loadBalancerClass: null });
+  await bed.settle();
+  assert.equal(shown(bed, 'asking'), '10.77.0.50 fairlead.io/load-balancer True True');
+  bed.assertSound();
+});
+
 test('a status that somebody rewrites is repaired', async () => {
   const bed = bedOf();
   await bed.start();
@@ -188,6 +230,16 @@ test('a status that somebody rewrites is repaired', async () => {
   bed.editService('shop', { status: { loadBalancer: { ingress } } });
   await bed.settle();
   assert.deepEqual(bed.service('shop').ingress, ingress);
+  // Nor are they lost when something else of the status is written.
+  bed.pool('default', '10.77.0.60-10.77.0.61');
+  bed.changeService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await bed.settle();
+  assert.equal(bed.service('shop').conditions.length, 3);
+  assert.deepEqual(bed.service('shop').ingress, ingress);
+  bed.pool('default', '10.77.0.50-10.77.0.51');
+  bed.annotate('shop', { 'fairlead.io/count': '2' });
+  await bed.settle();
+  assert.deepEqual(bed.service('shop').ingress, [...ingress, { ip: '10.77.0.51', ipMode: 'VIP' }]);
   bed.assertSound();
 });
 
@@ -252,6 +304,38 @@ for (const [name, verb, plural, reason] of [
   });
 }
 
+test('nodes that the API server does not let us write are told, and written when it does', async () => {
+  const bed = bedOf();
+  const { api, events } = await bed.start();
+  bed.createService('shop');
+  await bed.settle();
+  api.before = ({ verb, plural }) =>
+    verb === 'patch' && plural === 'virtualips' ? fail('Forbidden') : undefined;
+  bed.node('n3');
+  await bed.settle();
+  assert.ok(events.includes('Warning UpdateLoadBalancerFailed web/shop: made to fail'), events.join('\n'));
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2']);
+  api.recover();
+  await bed.pass(6000);
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2,n3']);
+  bed.assertSound();
+});
+
+test('source ranges in the annotation of clouds are not kept by anybody, and that is told', async () => {
+  const bed = bedOf();
+  const { events } = await bed.start();
+  const name = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+  bed.createService('shop', {}, { annotations: { [name]: '192.0.2.0/24' } });
+  await bed.settle();
+  const told = events.filter((event) => event.startsWith('Warning SourceRangesIgnored web/shop: '));
+  assert.equal(told.length, 1);
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True True');
+  bed.changeService('shop', { loadBalancerSourceRanges: ['192.0.2.0/24'] });
+  await bed.settle();
+  assert.equal(shown(bed, 'shop'), '10.77.0.50 fairlead.io/load-balancer True True');
+  bed.assertSound();
+});
+
 for (const [name, take] of [
   [
     'finalizer was stripped',
@@ -304,6 +388,109 @@ test('a retained VirtualIP is not swept, unused or used by a Service that is for
   assert.deepEqual(kept(), ['10.77.0.50 0']);
 });
 
+const RETAIN = { 'fairlead.io/retain': 'true' };
+const reservations = (bed: Bed): readonly string[] =>
+  bed
+    .virtualIPs()
+    .map(({ name, services, reservedFor }) => `${name} ${services.length} ${reservedFor?.name}`);
+
+/** Somebody forces it away, finalizer and all, while no controller runs or under one that runs. */
+async function force(bed: Bed, running: Running, isRunning: boolean): Promise<void> {
+  if (!isRunning) await running.controller.stop();
+  bed.cluster.erase(SERVICE, { namespace: 'web', name: 'shop' });
+  bed.violations.length = 0;
+  if (!isRunning) await bed.start();
+  await bed.settle();
+}
+
+for (const isRunning of [true, false]) {
+  const when = isRunning ? 'under a controller' : 'without a controller';
+
+  test(`a Service that is forced away ${when} right after its first use keeps its address for its successor`, async () => {
+    const bed = bedOf('10.77.0.50');
+    const running = await bed.start();
+    bed.createService('shop', {}, { annotations: RETAIN });
+    await running.queue.idle();
+    await force(bed, running, isRunning);
+    assert.deepEqual(reservations(bed), ['10.77.0.50 0 shop']);
+    bed.createService('other');
+    bed.createService('shop');
+    await bed.settle();
+    assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.50');
+    assert.equal(bed.service('other').ingress.length, 0);
+    bed.assertSound();
+  });
+
+  test(`what the annotation said last counts for a Service that is forced away ${when}`, async () => {
+    for (const [last, kept] of [
+      [RETAIN, ['10.77.0.50 0 shop']],
+      [{ 'fairlead.io/retain': null }, []],
+      [{ 'fairlead.io/retain': 'false' }, []],
+    ] as const) {
+      const bed = bedOf('10.77.0.50');
+      const running = await bed.start();
+      bed.createService('shop', {}, kept.length > 0 ? {} : { annotations: RETAIN });
+      await bed.settle();
+      bed.annotate('shop', last);
+      await bed.settle();
+      await force(bed, running, isRunning);
+      assert.deepEqual(reservations(bed), kept);
+    }
+  });
+
+  test(`a sharer that wanted its address retained and is forced away ${when} leaves the other its share`, async () => {
+    const bed = bedOf('10.77.0.50');
+    const running = await bed.start();
+    const key = { 'fairlead.io/sharing-key': 'k' };
+    bed.createService('shop', {}, { annotations: { ...key, ...RETAIN } });
+    const ports = [{ protocol: 'TCP', port: 81 }];
+    bed.createService('other', { ports }, { annotations: key });
+    await bed.settle();
+    assert.deepEqual(reservations(bed), ['10.77.0.50 2 undefined']);
+    await force(bed, running, isRunning);
+    assert.deepEqual(reservations(bed), ['10.77.0.50 1 shop']);
+    assert.equal(bed.service('other').ingress[0]?.ip, '10.77.0.50');
+    bed.deleteService('other');
+    await bed.settle();
+    assert.deepEqual(reservations(bed), ['10.77.0.50 0 shop']);
+  });
+}
+
+test('a retained address whose holder is dead says that it is withdrawn, once nobody can be answering', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { api } = await bed.start();
+  bed.createService('shop', {}, { annotations: RETAIN });
+  await bed.settle();
+  const holder = bed.virtualIPs()[0]?.record.holder ?? '';
+  bed.silent.add(holder);
+  bed.deleteService('shop');
+  await bed.pass(5000);
+  const phase = () => bed.virtualIPs().map((one) => one.phase);
+  assert.deepEqual(phase(), ['Announced'], 'it may still be answering');
+  await bed.pass(15_000);
+  assert.deepEqual(phase(), ['Withdrawn']);
+  const [announced] = bed.virtualIPs()[0]?.conditions ?? [];
+  assert.equal(announced?.message, `no Service uses the address, and ${holder}, which had it last, is gone`);
+  const requests = api.requests.length;
+  await bed.pass(30_000);
+  assert.equal(api.requests.length, requests, 'it is said once');
+  bed.createService('shop');
+  await bed.settle();
+  assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.50');
+  bed.assertSound();
+});
+
+test('while its holder lives, nobody else says that an unused address is withdrawn', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { api } = await bed.start();
+  bed.createService('shop', {}, { annotations: RETAIN });
+  await bed.settle();
+  bed.deleteService('shop');
+  await bed.pass(60_000);
+  const statuses = api.requests.filter((one) => one.plural === 'virtualips' && one.subresource === 'status');
+  assert.deepEqual([bed.virtualIPs().length, statuses], [1, []]);
+});
+
 test('VirtualIPs have no owner, and every write says on what it was decided', async () => {
   const bed = bedOf();
   const { api } = await bed.start();
@@ -323,27 +510,6 @@ test('VirtualIPs have no owner, and every write says on what it was decided', as
     assert.match((body as KubeObject).metadata.resourceVersion, /^\d+$/);
     assert.equal(subresource, 'status');
   }
-});
-
-test('events name every address: where it is from, who answers for it, and that it is outside of its pool', async () => {
-  const bed = bedOf('10.77.0.50');
-  const { events } = await bed.start();
-  bed.createService('shop');
-  await bed.settle();
-  events.length = 0;
-  bed.pool('second', '10.77.0.60-10.77.0.61');
-  bed.createService('pair', {}, { annotations: { 'fairlead.io/count': '2' } });
-  await bed.settle();
-  const [one, two] = bed.virtualIPs().filter(({ pool }) => pool === 'second');
-  assert.deepEqual(events, [
-    'Normal EnsuredLoadBalancer web/pair: 10.77.0.60 from pool second, 10.77.0.61 from pool second',
-    `Normal UpdatedLoadBalancer web/pair: 10.77.0.60 is announced by ${one?.record.holder}, ` +
-      `10.77.0.61 is announced by ${two?.record.holder}`,
-  ]);
-  bed.pool('default', '10.77.0.99');
-  await bed.settle();
-  assert.equal(events.length, 3);
-  assert.match(events[2] ?? '', /^Warning OutsidePool web\/shop: 10\.77\.0\.50 is in no AddressPool/);
 });
 
 test('a finalizer that is stripped from a living Service comes back', async () => {

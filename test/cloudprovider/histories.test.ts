@@ -1,129 +1,35 @@
 // The controller over random histories: Services and pools come, change and go, it is killed and started again, two of
-// them work at once, writes are refused. Whatever happens: no address twice, nobody loses one, nobody waits in vain.
+// them work at once, one goes on after another leads, writes are refused. Whatever happens: no address twice, nobody loses
+// one, nobody waits in vain, and nobody is served before who came first.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ApiError } from '../../src/kube/api-error.ts';
 import { ADDRESS_POOL } from '../../src/kube/kinds.ts';
+import { type Address, type Family, parseAddress, sameAddress } from '../../src/net/address.ts';
+import { parseAddressRange } from '../../src/net/address-range.ts';
+import { rankOf } from '../../src/plan/service-request.ts';
 import type { ServiceView } from '../../src/plan/views.ts';
-import { Bed, type Running } from './bed.ts';
-
-const SERVICES = 6;
-const POOLS = ['a', 'b'] as const;
-const RANGES = [
-  '10.77.0.50-10.77.0.51',
-  '10.77.0.51-10.77.0.54',
-  '10.77.0.53',
-  'fd77::1-fd77::3',
-  'fd77::3-fd77::9',
-];
-
-type Edit =
-  | { readonly kind: 'create' | 'change'; readonly service: number; readonly ask: Ask }
-  | { readonly kind: 'delete'; readonly service: number }
-  | {
-      readonly kind: 'pool';
-      readonly pool: 'a' | 'b';
-      readonly ranges: readonly string[];
-      readonly disabled: boolean;
-    };
-type Step =
-  | Edit
-  | { readonly kind: 'kill' }
-  | { readonly kind: 'second' }
-  | { readonly kind: 'refuse'; readonly after: number; readonly code: 'Conflict' | 'Unreachable' };
-
-interface Ask {
-  readonly families: readonly ('IPv4' | 'IPv6')[];
-  readonly policy: 'PreferDualStack' | 'RequireDualStack';
-  readonly key: string;
-  readonly port: number;
-}
-
-const specOf = ({ families, policy, port }: Ask) => ({
-  ipFamilies: families,
-  ipFamilyPolicy: families.length > 1 ? policy : 'SingleStack',
-  ports: [{ protocol: 'TCP', port }],
-});
-
-class History {
-  readonly bed = new Bed();
-  readonly #running: Running[] = [];
-
-  async begin(): Promise<void> {
-    for (const name of ['n1', 'n2']) this.bed.node(name);
-    this.bed.pool('a', '10.77.0.50-10.77.0.52', 'fd77::1-fd77::2');
-    await this.#start();
-  }
-
-  async apply(step: Step): Promise<void> {
-    if (step.kind === 'kill') {
-      for (const running of this.#running.splice(0)) this.bed.kill(running);
-      await this.#start();
-    } else if (step.kind === 'second') {
-      await this.#start();
-    } else if (step.kind === 'refuse') this.#refuse(step);
-    else this.#edit(step);
-  }
-
-  /** Everything that is held by a retry is tried again, and who waits is served. */
-  async rest(): Promise<void> {
-    await this.bed.pass(12_000);
-  }
-
-  async #start(): Promise<void> {
-    this.#running.push(await this.bed.start({ workers: 3 }));
-  }
-
-  #edit(step: Edit): void {
-    const { bed } = this;
-    if (step.kind === 'pool') {
-      if (step.ranges.length > 0)
-        bed.poolWith(step.pool, { addresses: step.ranges, disabled: step.disabled });
-      else if (bed.cluster.objects(ADDRESS_POOL).has(step.pool))
-        bed.cluster.remove(ADDRESS_POOL, { name: step.pool });
-      return;
-    }
-    const name = `s${step.service}`;
-    if (step.kind === 'delete') {
-      if (bed.hasService(name)) bed.deleteService(name);
-    } else if (!bed.hasService(name)) {
-      const key = step.ask.key === '' ? {} : { 'fairlead.io/sharing-key': step.ask.key };
-      bed.createService(name, specOf(step.ask), { annotations: key });
-    } else if (step.kind === 'change') bed.changeService(name, specOf(step.ask));
-  }
-
-  #refuse({ after, code }: Extract<Step, { readonly kind: 'refuse' }>): void {
-    for (const { api } of this.#running) {
-      let count = 0;
-      api.before = ({ plural }) => {
-        if (plural === 'addresspools' || count++ < after) return;
-        api.recover();
-        throw new ApiError('refused', { code, status: code === 'Conflict' ? 409 : 0 });
-      };
-    }
-  }
-}
-
-interface Holding {
-  readonly service: ServiceView;
-  readonly names: readonly string[];
-}
-
-function holdings(bed: Bed): ReadonlyMap<string, Holding> {
-  const names = Array.from({ length: SERVICES }, (_, i) => `s${i}`).filter((name) => bed.hasService(name));
-  return new Map(
-    names.map((name) => {
-      const service = bed.service(name);
-      const own = bed.virtualIPs().filter((one) => one.services.some(({ uid }) => uid === service.uid));
-      return [service.uid, { service, names: own.map((one) => one.name).sort() }];
-    }),
-  );
-}
+import type { VirtualIP } from '../../src/resource/virtual-ip.ts';
+import type { Bed } from './bed.ts';
+import {
+  type Ask,
+  EXCLUDABLE,
+  GATEWAYS,
+  History,
+  type Holding,
+  holdings,
+  isFault,
+  LAGGING,
+  POOLS,
+  RANGES,
+  SERVICES,
+  type Step,
+} from './history.ts';
 
 /** No two Services have one port of one address, and what is published is what is held. */
-function checkUnique(bed: Bed): void {
+function checkUnique({ bed, violations }: History): void {
+  assert.deepEqual(violations, []);
   for (const { name, services } of bed.virtualIPs()) {
     const ports = services.flatMap((ref) => ref.ports.map(({ protocol, port }) => `${protocol}/${port}`));
     assert.equal(new Set(ports).size, ports.length, `${name} has a port twice`);
@@ -136,70 +42,235 @@ function checkUnique(bed: Bed): void {
   }
 }
 
+/**
+ * Nobody who asked for nothing loses an address. But whoever starts anew does not know which of two sharers has changed so
+ * that they do not fit any more: then the first one keeps it.
+ */
+function checkSticky(steps: readonly Step[], before: Holdings, after: Holdings): void {
+  const isAnew = steps.some(isFault);
+  for (const [uid, { service, names }] of before) {
+    const isFreed = !after.has(uid) && steps.some(({ kind }) => kind === 'free');
+    if (isFreed || isTouched(service, steps) || (isAnew && isSharing(service))) continue;
+    const lost = names.filter((name) => !after.get(uid)?.names.includes(name));
+    assert.deepEqual(lost, [], `${service.name} asked for nothing`);
+  }
+}
+
+type Holdings = ReadonlyMap<string, Holding>;
+
+const isSharing = ({ annotations }: ServiceView): boolean =>
+  annotations['fairlead.io/sharing-key'] !== undefined;
+
+/** Of one that was there before; who creates it again does nothing. */
+const isTouched = ({ name }: ServiceView, steps: readonly Step[]): boolean =>
+  steps.some((one) => 'service' in one && one.kind !== 'create' && name === `s${one.service}`);
+
+/** The families of which the Service has no address. */
+function missing(bed: Bed, { service, names }: Holding): readonly Family[] {
+  const own = bed.virtualIPs().filter(({ name }) => names.includes(name));
+  return service.ipFamilies.filter((family) => own.every((one) => one.family !== family));
+}
+
+interface PoolObject {
+  readonly spec: {
+    readonly addresses: readonly string[];
+    readonly exclude?: readonly string[];
+    readonly disabled?: boolean;
+  };
+}
+
+/** All addresses that a pool would give now, written down one by one. */
+function giveable({ bed, gateways }: History): readonly Address[] {
+  const taken = gateways.flatMap((text) => parseAddress(text) ?? []);
+  const pools = [...bed.cluster.objects(ADDRESS_POOL).values()] as unknown as readonly PoolObject[];
+  return pools.flatMap(({ spec: { addresses, exclude = [], disabled = false } }) => {
+    const excluded = [...exclude.flatMap(membersOf), ...taken];
+    const members = disabled ? [] : addresses.flatMap(membersOf);
+    return members.filter((one) => !excluded.some((other) => sameAddress(one, other)));
+  });
+}
+
+/** Nothing is given that no pool holds, or that is a gateway's; by who saw that. */
+function checkFitting(history: History, { steps, known }: Past): void {
+  if (steps.some(({ kind }) => kind === 'pool' || kind === 'gateways' || kind === 'stale')) return;
+  const all = giveable(history);
+  for (const { name, uid, address } of history.bed.virtualIPs()) {
+    if (known.some((one) => one.uid === uid)) continue;
+    assert.ok(
+      all.some((one) => sameAddress(one, address)),
+      `${name} is not to be given`,
+    );
+  }
+}
+
+function membersOf(text: string): readonly Address[] {
+  const parsed = parseAddressRange(text);
+  assert.ok(parsed.kind === 'range');
+  const { family, first, last } = parsed.range;
+  return Array.from({ length: Number(last - first) + 1 }, (_, i) => ({ family, value: first + BigInt(i) }));
+}
+
+/** Nobody waits for what is there: of all families that are missing, or with PreferDualStack of any. */
+function checkComplete(history: History): void {
+  const { bed } = history;
+  const taken = bed.virtualIPs();
+  const free = giveable(history).filter((one) => !taken.some(({ address }) => sameAddress(one, address)));
+  for (const holding of holdings(bed).values()) {
+    const { name, ipFamilyPolicy } = holding.service;
+    const wanted = missing(bed, holding);
+    const room = wanted.filter((family) => free.some((one) => one.family === family));
+    const isInVain =
+      room.length > 0 && (ipFamilyPolicy === 'PreferDualStack' || room.length === wanted.length);
+    assert.ok(!isInVain, `${name} waits for ${wanted.join()}, of which there is ${room.join()}`);
+  }
+}
+
+/** Nobody new is given an address that somebody older waited for all the time. */
+function checkFair(bed: Bed, { steps, before, known }: Past): void {
+  if (steps.some(isFault)) return;
+  const after = holdings(bed);
+  const waiting = [...before].flatMap(([uid, { service }]) => {
+    const now = after.get(uid);
+    return now === undefined || isTouched(service, steps) ? [] : now;
+  });
+  for (const { name, uid, family, services } of bed.virtualIPs()) {
+    const had = known.some((one) => one.uid === uid);
+    const first = after.get(services[0]?.uid ?? '')?.service;
+    if (had || first === undefined) continue;
+    // Whose wishes changed may have kept what it had; who shares comes to one who has an address, also on its way out.
+    if ((before.has(first.uid) && isTouched(first, steps)) || isSharing(first)) continue;
+    seen.turns += waiting.filter((one) => missing(bed, one).includes(family)).length;
+    const passed = waiting.filter(
+      (one) => String(missing(bed, one)) === family && rankOf(one.service) < rankOf(first),
+    );
+    assert.deepEqual(
+      passed.map(({ service }) => service.name),
+      [],
+      `${first.name} has ${name} before who came first`,
+    );
+  }
+}
+
+interface Past {
+  readonly steps: readonly Step[];
+  readonly before: Holdings;
+  readonly known: readonly VirtualIP[];
+}
+
 const ask: fc.Arbitrary<Ask> = fc.record({
   families: fc.constantFrom<Ask['families']>(['IPv4'], ['IPv4'], ['IPv6'], ['IPv4', 'IPv6']),
   policy: fc.constantFrom('PreferDualStack', 'RequireDualStack'),
-  key: fc.constantFrom('', 'k'),
+  key: fc.constantFrom('', '', 'k'),
   port: fc.integer({ min: 80, max: 82 }),
 });
 const service = fc.nat(SERVICES - 1);
-const step: fc.Arbitrary<Step> = fc.oneof(
+const edit: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom('create', 'change'), service, ask }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete'), service }) },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('pool'),
       pool: fc.constantFrom(...POOLS),
-      ranges: fc.subarray(RANGES),
-      disabled: fc.boolean(),
+      ranges: fc.subarray([...RANGES]),
+      exclude: fc.oneof(fc.constant([]), fc.subarray([...EXCLUDABLE])),
+      disabled: fc.constantFrom(false, false, true),
     }),
   },
-  fc.constant({ kind: 'kill' as const }),
-  fc.constant({ kind: 'second' as const }),
+  fc.record({ kind: fc.constant('gateways'), gateways: fc.subarray([...GATEWAYS]) }),
+);
+const fault: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ kind: fc.constantFrom('kill', 'second', 'fence', 'catch-up') }),
+  fc.record({ kind: fc.constant('stale'), misses: fc.subarray([...LAGGING]), writes: fc.nat(12) }),
   fc.record({
     kind: fc.constant('refuse'),
     after: fc.nat(4),
     code: fc.constantFrom('Conflict', 'Unreachable'),
   }),
 );
+const step = fc.oneof({ weight: 3, arbitrary: edit }, { weight: 1, arbitrary: fault });
+const rounds = fc.array(fc.array(step, { minLength: 1, maxLength: 5 }), { maxLength: 6 });
+
+/** Few addresses, and Services that want nothing but one of them. */
+const SINGLE: Ask = { families: ['IPv4'], policy: 'PreferDualStack', key: '', port: 80 };
+const scarce: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('create'), service, ask: fc.constant(SINGLE) }) },
+  { weight: 4, arbitrary: fc.constant({ kind: 'free' }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete'), service }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('pool'),
+      pool: fc.constantFrom(...POOLS),
+      ranges: fc.constantFrom([], ['10.77.0.53'], ['10.77.0.50-10.77.0.51']),
+      exclude: fc.constantFrom([], ['10.77.0.51']),
+      disabled: fc.constantFrom(false, false, true),
+    }),
+  },
+);
+
+/** How often there was something to check. */
+const seen = { turns: 0, waiting: 0, faulty: 0, faultless: 0, stale: 0, given: 0 };
 
 async function checkRound(history: History, steps: readonly Step[]): Promise<void> {
   const { bed } = history;
-  const before = holdings(bed);
+  const past = { steps, before: holdings(bed), known: bed.virtualIPs() };
   for (const one of steps) await history.apply(one);
   await history.rest();
-  checkUnique(bed);
+  checkUnique(history);
   bed.assertSound();
-  const after = holdings(bed);
-  const touched = steps.flatMap((one) => ('service' in one ? [`s${one.service}`] : []));
-  const untouched = [...before].filter(([, { service: had }]) => !touched.includes(had.name));
-  for (const [uid, { names }] of untouched)
-    assert.deepEqual(
-      names.filter((name) => !after.get(uid)?.names.includes(name)),
-      [],
-      'nobody who asked for nothing loses an address',
-    );
+  checkSticky(steps, past.before, holdings(bed));
+  checkComplete(history);
+  checkFitting(history, past);
+  checkFair(bed, past);
+  count(bed, past);
 }
 
-test('unique, sticky and complete, whatever happens', async () => {
+function count(bed: Bed, { steps, known }: Past): void {
+  seen[steps.some(isFault) ? 'faulty' : 'faultless']++;
+  seen.stale += steps.filter(({ kind }) => kind === 'stale').length;
+  seen.given += bed.virtualIPs().filter(({ uid }) => known.every((one) => one.uid !== uid)).length;
+  seen.waiting += [...holdings(bed).values()].filter((one) => missing(bed, one).length > 0).length;
+}
+
+test('unique, sticky, complete and fair, whatever happens', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 6 }),
-      async (rounds) => {
-        const history = new History();
-        await history.begin();
-        for (const steps of rounds) await checkRound(history, steps);
-        await checkComplete(history);
-      },
-    ),
+    fc.asyncProperty(rounds, async (all) => {
+      const history = new History();
+      await history.begin();
+      for (const steps of all) await checkRound(history, steps);
+      await checkEnd(history);
+    }),
     { numRuns: 60 },
   );
+  for (const what of ['waiting', 'faulty', 'faultless', 'stale', 'given'] as const)
+    assert.ok(seen[what] >= 20, `${what}: ${seen[what]} times only`);
+});
+
+test('in order of creation where there is not enough for all, with one controller or with two', async () => {
+  const first = fc.shuffledSubarray(
+    Array.from({ length: SERVICES }, (_, i) => i),
+    { minLength: 4 },
+  );
+  const few = fc.array(fc.array(scarce, { minLength: 1, maxLength: 2 }), { minLength: 4, maxLength: 10 });
+  await fc.assert(
+    fc.asyncProperty(fc.boolean(), first, few, async (...[areTwo, created, all]) => {
+      const history = new History();
+      await history.begin();
+      if (areTwo) await history.apply({ kind: 'second' });
+      history.bed.pool('a', '10.77.0.53');
+      for (const index of created) await history.apply({ kind: 'create', service: index, ask: SINGLE });
+      await history.rest();
+      for (const steps of all) await checkRound(history, steps);
+    }),
+    { numRuns: 25 },
+  );
+  assert.ok(seen.turns >= 15, `${seen.turns} turns only`);
 });
 
 /** With room for everybody nobody waits; and without Services nothing is left. */
-async function checkComplete({ bed }: History): Promise<void> {
-  bed.poolWith('a', { addresses: ['10.77.0.50-10.77.0.99', 'fd77::/120'], disabled: false });
+async function checkEnd({ bed }: History): Promise<void> {
+  bed.poolWith('a', { addresses: ['10.77.0.50-10.77.0.99', 'fd77::/120'], exclude: null, disabled: false });
   await bed.pass(12_000);
   for (const { service: each, names } of holdings(bed).values())
     assert.equal(names.length, each.ipFamilies.length, `${each.name} has ${names.join()}`);

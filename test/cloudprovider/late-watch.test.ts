@@ -22,6 +22,7 @@ for (const slow of [
   'pools',
   'virtualIPs',
   'announcers',
+  'endpointSlices',
 ] as const) {
   test(`nothing is decided before all ${slow} have been seen`, async () => {
     const bed = bedOf();

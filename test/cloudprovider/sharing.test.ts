@@ -21,7 +21,7 @@ const sharers = (bed: Bed) =>
 const ipsOf = (bed: Bed, name: string) => bed.service(name).ingress.map(({ ip }) => ip);
 
 test('TCP and UDP of one port share an address, and its VirtualIP stays until the last goes', async () => {
-  const { bed } = await bedOf();
+  const { bed, running } = await bedOf();
   bed.createService('tcp', onPort('TCP'), KEY);
   bed.createService('udp', onPort('UDP'), KEY);
   await bed.settle();
@@ -32,10 +32,14 @@ test('TCP and UDP of one port share an address, and its VirtualIP stays until th
     virtualIP?.services.map(({ ports }) => ports),
     [[{ protocol: 'TCP', port: 53 }], [{ protocol: 'UDP', port: 53 }]],
   );
+  running.api.requests.length = 0;
   bed.deleteService('tcp');
   await bed.settle();
   assert.equal(bed.hasService('tcp'), false);
   assert.deepEqual(sharers(bed), ['10.77.0.50 udp']);
+  const plans = running.api.requests.filter(({ plural }) => plural === 'virtualips').map(({ body }) => body);
+  assert.equal(plans.length, 1);
+  assert.ok(!JSON.stringify(plans).includes('candidates'), 'nobody who answers is told to stop');
   assert.equal(bed.virtualIPs()[0]?.uid, virtualIP?.uid);
   bed.deleteService('udp');
   await bed.settle();
@@ -44,7 +48,7 @@ test('TCP and UDP of one port share an address, and its VirtualIP stays until th
 });
 
 test('the sharer that changes its port has to go, and says so where there is no other address', async () => {
-  const { bed } = await bedOf('10.77.0.50');
+  const { bed, running } = await bedOf('10.77.0.50');
   bed.createService('tcp', onPort('TCP'), KEY);
   bed.createService('udp', onPort('UDP'), KEY);
   await bed.settle();
@@ -53,6 +57,9 @@ test('the sharer that changes its port has to go, and says so where there is no 
   assert.deepEqual(sharers(bed), ['10.77.0.50 udp']);
   assert.deepEqual(ipsOf(bed, 'tcp'), [], 'the address is not its own any more');
   assert.equal(bed.service('tcp').conditions[0]?.reason, 'PoolsExhausted');
+  const lost = running.events.filter((event) => event.startsWith('Warning AddressLost'));
+  assert.equal(lost.length, 1);
+  assert.match(lost[0] ?? '', /web\/tcp: SharingKeyMismatch: .*with Service web\/udp: both use UDP\/53/);
   assert.deepEqual(ipsOf(bed, 'udp'), ['10.77.0.50']);
   bed.changeService('tcp', onPort('UDP', 5353));
   await bed.settle();
@@ -74,6 +81,57 @@ test('the rules are named where an address is asked for', async () => {
   bed.changeService('tcp', onPort('TCP', 54));
   await bed.settle();
   assert.deepEqual(sharers(bed), ['10.77.0.50 tcp,late'], 'it waited for that');
+  bed.assertSound();
+});
+
+test('with externalTrafficPolicy Local they share as long as they have the same pods', async () => {
+  const { bed } = await bedOf();
+  const local = (app: string) => ({ externalTrafficPolicy: 'Local', selector: { app } });
+  bed.createService('tcp', { ...onPort('TCP'), ...local('dns') }, KEY);
+  bed.createService('udp', { ...onPort('UDP'), ...local('dns') }, KEY);
+  bed.createService('cluster', { ...onPort('TCP', 80), selector: { app: 'dns' } }, KEY);
+  await bed.settle();
+  assert.deepEqual(sharers(bed), ['10.77.0.50 tcp,udp', '10.77.0.51 cluster']);
+  bed.changeService('udp', { selector: { app: 'other' } });
+  await bed.settle();
+  assert.deepEqual(sharers(bed), ['10.77.0.50 tcp', '10.77.0.51 cluster', '10.77.0.52 udp']);
+  assert.deepEqual([ipsOf(bed, 'tcp'), ipsOf(bed, 'udp')], [['10.77.0.50'], ['10.77.0.52']]);
+  bed.assertSound();
+});
+
+test('a sharer that is renumbered leaves the others where they are; several addresses are shared as one is', async () => {
+  const { bed } = await bedOf();
+  const two = { annotations: { ...KEY.annotations, 'fairlead.io/count': '2' } };
+  bed.createService('tcp', onPort('TCP'), two);
+  await bed.settle();
+  bed.createService('udp', onPort('UDP'), two);
+  bed.createService('one', onPort('SCTP'), KEY);
+  await bed.settle();
+  assert.deepEqual(sharers(bed), ['10.77.0.50 tcp,udp,one', '10.77.0.51 tcp,udp']);
+  bed.annotate('udp', { 'fairlead.io/renumber': 'now' });
+  await bed.settle();
+  assert.deepEqual(sharers(bed), [
+    '10.77.0.50 tcp,one',
+    '10.77.0.51 tcp',
+    '10.77.0.52 udp',
+    '10.77.0.53 udp',
+  ]);
+  assert.deepEqual(ipsOf(bed, 'tcp'), ['10.77.0.50', '10.77.0.51']);
+  bed.assertSound();
+});
+
+test('nobody joins an address that is being withdrawn', async () => {
+  const { bed, running } = await bedOf();
+  bed.createService('tcp', onPort('TCP'), KEY);
+  await bed.settle();
+  bed.deleteService('tcp');
+  await running.queue.idle();
+  assert.equal(bed.virtualIPs()[0]?.isDeleting, true, 'its holder has not fallen silent yet');
+  bed.createService('udp', onPort('UDP'), KEY);
+  await running.queue.idle();
+  assert.deepEqual(sharers(bed), ['10.77.0.50 tcp', '10.77.0.51 udp']);
+  await bed.settle();
+  assert.deepEqual(sharers(bed), ['10.77.0.51 udp']);
   bed.assertSound();
 });
 

@@ -7,7 +7,7 @@ import { CUSTOM_RESOURCE_DEFINITION } from '../../lab/kinds.ts';
 import type { LabApi } from '../../lab/kube-client.ts';
 import { LabApiError } from '../../lab/kube-client.ts';
 import type { KubeObject } from '../../src/kube/api.ts';
-import { ADDRESS_POOL, EVENT, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { ADDRESS_POOL, ANNOUNCER, EVENT, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { requirement } from '../requirements.ts';
 import { type Condition, poolManifest, SOON, useBed, WEB } from './bed.ts';
 
@@ -88,6 +88,12 @@ interface PoolObject extends KubeObject {
   readonly status?: {
     readonly ipv4?: { readonly total: string; readonly allocated: string };
     readonly conditions?: readonly Condition[];
+  };
+}
+
+interface AnnouncerObject extends KubeObject {
+  readonly status?: {
+    readonly segments?: readonly { readonly link: string; readonly gateways?: readonly string[] }[];
   };
 }
 
@@ -207,6 +213,48 @@ describe('pools', requirement('cluster'), () => {
       assert.equal((await ready('bad-0', 'True')).message, '');
       for (const name of ['exact', 'early']) await bed().remove(name);
       for (const i of BAD.keys()) await removePool(`bad-${i}`);
+    });
+  });
+
+  describe('that hold addresses of others', () => {
+    /** The router of the lab is every node's default gateway, and the control plane is the API server. */
+    const others = (): readonly (readonly [string, string])[] => [
+      [bed().lab.network.router.ip, 'the default gateway of Node node1'],
+      [bed().lab.network.controlPlane.ip, 'the API server'],
+    ];
+    const gatewaysOf = async (node: string) =>
+      (await bed().lab.api.get<AnnouncerObject>(ANNOUNCER, { name: node })).status?.segments;
+
+    test("neither the API server's nor a gateway's is given to a Service", async () => {
+      const { router } = bed().lab.network;
+      assert.deepEqual(await gatewaysOf('node1'), [{ link: 'eth0', gateways: [router.ip, router.ip6] }]);
+      await setPool('mixed', [...others().map(([address]) => address), '10.77.0.140']);
+      const annotations = { 'fairlead.io/pool': 'mixed' };
+      await bed().create({ name: 'm1', annotations });
+      assert.equal(await bed().addressOf('m1'), '10.77.0.140');
+      await bed().create({ name: 'm2', annotations });
+      await waits('m2', 'PoolsExhausted', /every IPv4 address of mixed \(3\) is in use/);
+    });
+
+    test('and who asks for one of them is told whose it is', async () => {
+      for (const [i, [loadBalancerIP, owner]] of others().entries()) {
+        await bed().create({ name: `named-${i}`, spec: { loadBalancerIP } });
+        await waits(`named-${i}`, 'AddressInUse', new RegExp(`in use by ${owner}, want a free one`));
+      }
+    });
+
+    test('a gateway that another one takes the place of is free', async () => {
+      const { router, nodes } = bed().lab.network;
+      const [node] = nodes;
+      assert.ok(node);
+      await bed().lab.exec(node, ['ip', 'route', 'replace', 'default', 'via', '10.77.0.2']);
+      assert.equal(await bed().addressOf('m2'), router.ip);
+      await bed().lab.exec(node, ['ip', 'route', 'replace', 'default', 'via', router.ip]);
+      const isTold = async () => (await gatewaysOf('node1'))?.[0]?.gateways?.includes(router.ip) === true;
+      await bed().lab.waitFor('the gateway to be told', isTold, SOON);
+      assert.equal(await bed().addressOf('m2'), router.ip, 'nobody is moved');
+      for (const name of ['m1', 'm2', 'named-0', 'named-1']) await bed().remove(name);
+      await removePool('mixed');
     });
   });
 

@@ -4,7 +4,7 @@
 import type { Lab } from '../../lab/cluster.ts';
 import { SYSTEM_NAMESPACE } from '../../lab/installation.ts';
 import { resourceKindOf } from '../../lab/kinds.ts';
-import type { KubeObject } from '../../src/kube/api.ts';
+import type { KubeObject, ObjectRef } from '../../src/kube/api.ts';
 import { seconds } from '../../src/time/duration.ts';
 
 export type Component = 'agent' | 'controller';
@@ -21,9 +21,16 @@ export interface Role extends KubeObject {
   readonly rules: readonly Rule[];
 }
 
+/** Where a role is found; its rights hold in its namespace, or everywhere without one. */
+export interface RoleRef {
+  readonly kind: RoleKind;
+  readonly name: string;
+  readonly namespace?: string;
+}
+
 /** One verb on one resource in one role. */
 export interface Right {
-  readonly role: RoleKind;
+  readonly role: RoleRef;
   readonly group: string;
   /** With its subresource: `services/status`. */
   readonly resource: string;
@@ -43,24 +50,32 @@ export const accountOf = (component: Component, namespace: string = SYSTEM_NAMES
 /** `patch virtualips/status` */
 export const titleOf = ({ verb, resource }: Right): string => `${verb} ${resource}`;
 
-const refOf = (role: RoleKind, component: Component) => ({
-  name: `fairlead-${component}`,
-  ...(role === 'Role' ? { namespace: SYSTEM_NAMESPACE } : {}),
+/** The roles of a program. */
+export function rolesOf(component: Component): readonly RoleRef[] {
+  const name = `fairlead-${component}`;
+  return [
+    { kind: 'ClusterRole', name },
+    { kind: 'Role', name, namespace: SYSTEM_NAMESPACE },
+  ];
+}
+
+const refOf = ({ name, namespace }: RoleRef): ObjectRef => ({
+  name,
+  ...(namespace === undefined ? {} : { namespace }),
 });
 
-export const readRole = (lab: Lab, role: RoleKind, component: Component): Promise<Role> =>
-  lab.api.get<Role>(roleKind(role), refOf(role, component));
+export const readRole = (lab: Lab, role: RoleRef): Promise<Role> =>
+  lab.api.get<Role>(roleKind(role.kind), refOf(role));
 
 /** All rights of a program: what the chart rendered, read from the server. */
 export async function rightsOf(lab: Lab, component: Component): Promise<readonly Right[]> {
-  const roles = ['ClusterRole', 'Role'] as const;
   const found = await Promise.all(
-    roles.map(async (role) => rightsIn(role, (await readRole(lab, role, component)).rules)),
+    rolesOf(component).map(async (role) => rightsIn(role, (await readRole(lab, role)).rules)),
   );
   return found.flat();
 }
 
-const rightsIn = (role: RoleKind, rules: readonly Rule[]): readonly Right[] =>
+const rightsIn = (role: RoleRef, rules: readonly Rule[]): readonly Right[] =>
   rules.flatMap(({ apiGroups, resources, verbs, resourceNames: names = [] }) =>
     apiGroups.flatMap((group) =>
       resources.flatMap((resource) => verbs.map((verb) => ({ role, group, resource, verb, names }))),
@@ -88,10 +103,10 @@ export const without = (rules: readonly Rule[], right: Right): readonly Rule[] =
 
 /** Takes the right from the program; the function that is returned gives it back. */
 export async function revoke(lab: Lab, component: Component, right: Right): Promise<() => Promise<void>> {
-  const { rules } = await readRole(lab, right.role, component);
+  const { rules } = await readRole(lab, right.role);
   const set = async (value: readonly Rule[], isAllowed: boolean): Promise<void> => {
     const operations = [{ op: 'replace', path: '/rules', value }] as const;
-    await lab.api.patch(roleKind(right.role), refOf(right.role, component), { type: 'json', operations });
+    await lab.api.patch(roleKind(right.role.kind), refOf(right.role), { type: 'json', operations });
     await lab.waitFor(
       `${titleOf(right)} to be ${isAllowed ? 'given' : 'taken'}`,
       async () => (await mayDo(lab, accountOf(component), right)) === isAllowed,
@@ -127,7 +142,7 @@ async function mayDo(
     spec: {
       user,
       resourceAttributes: {
-        ...(role === 'Role' ? { namespace: SYSTEM_NAMESPACE } : {}),
+        ...(role.namespace === undefined ? {} : { namespace: role.namespace }),
         ...(names[0] === undefined ? {} : { name: names[0] }),
         ...(subresource === undefined ? {} : { subresource }),
         ...{ group, verb, resource: plural },

@@ -4,10 +4,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { getIn } from '../../lab/http-client.ts';
-import { ENDPOINT_SLICE } from '../../lab/kinds.ts';
 import { LabApiError } from '../../lab/kube-client.ts';
 import { type LabPod, POD_PORTS } from '../../lab/workload.ts';
-import { SERVICE } from '../../src/kube/kinds.ts';
+import { ENDPOINT_SLICE, SERVICE } from '../../src/kube/kinds.ts';
 import { requirement } from '../requirements.ts';
 import { type ServiceObject, SOON, useBed, WEB } from './bed.ts';
 import {

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createLab, type Lab } from '../../lab/cluster.ts';
 import { getIn } from '../../lab/http-client.ts';
+import { SYSTEM_NAMESPACE } from '../../lab/installation.ts';
 import { SERVICE_ACCOUNT } from '../../lab/kinds.ts';
 import { type Access, writeKubeconfig } from '../../lab/kubeconfig.ts';
 import type { ProcessExit } from '../../lab/process-table.ts';
@@ -17,7 +18,16 @@ import { seconds } from '../../src/time/duration.ts';
 import { CERTIFICATE } from '../kube/certificate.ts';
 import { requirement } from '../requirements.ts';
 import { SOON } from './bed.ts';
-import { type Component, type Right, readRole, rightsOf, roleKind, titleOf, without } from './rights.ts';
+import {
+  type Component,
+  type Right,
+  readRole,
+  rightsOf,
+  roleKind,
+  rolesOf,
+  titleOf,
+  without,
+} from './rights.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/fairlead.js', import.meta.url));
 /** Ten times the patience of a program would be too long to wait for what does not come; this is four times. */
@@ -29,7 +39,7 @@ const RIGHTS: readonly (readonly [Component, readonly string[]])[] = [
   [
     'controller',
     [
-      ...['services', 'nodes', 'addresspools', 'announcers', 'virtualips', 'leases'].map(
+      ...['services', 'nodes', 'addresspools', 'announcers', 'virtualips', 'leases', 'endpointslices'].map(
         (each) => `list ${each}`,
       ),
       ...['get leases', 'create leases', 'update leases'],
@@ -68,17 +78,20 @@ class StartBed {
   }
 
   async #grant(id: string, component: Component, right: Right | undefined): Promise<void> {
-    for (const role of ['ClusterRole', 'Role'] as const) {
-      const { rules } = await readRole(this.lab, role, component);
-      const left = right?.role === role ? without(rules, right) : rules;
-      const metadata = { name: id, ...(role === 'Role' ? { namespace: id } : {}) };
+    for (const role of rolesOf(component)) {
+      const { kind } = role;
+      const { rules } = await readRole(this.lab, role);
+      const isMeant = right?.role.kind === kind && right.role.namespace === role.namespace;
+      // What is ours in the system's namespace is in the program's own here.
+      const namespace = role.namespace === SYSTEM_NAMESPACE ? id : role.namespace;
+      const metadata = { name: id, ...(namespace === undefined ? {} : { namespace }) };
       const apiVersion = 'rbac.authorization.k8s.io/v1';
-      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: role, name: id };
+      const object = { apiVersion, kind, metadata, rules: isMeant ? without(rules, right) : rules };
+      await this.lab.api.create(roleKind(kind), namespace, object);
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind, name: id };
       const subjects = [{ kind: 'ServiceAccount', name: `fairlead-${component}`, namespace: id }];
-      const namespace = metadata.namespace;
-      await this.lab.api.create(roleKind(role), namespace, { apiVersion, kind: role, metadata, rules: left });
-      const binding = { apiVersion, kind: `${role}Binding`, metadata, roleRef, subjects };
-      await this.lab.api.create(roleKind(`${role}Binding`), namespace, binding);
+      const binding = { apiVersion, kind: `${kind}Binding`, metadata, roleRef, subjects };
+      await this.lab.api.create(roleKind(`${kind}Binding`), namespace, binding);
     }
   }
 

@@ -11,6 +11,7 @@ export class FakeListWatch implements ListWatch<KubeObject> {
   isStopped = false;
   readonly #cluster: FakeCluster;
   readonly #kind: ResourceKind;
+  readonly #selects: (object: KubeObject) => boolean;
   readonly #objects = new ObjectStore<KubeObject>();
   readonly #handlers: ((change: ObjectChange<KubeObject>) => void)[] = [];
   readonly #stateHandlers: ((state: WatchState) => void)[] = [];
@@ -20,9 +21,15 @@ export class FakeListWatch implements ListWatch<KubeObject> {
   #isSlow = false;
   #unsubscribe: () => void = () => {};
 
-  constructor(cluster: FakeCluster, kind: ResourceKind) {
+  /** `selects`: what a selector would let through. */
+  constructor(
+    cluster: FakeCluster,
+    kind: ResourceKind,
+    selects: (object: KubeObject) => boolean = () => true,
+  ) {
     this.#cluster = cluster;
     this.#kind = kind;
+    this.#selects = selects;
   }
 
   start(): void {
@@ -35,7 +42,8 @@ export class FakeListWatch implements ListWatch<KubeObject> {
   }
 
   completeSync(): void {
-    this.#tell(this.#objects.replace([...this.#cluster.objects(this.#kind).values()]));
+    const listed = [...this.#cluster.objects(this.#kind).values()].filter(this.#selects);
+    this.#tell(this.#objects.replace(listed));
     const { collection } = placeOf(collectionPath(this.#kind, undefined));
     this.#unsubscribe = this.#cluster.store.subscribe((event) => {
       if (event.collection !== collection) return;
@@ -94,6 +102,7 @@ export class FakeListWatch implements ListWatch<KubeObject> {
 
   #deliver({ type, object }: StoreEvent): void {
     const seen = structuredClone(object) as unknown as KubeObject;
+    if (!this.#selects(seen)) return;
     this.#tell(type === 'DELETED' ? this.#objects.remove(seen) : this.#objects.upsert(seen));
   }
 

@@ -3,6 +3,7 @@
 
 import type { Link, LinkMonitor, Poller, PortReservation, Waker, WireHost } from '../../src/host/host.ts';
 import { digests } from '../../src/host/linux/digests.ts';
+import type { Address } from '../../src/net/address.ts';
 import { ArpOperation } from '../../src/protocol/arp/arp-packet.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { after, type Instant, instant } from '../../src/time/instant.ts';
@@ -41,6 +42,7 @@ export class FakeWireHost implements WireHost {
   waits = 0;
   now: Instant = instant(1_000_000);
   #links: readonly Link[] = [];
+  readonly #gateways = new Map<number, readonly Address[]>();
   #hasChanged = false;
   #isAwake = false;
   #interrupted: Set<number> | 'Unknown' = new Set();
@@ -94,6 +96,12 @@ export class FakeWireHost implements WireHost {
     for (const link of links)
       for (const socket of this.#socketsOn(link.index)) socket.setUp(link.state === 'Up', true);
     this.#links = links;
+    this.#hasChanged = true;
+  }
+
+  /** Replaces the gateways of the default routes over a link, and notifies. */
+  setGateways(index: number, gateways: readonly Address[]): void {
+    this.#gateways.set(index, gateways);
     this.#hasChanged = true;
   }
 
@@ -178,6 +186,7 @@ export class FakeWireHost implements WireHost {
       fd: MONITOR_FD,
       malformedMessages: 0,
       links: () => (this.isDumpFailing ? undefined : this.#links),
+      gateways: () => this.#gateways,
       drain: () => {
         const hasChanged = this.#hasChanged;
         this.#hasChanged = false;

@@ -6,6 +6,9 @@ import { createWorkQueue } from '../../src/kube/work-queue.ts';
 import { type Duration, seconds } from '../../src/time/duration.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
+/** Far more than any test needs: a key that is queued again and again would keep a test from ever going on. */
+const MOST_TAKEN = 30_000;
+
 export class WatchedQueue implements WorkQueue {
   /** Keys in the order in which they were taken. */
   readonly taken: string[] = [];
@@ -39,7 +42,7 @@ export class WatchedQueue implements WorkQueue {
 
   start(workers: number, reconcile: (key: string) => Promise<ReconcileResult>): void {
     this.#queue.start(workers, (key) => {
-      this.taken.push(key);
+      if (this.taken.push(key) > MOST_TAKEN) throw new Error(`the key ${key} is taken without end`);
       const run = reconcile(key);
       this.#running.add(run);
       void run.finally(() => this.#running.delete(run)).catch(() => {});

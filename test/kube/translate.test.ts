@@ -4,7 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KubeObject } from '../../src/kube/api.ts';
-import { translateLease, translateNode, translateService } from '../../src/kube/translate.ts';
+import {
+  translateEndpointSlice,
+  translateLease,
+  translateNode,
+  translateService,
+} from '../../src/kube/translate.ts';
 
 const metadata = {
   namespace: 'web',
@@ -38,6 +43,7 @@ test('a Service', () => {
     ],
     externalTrafficPolicy: 'Local',
     loadBalancerIP: '10.77.0.50',
+    loadBalancerSourceRanges: ['192.0.2.0/24'],
   };
   const ingress = [
     { ip: '10.77.0.50', ipMode: 'VIP' },
@@ -91,10 +97,41 @@ test('a Node', () => {
     }),
   );
   assert.deepEqual(node, {
-    ...{ name: 'shop', uid: 'u1', labels: {}, isDeleting: false, ready: true },
+    ...{ name: 'shop', uid: 'u1', labels: {}, isDeleting: false, ready: true, isShuttingDown: false },
     taints: [{ key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' }],
     addresses: ['10.77.0.11', 'fd77::b'],
   });
+});
+
+test('a Node is shutting down when its kubelet says so', () => {
+  const isShuttingDown = (status: string, message?: string) =>
+    translateNode(object({ status: { conditions: [{ type: 'Ready', status, message }] } })).isShuttingDown;
+  assert.equal(isShuttingDown('False', 'node is shutting down'), true);
+  assert.equal(isShuttingDown('False', '[container runtime is down, node is shutting down]'), true);
+  assert.equal(isShuttingDown('False', 'container runtime is down'), false);
+  assert.equal(isShuttingDown('Unknown', 'Kubelet stopped posting node status.'), false);
+  assert.equal(isShuttingDown('True'), false);
+});
+
+test('an EndpointSlice: the nodes of those endpoints that traffic may be sent to', () => {
+  const labels = { 'kubernetes.io/service-name': 'shop' };
+  const endpoints = [
+    { nodeName: 'n3', conditions: { ready: true, serving: true } },
+    { nodeName: 'n1', conditions: {} },
+    { nodeName: 'n1' },
+    { nodeName: 'n2', conditions: { ready: false, serving: true, terminating: true } },
+    { nodeName: 'n4', conditions: { ready: false, serving: false } },
+    { nodeName: 'n5', conditions: { ready: false } },
+  ];
+  const slice = { metadata: { ...metadata, labels }, endpoints };
+  const nodes = ['n1', 'n2', 'n3'];
+  assert.deepEqual(translateEndpointSlice(slice), { service: 'web/shop', nodes, isAnywhere: false });
+  const nowhere = { metadata: { ...metadata, labels }, endpoints: [{ conditions: { ready: true } }] };
+  assert.deepEqual(translateEndpointSlice(nowhere), { service: 'web/shop', nodes: [], isAnywhere: true });
+  const none = { service: 'web/', nodes: [], isAnywhere: false };
+  for (const nonsense of [null, 7, {}, 'x']) {
+    assert.deepEqual(translateEndpointSlice(object({ endpoints: nonsense })), none);
+  }
 });
 
 test('a Node is ready only when it says so', () => {
@@ -125,6 +162,16 @@ test('a Lease, held and released', () => {
     renewTime: undefined,
     durationSeconds: 0,
   });
+});
+
+test('all addresses of an EndpointSlice are read, and nothing else', () => {
+  const read = (endpoints: unknown) => translateEndpointSlice({ ...object({}), endpoints } as KubeObject);
+  const ready = { addresses: ['10.77.0.10', '10.77.0.11'], conditions: { ready: true } };
+  assert.deepEqual(read([ready, { addresses: ['fd77::a'] }, {}, 'x', { addresses: [7, null] }]), {
+    addresses: ['10.77.0.10', '10.77.0.11', 'fd77::a'],
+  });
+  // The server writes null where there are none.
+  for (const nothing of [undefined, null, {}]) assert.deepEqual(read(nothing), { addresses: [] });
 });
 
 test('whatever a server sends, the fields have their types', () => {

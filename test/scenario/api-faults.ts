@@ -68,8 +68,8 @@ function nodeFlag(world: World, random: Random, flag: 'isWatchStale' | 'isListFa
   };
 }
 
-/** What the watch still has to tell takes the time of a list. */
-const PLANNED = { moves: { aftermath: 20_000 }, gap: { margin: 20_000, aftermath: 20_000 } };
+/** What a broken watch has missed takes the time of a list. */
+const PLANNED = { moves: { aftermath: 3000 }, gap: { margin: 3000, aftermath: 3000 } };
 
 const uids = ({ api }: World): readonly string[] => [...api.uids];
 

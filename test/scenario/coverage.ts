@@ -71,7 +71,7 @@ export class Coverage {
       if (able === undefined) return [];
       return able <= began - ACQUAINTANCE ? [began] : [strikes.seesFrom(Math.max(able, began)) + LEASE_TIME];
     });
-    return since.length === 0 ? undefined : Math.max(at, Math.min(...since));
+    return since.length === 0 ? undefined : Math.max(strikes.seesFrom(at), Math.min(...since));
   }
 
   #end(uid: string): void {

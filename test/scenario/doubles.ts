@@ -17,9 +17,9 @@ interface Double {
   readonly back: Heard;
 }
 
-/** Heartbeats sent after both had begun, in their order: one that comes after a later one counts for nothing. */
+/** Heartbeats sent after both had begun, with when: one that comes after a later one, or very late, does not count. */
 interface Heard {
-  readonly sent: Set<HeartbeatFrame>;
+  readonly sent: Map<HeartbeatFrame, number>;
   last: bigint;
   delivered: number;
 }
@@ -76,16 +76,17 @@ export class Doubles {
   }
 
   sent(from: number, frame: HeartbeatFrame): void {
+    const { now } = this.#options;
     for (const double of this.#doubles.values())
-      if (double.a === from) double.there.sent.add(frame);
-      else if (double.b === from) double.back.sent.add(frame);
+      if (double.a === from) double.there.sent.set(frame, now());
+      else if (double.b === from) double.back.sent.set(frame, now());
   }
 
   heard(from: number, to: number, frame: HeartbeatFrame): void {
     for (const double of this.#doubles.values()) {
       const { a, b, there, back } = double;
-      if (a === from && b === to) hear(there, frame);
-      else if (b === from && a === to) hear(back, frame);
+      if (a === from && b === to) hear(there, frame, this.#options.now());
+      else if (b === from && a === to) hear(back, frame, this.#options.now());
       else continue;
       if (Math.min(there.delivered, back.delivered) > DELIVERED_LIMIT) this.#tooLong(double);
     }
@@ -118,10 +119,11 @@ export class Doubles {
   }
 }
 
-const nothingHeard = (): Heard => ({ sent: new Set(), last: 0n, delivered: 0 });
+const nothingHeard = (): Heard => ({ sent: new Map(), last: 0n, delivered: 0 });
 
-function hear(heard: Heard, frame: HeartbeatFrame): void {
-  if (!heard.sent.has(frame) || frame.sequence <= heard.last) return;
+function hear(heard: Heard, frame: HeartbeatFrame, now: number): void {
+  const sentAt = heard.sent.get(frame);
+  if (sentAt === undefined || frame.sequence <= heard.last) return;
   heard.last = frame.sequence;
-  heard.delivered++;
+  if (now - sentAt <= INTERVAL) heard.delivered++;
 }

@@ -21,7 +21,7 @@ export interface Fault {
 const NEVER_MOVES = undefined;
 const NO_GAP = { margin: 0, aftermath: 0 };
 /** Until the Lease of a holder that is not heard has expired. */
-const LEASE_GAP = 23_000;
+export const LEASE_GAP = 23_000;
 
 /** Any node that is up. */
 function pickUp({ nodes }: World, random: Random): number | undefined {

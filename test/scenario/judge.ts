@@ -26,9 +26,13 @@ export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
+/** Less than a frame needs, with the time that a loop takes for its frames. */
+const SIMULTANEOUS = 1;
+
 interface LastAnnouncement {
   readonly node: number;
   readonly epoch: number;
+  readonly at: number;
   /** Of the announcing process. */
   readonly session: bigint | undefined;
 }
@@ -53,12 +57,12 @@ export class Judge implements Witness {
   }
 
   announced(node: number, uid: string, epoch: number): void {
-    const { counts } = this.#options;
+    const { counts, now } = this.#options;
     const last = this.#last.get(uid);
     const holder = this.#answerers.get(uid);
     this.#answerers.set(uid, node);
     const session = this.#options.nodes[node]?.worker?.session;
-    this.#last.set(uid, { node, epoch, session });
+    this.#last.set(uid, { node, epoch, session, at: now() });
     if (last === undefined || holder === undefined) return count(counts, 'rule: first holder');
     if (holder === node) {
       if (last.node === node && epoch < last.epoch && session === last.session)
@@ -66,6 +70,8 @@ export class Judge implements Witness {
       return count(counts, epoch > last.epoch ? 'rule: raised or resumed' : 'rule: announced again');
     }
     count(counts, 'rule: move');
+    // Neither has heard the other yet.
+    if (now() - last.at < SIMULTANEOUS) return count(counts, 'move: simultaneous');
     const why = this.#reasonToMove(uid, holder, node);
     if (why === undefined)
       this.#fail(4, `${uid} moves from ${nodeName(holder)} to ${nodeName(node)} without a reason`);

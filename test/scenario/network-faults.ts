@@ -1,6 +1,6 @@
 // Faults of the virtual network: ways that are cut, and frames that are lost, late or doubled.
 
-import type { Fault } from './faults.ts';
+import { type Fault, LEASE_GAP } from './faults.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
@@ -12,9 +12,9 @@ const SPLIT = {
 
 /**
  * A holder without clients whose Lease lives goes on: who has come since does not know whether it is on the same segment
- * at all.
+ * at all, and who has lost it to the API waits for that Lease.
  */
-const SPLIT_WITH_API = { ...SPLIT, gap: { ...SPLIT.gap, isOpen: true } };
+const SPLIT_WITH_API = { ...SPLIT, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP, isOpen: true } };
 
 const PARTITION: Fault = {
   kind: 'partition',

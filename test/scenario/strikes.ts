@@ -61,7 +61,10 @@ export class Strikes {
   #strikeFor(uid: string, touched: readonly number[]): string | undefined {
     const now = this.#now();
     for (const { kind, effect, nodes, uid: concerned, to: end } of this.all) {
-      if (effect.moves === undefined || now > end + effect.moves.aftermath) continue;
+      if (effect.moves === undefined) continue;
+      // What the controller has planned acts when the agents see it.
+      const from = concerned === undefined ? end : this.seesFrom(end);
+      if (now > from + effect.moves.aftermath) continue;
       if (concerned !== undefined && concerned !== uid) continue;
       if (nodes === undefined || nodes.some((node) => touched.includes(node))) return kind;
     }
@@ -91,7 +94,8 @@ export class Strikes {
   margin(uid: string, start: number, end: number): number {
     let margin = 0;
     for (const { effect, uid: concerned, from, to } of this.all) {
-      if (from > end || to + effect.gap.aftermath < start) continue;
+      const acts = concerned === undefined ? to : this.seesFrom(to);
+      if (from > end || acts + effect.gap.aftermath < start) continue;
       if (concerned === undefined || concerned === uid) margin = Math.max(margin, effect.gap.margin);
     }
     return margin;

@@ -115,6 +115,52 @@ for (const { name, argv, seen } of CHANGES)
     drainUntil(monitor, () => seen(eth0(monitor)));
   });
 
+const gatewaysOf = (monitor: LinkMonitor): readonly string[] => {
+  const { index } = eth0(monitor);
+  return (monitor.gateways().get(index) ?? []).map(formatAddress).sort();
+};
+
+test('tells the gateways of default routes, and each change of them', { skip: SKIP }, (t) => {
+  const bed = new Bed(t);
+  const route = (...argv: readonly string[]): string => run('ip', '-n', bed.node, 'route', ...argv);
+  run('ip', '-n', bed.node, 'addr', 'add', 'fd77::b/64', 'dev', 'eth0', 'nodad');
+  route('add', 'default', 'via', '10.77.0.1');
+  const monitor = monitorFor(t, bed);
+  drainUntil(monitor, () => eth0(monitor).state === 'Up');
+  assert.deepEqual(gatewaysOf(monitor), ['10.77.0.1']);
+  route('add', '::/0', 'via', 'fd77::1');
+  drainUntil(monitor, () => String(gatewaysOf(monitor)) === '10.77.0.1,fd77::1');
+  route('replace', 'default', 'via', '10.77.0.2');
+  drainUntil(monitor, () => String(gatewaysOf(monitor)) === '10.77.0.2,fd77::1');
+  route('del', '::/0', 'via', 'fd77::1');
+  drainUntil(monitor, () => String(gatewaysOf(monitor)) === '10.77.0.2');
+  // The kernel says nothing of a route that goes with its link.
+  bed.link(bed.node, 'down');
+  drainUntil(monitor, () => gatewaysOf(monitor).length === 0);
+  assert.equal(monitor.malformedMessages, 0);
+});
+
+test('routes to somewhere are no change, however many', { skip: SKIP }, (t) => {
+  const bed = new Bed(t);
+  run('ip', '-n', bed.node, 'route', 'add', 'default', 'via', '10.77.0.1');
+  const monitor = monitorFor(t, bed);
+  drainUntil(monitor, () => eth0(monitor).state === 'Up');
+  while (monitor.drain());
+  monitor.takeInterrupted();
+  const routes = Array.from({ length: 20_000 }, (_, i) => `10.99.${i >> 8}.${i & 255}/32`);
+  runBatch(
+    bed.node,
+    routes.map((to) => `route add ${to} via 10.77.0.9`),
+  );
+  // The kernel may still tell of the carrier; 20,000 routes would take forty parts.
+  let parts = 0;
+  while (monitor.drain()) parts++;
+  assert.ok(parts <= 1, `${parts} parts`);
+  assert.deepEqual(monitor.takeInterrupted(), new Set());
+  run('ip', '-n', bed.node, 'route', 'replace', 'default', 'via', '10.77.0.2');
+  drainUntil(monitor, () => String(gatewaysOf(monitor)) === '10.77.0.2');
+});
+
 test('a peer without carrier is a link that is down', { skip: SKIP }, (t) => {
   const bed = new Bed(t);
   const monitor = monitorFor(t, bed);

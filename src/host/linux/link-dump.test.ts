@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ADDRESS_DUMP, LINK_DUMP, REFUSED_REQUEST } from '../../../test/golden/rtnetlink.ts';
+import { ADDRESS_DUMP, LINK_DUMP, REFUSED_REQUEST, ROUTE_DUMP } from '../../../test/golden/rtnetlink.ts';
+import { formatAddress } from '../../net/address.ts';
 import { LinkDumper } from './link-dump.ts';
 import type { Receipt } from './netlink-socket.ts';
 
@@ -106,6 +107,20 @@ test('a dump that changes interrupt is repeated, and used as it is in the end', 
   assert.deepEqual(dumped(interrupted, LINKS, ADDRESSES), NAMES);
   const always = Array.from({ length: 5 }, () => interrupted);
   assert.deepEqual(dumped(...always, ADDRESSES), NAMES);
+});
+
+test('asks for default routes, by link and each gateway once', () => {
+  const ROUTES = whole(ROUTE_DUMP);
+  const twice: Answer = (sequence) => [...ROUTES(sequence).slice(0, 1), ...ROUTES(sequence)];
+  for (const answers of [[ROUTES], [LOST, 'Short', refusal(ENOMEM), twice]] as const) {
+    const dump = new LinkDumper(new PlayedSocket(...answers)).dumpRoutes();
+    const gateways = [...(dump?.gateways ?? [])].map(([index, all]) => [index, ...all.map(formatAddress)]);
+    const four = ['10.77.0.2', '10.77.0.3', 'fd77:0:0:1::4', '10.77.0.1'];
+    const six = ['fd77:0:0:1::2', 'fd77:0:0:1::3', 'fd77:0:0:1::1', 'fe80::1'];
+    assert.deepEqual(gateways, [[3, ...four, ...six]]);
+    assert.equal(dump?.malformed, 0);
+  }
+  assert.equal(new LinkDumper(new PlayedSocket(LOST, LOST, LOST, LOST, LOST)).dumpRoutes(), undefined);
 });
 
 test('a refusal for good is an error with its name', () => {

@@ -1,4 +1,5 @@
-// A full dump of links and addresses over rtnetlink (rtnetlink(7), RTM_GETLINK and RTM_GETADDR).
+// A full dump of links and addresses, and one of the default routes, over rtnetlink (rtnetlink(7), RTM_GETLINK, RTM_GETADDR
+// and RTM_GETROUTE).
 
 import type { NetlinkAddress } from '../../protocol/netlink/address-message.ts';
 import type { NetlinkLink } from '../../protocol/netlink/link-message.ts';
@@ -7,8 +8,10 @@ import {
   decodeNetlink,
   encodeAddressDump,
   encodeLinkDump,
+  encodeRouteDump,
   type NetlinkMessage,
 } from '../../protocol/netlink/netlink-message.ts';
+import { type Gateways, gatewaysByLink } from '../../protocol/netlink/route-message.ts';
 import type { Link } from '../host.ts';
 import { errnoName, SystemError } from './libc.ts';
 import { isShortage, type NetlinkSocket } from './netlink-socket.ts';
@@ -20,6 +23,12 @@ export interface LinkDump {
   readonly links: readonly Link[];
   /** By the link's index: how often its carrier has come or gone. */
   readonly carrierChanges: ReadonlyMap<number, number>;
+  /** Messages that could not be decoded. */
+  readonly malformed: number;
+}
+
+export interface RouteDump {
+  readonly gateways: Gateways;
   /** Messages that could not be decoded. */
   readonly malformed: number;
 }
@@ -49,8 +58,15 @@ export class LinkDumper {
       else if (message.kind === 'NEWADDR') addresses.push(message.address);
     }
     const carrierChanges = new Map(links.map((link) => [link.index, link.carrierChanges]));
-    const malformed = messages.filter((message) => message.kind === 'MALFORMED').length;
-    return { links: toLinks(links, addresses), carrierChanges, malformed };
+    return { links: toLinks(links, addresses), carrierChanges, malformed: malformedIn(messages) };
+  }
+
+  /** The gateways of default routes; undefined as for `dump`. */
+  dumpRoutes(): RouteDump | undefined {
+    const messages = this.#ask(encodeRouteDump);
+    if (messages === undefined) return undefined;
+    const gateways = messages.flatMap((message) => (message.kind === 'NEWROUTE' ? message.gateways : []));
+    return { gateways: gatewaysByLink(gateways), malformed: malformedIn(messages) };
   }
 
   #ask(encode: (sequence: number) => Uint8Array): Messages | undefined {
@@ -74,12 +90,21 @@ export class LinkDumper {
       if (receipt.kind !== 'Datagram') return undefined;
       // What is left of an attempt that was given up has another sequence number.
       const part = decodeNetlink(this.#socket.bytes, receipt.length);
-      messages.push(...part.filter((message) => message.sequence === sequence || isUnnumbered(message)));
+      messages.push(...part.filter((message) => isKept(message, sequence)));
       const last = messages.at(-1);
       if (last?.kind === 'DONE' || last?.kind === 'ERROR') return isRefused(last) ? undefined : messages;
     }
   }
 }
+
+const malformedIn = (messages: Messages): number =>
+  messages.filter((message) => message.kind === 'MALFORMED').length;
+
+const isKept = (message: NetlinkMessage, sequence: number): boolean =>
+  (message.sequence === sequence && !isPassed(message)) || isUnnumbered(message);
+
+/** Of many thousand routes nothing is kept but the default ones. */
+const isPassed = ({ kind, isInterrupted }: NetlinkMessage): boolean => kind === 'OTHER' && !isInterrupted;
 
 const isUnnumbered = (message: NetlinkMessage): boolean =>
   message.kind === 'MALFORMED' && message.sequence === 0;

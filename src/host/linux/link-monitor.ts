@@ -1,20 +1,24 @@
-// Follows the host's links and their addresses: rtnetlink notifications say that something changed, a dump says what
+// Follows the host's links, their addresses and gateways: rtnetlink notifications say that something changed, a dump says what
 // there is now. A lost notification (ENOBUFS) is a change like any other.
 
 import { toLinks } from '../../protocol/netlink/links.ts';
 import { decodeNetlink, type NetlinkMessage } from '../../protocol/netlink/netlink-message.ts';
+import type { Gateways } from '../../protocol/netlink/route-message.ts';
 import type { Link, LinkMonitor } from '../host.ts';
 import { LinkDumper } from './link-dump.ts';
 import { Group, NetlinkSocket } from './netlink-socket.ts';
+import { defaultRoutes } from './route-filter.ts';
 
 /** A storm of changes is read in parts, so that frames are answered in between; poll tells of the rest. */
 const NOTIFICATIONS_PER_DRAIN = 512;
+
+const GROUPS = Group.Link | Group.IPv4Address | Group.IPv6Address | Group.IPv4Route | Group.IPv6Route;
 
 const NONE: ReadonlySet<number> = new Set();
 
 export function openLinkMonitor(): LinkMonitor {
   // Subscribed before the first dump: what changes during the dump is notified.
-  const notifications = NetlinkSocket.open(Group.Link | Group.IPv4Address | Group.IPv6Address);
+  const notifications = NetlinkSocket.open(GROUPS, defaultRoutes);
   try {
     return new RtnetlinkMonitor(notifications, NetlinkSocket.open(0));
   } catch (error) {
@@ -30,6 +34,9 @@ class RtnetlinkMonitor implements LinkMonitor {
   readonly #dumper: LinkDumper;
   #interrupted: Set<number> | 'Unknown' = new Set();
   #carrierChanges: ReadonlyMap<number, number> = new Map();
+  #gateways: Gateways = new Map();
+  /** Whether a default route may have come or gone since the gateways were asked for. */
+  #areGatewaysStale = true;
   #malformed = 0;
 
   constructor(notifications: NetlinkSocket, requests: NetlinkSocket) {
@@ -48,7 +55,22 @@ class RtnetlinkMonitor implements LinkMonitor {
     if (dump === undefined) return undefined;
     this.#malformed += dump.malformed;
     this.#compareCarriers(dump.carrierChanges);
+    if (this.#areGatewaysStale && !this.#refreshGateways()) return undefined;
     return dump.links;
+  }
+
+  gateways(): Gateways {
+    return this.#gateways;
+  }
+
+  /** A dump of all routes is asked for when it may tell something new, not at each change of a pod's link. */
+  #refreshGateways(): boolean {
+    const dump = this.#dumper.dumpRoutes();
+    if (dump === undefined) return false;
+    this.#areGatewaysStale = false;
+    this.#gateways = dump.gateways;
+    this.#malformed += dump.malformed;
+    return true;
   }
 
   // The kernel tells of a carrier up to a second late, and of one that went and came meanwhile only that it is there.
@@ -67,7 +89,7 @@ class RtnetlinkMonitor implements LinkMonitor {
       if (receipt.kind === 'Empty') break;
       if (receipt.kind === 'Datagram')
         for (const message of this.#decode(receipt.length)) this.#note(message);
-      else this.#interrupted = 'Unknown';
+      else this.#overflowed();
     }
     return count > 0;
   }
@@ -78,12 +100,25 @@ class RtnetlinkMonitor implements LinkMonitor {
 
   #note(message: NetlinkMessage): void {
     if (message.kind === 'MALFORMED') this.#malformed++;
+    if (message.kind === 'NEWROUTE' || message.kind === 'DELROUTE') this.#areGatewaysStale = true;
+    if (message.kind === 'DELADDR') this.#doubtGateways(message.address.index);
     if (message.kind === 'DELLINK') this.#interrupt(message.link.index);
     if (message.kind === 'NEWLINK' && toLinks([message.link], [])[0]?.state === 'Down')
       this.#interrupt(message.link.index);
   }
 
+  #overflowed(): void {
+    this.#interrupted = 'Unknown';
+    this.#areGatewaysStale = true;
+  }
+
+  /** With a link that goes down, or its address, IPv4 routes go without a word. */
+  #doubtGateways(index: number): void {
+    if (this.#gateways.has(index)) this.#areGatewaysStale = true;
+  }
+
   #interrupt(index: number): void {
+    this.#doubtGateways(index);
     if (this.#interrupted !== 'Unknown') this.#interrupted.add(index);
   }
 

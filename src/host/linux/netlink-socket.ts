@@ -10,6 +10,7 @@ import {
   stableBytes,
   viewOf,
 } from './libc.ts';
+import { attachFilter, type Instruction } from './socket-filter.ts';
 
 const AF_NETLINK = 16;
 const NETLINK_ROUTE = 0;
@@ -20,7 +21,13 @@ const MSG_TRUNC = 0x20;
 const SOCKADDR_NL = 12;
 
 /** Multicast groups as bits of sockaddr_nl.groups (RTMGRP_*); an incomplete list. */
-export const Group = { Link: 0x1, IPv4Address: 0x10, IPv6Address: 0x100 } as const;
+export const Group = {
+  Link: 0x1,
+  IPv4Address: 0x10,
+  IPv4Route: 0x40,
+  IPv6Address: 0x100,
+  IPv6Route: 0x400,
+} as const;
 
 /** The kernel builds dumps in datagrams of at most 32 KiB. */
 const DATAGRAM_BYTES = 64 << 10;
@@ -50,14 +57,15 @@ export class NetlinkSocket {
     this.fd = fd;
   }
 
-  /** `groups`: the sum of the groups to listen to, 0 for requests only. */
-  static open(groups: number): NetlinkSocket {
+  /** `groups`: the sum of the groups to listen to, 0 for requests only; `filter` says which messages are received. */
+  static open(groups: number, filter: readonly Instruction[] = []): NetlinkSocket {
     const fd = check(
       libc.socket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE),
       'open netlink socket',
     );
     try {
       growBuffer(fd, 'receive', BUFFER_BYTES);
+      if (filter.length > 0) attachFilter(fd, filter, 'netlink socket');
       const address = stableBytes(SOCKADDR_NL);
       viewOf(address).setUint16(0, AF_NETLINK, LITTLE_ENDIAN);
       viewOf(address).setUint32(8, groups, LITTLE_ENDIAN);

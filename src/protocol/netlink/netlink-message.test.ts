@@ -16,7 +16,13 @@ import { randomInputs } from '../../../test/arbitrary/random-bytes.ts';
 import * as golden from '../../../test/golden/rtnetlink.ts';
 import { formatAddress } from '../../net/address.ts';
 import { formatMac } from '../../net/mac.ts';
-import { decodeNetlink, encodeAddressDump, encodeLinkDump, type NetlinkMessage } from './netlink-message.ts';
+import {
+  decodeNetlink,
+  encodeAddressDump,
+  encodeLinkDump,
+  encodeRouteDump,
+  type NetlinkMessage,
+} from './netlink-message.ts';
 
 const decode = (bytes: Uint8Array): readonly NetlinkMessage[] => decodeNetlink(bytes, bytes.length);
 
@@ -33,6 +39,11 @@ function line(message: NetlinkMessage): string {
     case 'DELADDR': {
       const { index, address, prefixLength, flags } = message.address;
       return `${message.kind} ${index} ${formatAddress(address)}/${prefixLength} flags ${flags.toString(16)}`;
+    }
+    case 'NEWROUTE':
+    case 'DELROUTE': {
+      const gateways = message.gateways.map((one) => `${formatAddress(one.address)} on ${one.index}`);
+      return [message.kind, ...gateways].join(' ');
     }
     case 'DONE':
     case 'ERROR':
@@ -71,14 +82,34 @@ test('a dump of addresses is read; on a tunnel the own address, not the peer', (
   ]);
 });
 
+test('of a dump of routes the default ones are read, with all their gateways', () => {
+  const routes = lines(...golden.ROUTE_DUMP);
+  assert.deepEqual(
+    routes.filter((text) => text !== 'OTHER 24'),
+    [
+      'NEWROUTE 10.77.0.2 on 3 10.77.0.3 on 3',
+      'NEWROUTE fd77:0:0:1::4 on 3',
+      'NEWROUTE',
+      'NEWROUTE',
+      'NEWROUTE 10.77.0.1 on 3',
+      'NEWROUTE fd77:0:0:1::2 on 3 fd77:0:0:1::3 on 3',
+      'NEWROUTE fd77:0:0:1::1 on 3',
+      'NEWROUTE fe80::1 on 3',
+      'DONE 0',
+    ],
+  );
+  assert.equal(routes.length, 23, 'the others are passed over');
+});
+
 test('a port that leaves its bridge is not a link that is gone', () => {
   assert.deepEqual(lines(golden.BRIDGE_PORT, golden.BRIDGE_PORT_GONE), ['OTHER 16', 'OTHER 17']);
 });
 
 test('what is gone, and an error, are read', () => {
-  assert.deepEqual(lines(golden.LINK_GONE, golden.ADDRESS_GONE, golden.REFUSED_REQUEST), [
+  assert.deepEqual(lines(golden.LINK_GONE, golden.ADDRESS_GONE, golden.ROUTE_GONE, golden.REFUSED_REQUEST), [
     'DELLINK 3 br0 [02:00:00:00:00:0c] type 1 mtu 1500 flags 1002 state 2 mode 0 changes 1',
     'DELADDR 2 10.77.0.11/24 flags 80',
+    'DELROUTE 10.77.0.1 on 3',
     'ERROR 22',
   ]);
 });
@@ -100,6 +131,7 @@ test('the requests are those that the kernel answered', () => {
     toHex(encodeAddressDump(0xfffffffe)),
     `18000000 1600 0103 feffffff ${zeros(12)}`.replaceAll(' ', ''),
   );
+  assert.equal(toHex(encodeRouteDump(7)), `1c000000 1a00 0103 07000000 ${zeros(16)}`.replaceAll(' ', ''));
 });
 
 test('only the given length is read', () => {
@@ -168,6 +200,30 @@ const MALFORMED: readonly (readonly [hex: string, expected: string, why: string]
     'OTHER 20',
     'an address of a family that we do not read',
   ],
+  ['1c000000 1800 0000 00000000 00000000 02000000 fe030001 00000000', 'NEWROUTE', 'no gateway'],
+  ['1c000000 1800 0000 00000000 00000000 02080000 fe030001 00000000', 'OTHER 24', 'a route to somewhere'],
+  ['1c000000 1800 0000 00000000 00000000 80000000 fe030001 00000000', 'OTHER 24', 'of another family'],
+  ['18000000 1800 0000 00000000 00000000 02000000 fe030001', 'MALFORMED truncated 24', 'without its flags'],
+  [
+    '22000000 1800 0000 00000000 00000000 02000000 fe030001 00000000 06000500 0a4d 0000',
+    'MALFORMED bad-length 32',
+    'a short gateway',
+  ],
+  [
+    '28000000 1800 0000 00000000 00000000 02000000 fe030001 00000000 0c000900 07000000 03000000',
+    'MALFORMED bad-length 40',
+    'a next hop that is shorter than itself',
+  ],
+  [
+    '28000000 1800 0000 00000000 00000000 02000000 fe030001 00000000 0c000900 09000000 03000000',
+    'MALFORMED bad-length 40',
+    'a next hop that is longer than its list',
+  ],
+  [
+    '28000000 1800 0000 00000000 00000000 02000000 fe030001 00000000 0c001200 1c000a4d 00010000',
+    'NEWROUTE',
+    'a gateway of a family that we do not read',
+  ],
 ];
 
 test('the flag bits of an attribute type are not its type', () => {
@@ -192,12 +248,12 @@ function wellFormed(inputs: Iterable<Uint8Array>): { readonly good: number; read
   return { good, all };
 }
 
-const SINGLE = [golden.ADDRESS_GONE, golden.BRIDGE_PORT_GONE, golden.REFUSED_REQUEST];
+const SINGLE = [golden.ADDRESS_GONE, golden.BRIDGE_PORT_GONE, golden.ROUTE_GONE, golden.REFUSED_REQUEST];
 
 test('all that a kernel sent is well-formed', () => {
-  const { LINK_DUMP, ADDRESS_DUMP, LINK_GONE, BRIDGE_PORT } = golden;
-  const sent = [...LINK_DUMP, ...ADDRESS_DUMP, ...SINGLE, LINK_GONE, BRIDGE_PORT];
-  assert.deepEqual(wellFormed(sent), { good: 10, all: 10 }, '100 % decode');
+  const { LINK_DUMP, ADDRESS_DUMP, ROUTE_DUMP, LINK_GONE, BRIDGE_PORT } = golden;
+  const sent = [...LINK_DUMP, ...ADDRESS_DUMP, ...ROUTE_DUMP, ...SINGLE, LINK_GONE, BRIDGE_PORT];
+  assert.deepEqual(wellFormed(sent), { good: 13, all: 13 }, '100 % decode');
 });
 
 test('a strict prefix of a message is never well-formed', () => {
@@ -218,7 +274,7 @@ test('one corrupt byte gives messages, malformed or not', () => {
     assert.equal(all, bytes.length * 255);
     assert.ok(good > all / 2 && good < all, `${good} of ${all}`);
   }
-  for (const bytes of [...golden.LINK_DUMP, ...golden.ADDRESS_DUMP]) {
+  for (const bytes of [...golden.LINK_DUMP, ...golden.ADDRESS_DUMP, ...golden.ROUTE_DUMP]) {
     const { good, all } = wellFormed(corruptions(bytes, SOME_BITS));
     assert.ok(good > all / 2 && good < all, `${good} of ${all}`);
   }
@@ -236,7 +292,7 @@ test('of 100,000 random datagrams hardly any is well-formed, unless its length i
 
 /** Each input as the body of a message of a known type, with its length. */
 function* framed(inputs: Iterable<Uint8Array>): Generator<Uint8Array> {
-  const types = [2, 3, 16, 17, 20, 21];
+  const types = [2, 3, 16, 17, 20, 21, 24, 25];
   let count = 0;
   for (const body of inputs) {
     const bytes = new Uint8Array(16 + body.length);

@@ -1,5 +1,5 @@
-// What an rtnetlink socket gives: a datagram of one or more messages (linux/rtnetlink.h), and the two requests for a
-// dump of all links and all addresses.
+// What an rtnetlink socket gives: a datagram of one or more messages (linux/rtnetlink.h), and the three requests for a
+// dump: of all links, all addresses, all routes.
 
 import { DecodeError, decoding } from '../../bytes/decode-error.ts';
 import { Reader } from '../../bytes/reader.ts';
@@ -7,6 +7,7 @@ import { Writer } from '../../bytes/writer.ts';
 import { type NetlinkAddress, readAddressMessage } from './address-message.ts';
 import { type NetlinkLink, readLinkMessage } from './link-message.ts';
 import { HEADER_LENGTH, HeaderFlag, type NetlinkHeader, readHeader, skipPadding } from './netlink-header.ts';
+import { type NetlinkGateway, readRouteMessage } from './route-message.ts';
 
 /** nlmsghdr.type; an incomplete list, the others are decoded as OTHER. */
 export const MessageType = {
@@ -18,6 +19,9 @@ export const MessageType = {
   NEWADDR: 20,
   DELADDR: 21,
   GETADDR: 22,
+  NEWROUTE: 24,
+  DELROUTE: 25,
+  GETROUTE: 26,
 } as const;
 
 /** What all messages carry. */
@@ -32,11 +36,13 @@ export type NetlinkMessage = Common &
   (
     | { readonly kind: 'NEWLINK' | 'DELLINK'; readonly link: NetlinkLink }
     | { readonly kind: 'NEWADDR' | 'DELADDR'; readonly address: NetlinkAddress }
+    /** A default route; the others are decoded as OTHER. */
+    | { readonly kind: 'NEWROUTE' | 'DELROUTE'; readonly gateways: readonly NetlinkGateway[] }
     /** The end of a dump; `errno` is 0, or why the dump ended early. */
     | { readonly kind: 'DONE'; readonly errno: number }
     /** The answer to a request; `errno` is 0 for an acknowledgement. */
     | { readonly kind: 'ERROR'; readonly errno: number }
-    /** A type or an address family that we do not read. */
+    /** A type, an address family or a route that we do not read. */
     | { readonly kind: 'OTHER'; readonly type: number }
     /** Not as the kernel writes it. */
     | { readonly kind: 'MALFORMED'; readonly error: DecodeError }
@@ -52,7 +58,11 @@ export const encodeLinkDump = (sequence: number): Uint8Array => encodeDump(Messa
 export const encodeAddressDump = (sequence: number): Uint8Array =>
   encodeDump(MessageType.GETADDR, sequence, 8);
 
-/** The body is an ifinfomsg or ifaddrmsg of zeros: every family, every link. */
+/** A request for all routes of all tables and families, answered by NEWROUTE messages and DONE. */
+export const encodeRouteDump = (sequence: number): Uint8Array =>
+  encodeDump(MessageType.GETROUTE, sequence, 12);
+
+/** The body is an ifinfomsg, ifaddrmsg or rtmsg of zeros: every family, every link. */
 function encodeDump(type: number, sequence: number, bodyLength: number): Uint8Array {
   const bytes = new Uint8Array(HEADER_LENGTH + bodyLength);
   const writer = new Writer(bytes, 'little');
@@ -108,6 +118,12 @@ function readBody(type: number, body: Reader): Body {
       const address = readAddressMessage(body);
       const kind = type === MessageType.NEWADDR ? 'NEWADDR' : 'DELADDR';
       return address === undefined ? { kind: 'OTHER', type } : { kind, address };
+    }
+    case MessageType.NEWROUTE:
+    case MessageType.DELROUTE: {
+      const gateways = readRouteMessage(body);
+      const kind = type === MessageType.NEWROUTE ? 'NEWROUTE' : 'DELROUTE';
+      return gateways === undefined ? { kind: 'OTHER', type } : { kind, gateways };
     }
     case MessageType.DONE:
       return { kind: 'DONE', errno: 0 - body.i32() };
