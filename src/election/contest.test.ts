@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ElectionBed, holding, wantedOf } from '../../test/fake/election-bed.ts';
+import { ElectionBed, holding, wantedOf } from '../../test/fake/election-bed.ts';
 import type { PeerView } from './segment.ts';
 
 const WITHDRAWN = ['withdraw vip5: TakenOver'];
@@ -46,8 +46,8 @@ test('the claim of a node that leaves, hangs or hears nobody loses, and is not r
     assert.deepEqual(against(7, {}, changes), [], JSON.stringify(changes));
 });
 
-test('the claim of a dead one, of one that only others hear and of one whose claims are old counts for nothing', () => {
-  for (const changes of [{ state: 'Dead' }, { state: 'PathLost' }, { hasAllClaims: false }] as const) {
+test('the claim of a dead one and of one that only others hear counts for nothing', () => {
+  for (const changes of [{ state: 'Dead' }, { state: 'PathLost' }] as const) {
     const bed = holding(2n, 3n);
     bed.peer(changes, 2n);
     bed.claim(2n, 7);
@@ -123,6 +123,14 @@ test('who is heard by nobody is alone, although it hears others', () => {
   assert.deepEqual(bed.held(), ['vip5@1 recorded alone']);
   bed.peer({}, 3n);
   assert.deepEqual(bed.held(), ['vip5@1 recorded']);
+});
+
+test('a link that goes ends the holding of what was not recorded', () => {
+  const bed = new ElectionBed();
+  bed.peer({}, 2n);
+  bed.want(wantedOf());
+  bed.give({ kind: 'segment', segment: 2, isOpen: false });
+  assert.deepEqual(bed.done().at(-1), WITHDRAWN[0]);
 });
 
 test('a link that goes leaves the address held, alone, and the record of another node ends that', () => {

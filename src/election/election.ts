@@ -4,7 +4,6 @@
 // Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
 
 import type { Machine, Timeout } from '../protocol/machine.ts';
-import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
@@ -35,7 +34,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   readonly #entries = new Entries();
   readonly #segments = new Segments(this.#entries);
   readonly held = new HeldEntries(this.#entries);
-  readonly #queue = new DeadlineQueue<string>();
   #heldCount = 0;
   #leases: ReadonlySet<NodeId> | undefined;
   #isAble = true;
@@ -48,7 +46,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   deadline(): Instant | undefined {
-    return this.#queue.first()?.due;
+    return this.#entries.deadline();
   }
 
   /** Nobody is heard on the segment. */
@@ -59,12 +57,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   step(now: Instant, input: ElectionInput | Timeout): readonly ElectionOutput[] {
     this.#outputs = [];
     this.#take(now, input);
-    for (let first = this.#queue.first(); first !== undefined && hasPassed(first.due, now); ) {
-      this.#queue.delete(first.key);
-      this.#entries.touch(this.#entries.get(first.key));
-      first = this.#queue.first();
-    }
-    for (const entry of this.#entries.takeTouched()) this.#look(now, entry);
+    for (const entry of this.#entries.takeTouched(now)) this.#look(now, entry);
     this.#finishLeaving();
     return this.#outputs;
   }
@@ -113,7 +106,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (entry === undefined) return;
     this.#withdraw(entry, 'Released');
     this.#entries.delete(entry);
-    this.#queue.delete(uid);
   }
 
   /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
@@ -181,7 +173,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #look(now: Instant, entry: Entry): void {
-    this.#queue.delete(entry.wanted.uid);
     const view = this.#viewOf(now, entry);
     if (isHeld(entry.tenure)) this.#keep(entry, entry.tenure, view);
     if (isHeld(entry.tenure)) return view && this.#offer(entry, entry.tenure, view);
@@ -212,7 +203,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #hasListened(entry: Entry, { now, segment, options }: ElectionView): boolean {
     const listenedAt = segment.listenedAt(options.listening);
     if (hasPassed(listenedAt, now)) return true;
-    this.#wakeAt(entry, listenedAt);
+    this.#entries.wakeAt(entry, listenedAt);
     return false;
   }
 
@@ -223,7 +214,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (!this.#hasListened(entry, view)) return;
     if (tenure.state === 'Refused') {
       const retryAt = after(tenure.since, options.retryPause);
-      if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
+      if (!hasPassed(retryAt, now)) return this.#entries.wakeAt(entry, retryAt);
       entry.tenure = WATCHING;
     }
     // One that leaves may not know yet that somebody else has taken it.
@@ -232,7 +223,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const occupant = occupantOf(entry, view);
     if (occupant === undefined) return this.#await(entry, view);
     this.#watch(entry);
-    if (occupant.until !== undefined) this.#wakeAt(entry, occupant.until);
+    if (occupant.until !== undefined) this.#entries.wakeAt(entry, occupant.until);
   }
 
   /** A vacant address: until the candidates before this node have had their time. */
@@ -245,7 +236,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
     if (!hasPassed(claimAt, now)) {
       entry.tenure = { state: 'Waiting', since };
-      return this.#wakeAt(entry, claimAt);
+      return this.#entries.wakeAt(entry, claimAt);
     }
     const { holder } = entry.record;
     const isOthers = holder !== undefined && holder !== options.me;
@@ -261,20 +252,20 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (address === 'Silent' && gateway === 'Answered') return this.#beginToAsk(entry, now);
     const probeAt = after(probedAt, PROBE_INTERVAL);
     if (hasPassed(probeAt, now)) this.#beginToProbe(entry, now);
-    else this.#wakeAt(entry, probeAt);
+    else this.#entries.wakeAt(entry, probeAt);
   }
 
   #beginToProbe(entry: Entry, now: Instant): void {
     entry.tenure = { state: 'Probing', probedAt: now, address: 'Pending', gateway: 'Pending' };
     this.#outputs.push({ kind: 'probe', uid: entry.wanted.uid });
-    this.#wakeAt(entry, after(now, PROBE_INTERVAL));
+    this.#entries.wakeAt(entry, after(now, PROBE_INTERVAL));
   }
 
   #beginToAsk(entry: Entry, now: Instant): void {
     const epoch = ++entry.highest;
     entry.tenure = { state: 'Asking', since: now, epoch };
     this.#record(entry, epoch);
-    this.#wakeAt(entry, after(now, this.#options.aloneWait));
+    this.#entries.wakeAt(entry, after(now, this.#options.aloneWait));
   }
 
   #ask(entry: Entry, { since, epoch }: Asking, view: ElectionView): void {
@@ -283,7 +274,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const waitedAt = after(since, options.aloneWait);
     const isFree = !segment.isAlone || hasPassed(waitedAt, now);
     if (isRecorded || isFree) this.#answer(entry, view, epoch);
-    else this.#wakeAt(entry, waitedAt);
+    else this.#entries.wakeAt(entry, waitedAt);
   }
 
   /** Answers, and has it recorded in parallel. */
@@ -322,7 +313,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
     const kept = this.#become(entry, held, { isAlone, isDoubtful });
-    if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(entry, record.until);
+    if (record.kind === 'Stay' && record.until !== undefined) this.#entries.wakeAt(entry, record.until);
     const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
     if (above > 0) this.#raise(entry, kept, above);
     else this.#settle(entry, kept, view);
@@ -379,7 +370,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const { segment, shortUid: uid } = entry.wanted;
     if (offer.at === view.now && segment !== undefined)
       this.#outputs.push({ kind: 'offer', segment, uid, epoch, to: offer.to });
-    this.#wakeAt(entry, after(offer.at, view.options.offerPatience));
+    this.#entries.wakeAt(entry, after(offer.at, view.options.offerPatience));
   }
 
   #withdraw(entry: Entry, reason: WithdrawReason): void {
@@ -393,10 +384,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.tenure = WATCHING;
     entry.offer = undefined;
     entry.isRefused = false;
-  }
-
-  #wakeAt(entry: Entry, due: Instant): void {
-    this.#queue.set(entry.wanted.uid, due);
   }
 
   #finishLeaving(): void {

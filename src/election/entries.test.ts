@@ -32,13 +32,31 @@ test('those that were touched are given out once, and not when they went meanwhi
   entries.touch(one);
   entries.touch(one);
   entries.touch(undefined);
-  assert.deepEqual(entries.takeTouched(), [one]);
-  assert.deepEqual(entries.takeTouched(), []);
+  assert.deepEqual(entries.takeTouched(NOW), [one]);
+  assert.deepEqual(entries.takeTouched(NOW), []);
   entries.touchSegment(2);
-  assert.deepEqual(entries.takeTouched(), [one, two]);
+  assert.deepEqual(entries.takeTouched(NOW), [one, two]);
   entries.touchAll();
   if (two !== undefined) entries.delete(two);
-  assert.deepEqual(entries.takeTouched(), [one, elsewhere]);
+  assert.deepEqual(entries.takeTouched(NOW), [one, elsewhere]);
+});
+
+test('one whose time has come is given out too; one that was looked at before has none any more', () => {
+  const entries = new Entries();
+  const [one, two] = [5, 6].map((number) => entries.want(NOW, wantedOf(number)));
+  if (one === undefined || two === undefined) throw new Error('no entries');
+  entries.wakeAt(one, instant(10));
+  entries.wakeAt(two, instant(7));
+  entries.wakeAt(two, instant(20));
+  assert.equal(entries.deadline(), 10);
+  assert.deepEqual(entries.takeTouched(instant(9)), []);
+  assert.deepEqual(entries.takeTouched(instant(10)), [one]);
+  assert.equal(entries.deadline(), 20);
+  entries.touch(two);
+  assert.deepEqual([entries.takeTouched(instant(11)), entries.deadline()], [[two], undefined]);
+  entries.wakeAt(two, instant(30));
+  entries.delete(two);
+  assert.equal(entries.deadline(), undefined);
 });
 
 test('the epoch of what was released does not go back, for the last 4,096 of them', () => {

@@ -1,7 +1,8 @@
 // The addresses that concern a node, by both of their names; which of them have to be looked at; and how high the epochs
 // of those were that do not concern it any more.
 
-import type { Instant } from '../time/instant.ts';
+import { DeadlineQueue } from '../time/deadline-queue.ts';
+import { hasPassed, type Instant } from '../time/instant.ts';
 import { type Entry, WATCHING, type WantedElection } from './tenure.ts';
 
 /** How many released addresses are remembered; a late record is late by seconds, not by thousands of releases. */
@@ -13,6 +14,7 @@ export class Entries {
   /** The highest epochs of what was released last, oldest first. */
   readonly #released = new Map<string, number>();
   readonly #touched = new Set<Entry>();
+  readonly #queue = new DeadlineQueue<string>();
 
   get(uid: string): Entry | undefined {
     return this.#entries.get(uid);
@@ -44,9 +46,25 @@ export class Entries {
     for (const entry of this.all()) if (entry.wanted.segment === segment) this.#touched.add(entry);
   }
 
-  /** Those that were touched since the last call. */
-  takeTouched(): readonly Entry[] {
+  /** To be looked at again at this time, if it is not before. */
+  wakeAt({ wanted: { uid } }: Entry, due: Instant): void {
+    this.#queue.set(uid, due);
+  }
+
+  /** When the next one has to be looked at. */
+  deadline(): Instant | undefined {
+    return this.#queue.first()?.due;
+  }
+
+  /** Those that were touched since the last call, and those whose time has come. */
+  takeTouched(now: Instant): readonly Entry[] {
+    for (let first = this.#queue.first(); first !== undefined && hasPassed(first.due, now); ) {
+      this.#queue.delete(first.key);
+      this.touch(this.#entries.get(first.key));
+      first = this.#queue.first();
+    }
     const touched = [...this.#touched];
+    for (const { wanted } of touched) this.#queue.delete(wanted.uid);
     this.#touched.clear();
     return touched;
   }
@@ -74,6 +92,7 @@ export class Entries {
   delete(entry: Entry): void {
     const { uid, shortUid } = entry.wanted;
     this.#touched.delete(entry);
+    this.#queue.delete(uid);
     this.#entries.delete(uid);
     this.#byShortUid.delete(shortUid);
     this.#released.set(uid, entry.highest);
