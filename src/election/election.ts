@@ -6,9 +6,9 @@
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
-import { after, hasPassed, type Instant } from '../time/instant.ts';
+import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isRecordOpen, verdictOfRecord } from './contest.ts';
+import { contest, isLostUnheard, isRefusalOpen, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { HeldEntries } from './held.ts';
@@ -36,6 +36,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   readonly #segments = new Segments(this.#entries);
   readonly held = new HeldEntries(this.#entries);
   readonly #queue = new DeadlineQueue<string>();
+  #wake: Instant | undefined;
   #heldCount = 0;
   #leases: ReadonlySet<NodeId> | undefined;
   #isAble = true;
@@ -64,7 +65,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       this.#entries.touch(this.#entries.get(first.key));
       first = this.#queue.first();
     }
-    for (const entry of this.#entries.takeTouched()) this.#look(now, entry);
+    for (const entry of this.#entries.takeTouched()) this.#lookAgain(now, entry);
     this.#finishLeaving();
     return this.#outputs;
   }
@@ -78,7 +79,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
         return this.#segments.take(now, input);
       case 'gap':
         this.#segments.take(now, input);
-        return this.#doubt();
+        return this.held.doubt();
       case 'leases':
         this.#leases = new Set(input.alive);
         return this.#entries.touchAll();
@@ -138,15 +139,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.held.note(entry);
   }
 
-  /** Others may have taken what is held. */
-  #doubt(): void {
-    for (const entry of this.#entries.all())
-      if (isHeld(entry.tenure)) {
-        entry.tenure = { ...entry.tenure, isDoubtful: true };
-        this.held.note(entry);
-      }
-  }
-
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
     const entry = this.#entries.get(uid);
     if (entry === undefined || epoch < entry.record.epoch) return;
@@ -169,8 +161,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     }
     this.#withdraw(entry, 'LostElection');
     // The record that won may have come before the refusal.
-    const isKnown = !isSameRecord(entry.record, entry.claimedFrom);
-    entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
+    if (isSameRecord(entry.record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: now };
   }
 
   #probed({ uid, address, gateway }: Extract<ElectionInput, { readonly kind: 'probed' }>): void {
@@ -180,13 +171,20 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#entries.touch(entry);
   }
 
+  /** Each entry has one deadline: the earliest that anything about it asks for. */
+  #lookAgain(now: Instant, entry: Entry): void {
+    const { uid } = entry.wanted;
+    this.#queue.delete(uid);
+    this.#wake = undefined;
+    this.#look(now, entry);
+    if (this.#wake !== undefined) this.#queue.set(uid, this.#wake);
+  }
+
   #look(now: Instant, entry: Entry): void {
-    this.#queue.delete(entry.wanted.uid);
     const view = this.#viewOf(now, entry);
     if (isHeld(entry.tenure)) this.#keep(entry, entry.tenure, view);
     if (isHeld(entry.tenure)) return view && this.#offer(entry, entry.tenure, view);
-    const isForMe = view !== undefined && this.#mayTake(entry, view);
-    if (isForMe) this.#consider(entry, view);
+    if (view !== undefined && this.#mayTake(entry, view)) this.#consider(entry, view);
     else this.#watch(entry);
     entry.offeredBy = undefined;
   }
@@ -198,8 +196,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #mayTake({ wanted }: Entry, { segment }: ElectionView): boolean {
-    const isReady = this.#departure === 'Staying' && this.#isAble && !this.#isHung;
-    return isReady && !segment.isMute && wanted.candidates.includes(this.#options.me);
+    if (this.#departure !== 'Staying' || !this.#isAble || this.#isHung) return false;
+    return !segment.isMute && wanted.candidates.includes(this.#options.me);
   }
 
   /** Somebody else's, or nobody's: not asked for any more. */
@@ -209,10 +207,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   /** If it has not yet, it will be looked at again then. */
-  #hasListened(entry: Entry, { now, segment, options }: ElectionView): boolean {
+  #hasListened({ now, segment, options }: ElectionView): boolean {
     const listenedAt = segment.listenedAt(options.listening);
     if (hasPassed(listenedAt, now)) return true;
-    this.#wakeAt(entry, listenedAt);
+    this.#wakeAt(listenedAt);
     return false;
   }
 
@@ -220,10 +218,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #consider(entry: Entry, view: ElectionView): void {
     const { now, options } = view;
     const { tenure } = entry;
-    if (!this.#hasListened(entry, view)) return;
+    if (!this.#hasListened(view)) return;
     if (tenure.state === 'Refused') {
       const retryAt = after(tenure.since, options.retryPause);
-      if (!hasPassed(retryAt, now)) return this.#wakeAt(entry, retryAt);
+      if (!hasPassed(retryAt, now)) return this.#wakeAt(retryAt);
       entry.tenure = WATCHING;
     }
     // One that leaves may not know yet that somebody else has taken it.
@@ -232,7 +230,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const occupant = occupantOf(entry, view);
     if (occupant === undefined) return this.#await(entry, view);
     this.#watch(entry);
-    if (occupant.until !== undefined) this.#wakeAt(entry, occupant.until);
+    if (occupant.until !== undefined) this.#wakeAt(occupant.until);
   }
 
   /** A vacant address: until the candidates before this node have had their time. */
@@ -245,7 +243,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
     if (!hasPassed(claimAt, now)) {
       entry.tenure = { state: 'Waiting', since };
-      return this.#wakeAt(entry, claimAt);
+      return this.#wakeAt(claimAt);
     }
     const { holder } = entry.record;
     const isOthers = holder !== undefined && holder !== options.me;
@@ -261,20 +259,20 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (address === 'Silent' && gateway === 'Answered') return this.#beginToAsk(entry, now);
     const probeAt = after(probedAt, PROBE_INTERVAL);
     if (hasPassed(probeAt, now)) this.#beginToProbe(entry, now);
-    else this.#wakeAt(entry, probeAt);
+    else this.#wakeAt(probeAt);
   }
 
   #beginToProbe(entry: Entry, now: Instant): void {
     entry.tenure = { state: 'Probing', probedAt: now, address: 'Pending', gateway: 'Pending' };
     this.#outputs.push({ kind: 'probe', uid: entry.wanted.uid });
-    this.#wakeAt(entry, after(now, PROBE_INTERVAL));
+    this.#wakeAt(after(now, PROBE_INTERVAL));
   }
 
   #beginToAsk(entry: Entry, now: Instant): void {
     const epoch = ++entry.highest;
     entry.tenure = { state: 'Asking', since: now, epoch };
     this.#record(entry, epoch);
-    this.#wakeAt(entry, after(now, this.#options.aloneWait));
+    this.#wakeAt(after(now, this.#options.aloneWait));
   }
 
   #ask(entry: Entry, { since, epoch }: Asking, view: ElectionView): void {
@@ -283,15 +281,15 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const waitedAt = after(since, options.aloneWait);
     const isFree = !segment.isAlone || hasPassed(waitedAt, now);
     if (isRecorded || isFree) this.#answer(entry, view, epoch);
-    else this.#wakeAt(entry, waitedAt);
+    else this.#wakeAt(waitedAt);
   }
 
   /** Answers, and has it recorded in parallel. */
   #claim(entry: Entry, view: ElectionView): void {
-    const isAsked = entry.tenure.state === 'Asking';
-    const epoch = entry.tenure.state === 'Asking' ? entry.tenure.epoch : ++entry.highest;
+    const { tenure } = entry;
+    const epoch = tenure.state === 'Asking' ? tenure.epoch : ++entry.highest;
     this.#answer(entry, view, epoch);
-    if (!isAsked) this.#record(entry, epoch);
+    if (tenure.state !== 'Asking') this.#record(entry, epoch);
   }
 
   #answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
@@ -314,7 +312,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     // Where this node could not answer, the API decides.
     if (view === undefined) return this.#keepUnheard(entry, held);
     const { segment } = view;
-    const isDoubtful = held.isDoubtful && !this.#hasListened(entry, view);
+    const isDoubtful = held.isDoubtful && !this.#hasListened(view);
     const isLeaving =
       isDoubtful || this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
@@ -322,31 +320,26 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
     const kept = this.#become(entry, held, { isAlone, isDoubtful });
-    if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(entry, record.until);
+    if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(record.until);
     const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
     if (above > 0) this.#raise(entry, kept, above);
     else this.#settle(entry, kept, view);
   }
 
   #keepUnheard(entry: Entry, held: Held): void {
-    const { holder, epoch } = entry.record;
-    const isOthers = holder !== undefined && holder !== this.#options.me;
-    // A claim that is recorded now would take the address from somebody who does answer.
-    if (!held.isRecorded || (isOthers && epoch >= held.epoch)) this.#withdraw(entry, 'TakenOver');
+    if (isLostUnheard(entry, held, this.#options.me)) this.#withdraw(entry, 'TakenOver');
     else this.#become(entry, held, { isAlone: true, isDoubtful: held.isDoubtful });
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
   #settle(entry: Entry, held: Held, view: ElectionView): void {
-    if (!entry.isRefused) return;
-    const { record, claimedFrom } = entry;
-    const isKnown = !isSameRecord(record, claimedFrom);
-    // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
-    if (!isKnown && !view.segment.isAlone) return;
+    const isOpen = isRefusalOpen(entry, view);
+    if (isOpen === undefined) return;
+    const { record } = entry;
     entry.isRefused = false;
-    if (!isKnown || !isRecordOpen(entry, view)) {
+    if (!isOpen) {
       this.#withdraw(entry, 'LostElection');
-      if (!isKnown) entry.tenure = { state: 'Refused', since: view.now };
+      if (isSameRecord(record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: view.now };
     } else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }
@@ -379,7 +372,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const { segment, shortUid: uid } = entry.wanted;
     if (offer.at === view.now && segment !== undefined)
       this.#outputs.push({ kind: 'offer', segment, uid, epoch, to: offer.to });
-    this.#wakeAt(entry, after(offer.at, view.options.offerPatience));
+    this.#wakeAt(after(offer.at, view.options.offerPatience));
   }
 
   #withdraw(entry: Entry, reason: WithdrawReason): void {
@@ -395,8 +388,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.isRefused = false;
   }
 
-  #wakeAt(entry: Entry, due: Instant): void {
-    this.#queue.set(entry.wanted.uid, due);
+  #wakeAt(due: Instant): void {
+    this.#wake = earlier(this.#wake, due);
   }
 
   #finishLeaving(): void {
