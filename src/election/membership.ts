@@ -161,7 +161,8 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   #look(now: Instant, nodeId: NodeId, known: Known): readonly MembershipOutput[] {
     const { peer } = known;
     const silence = peer.sessions.silence(now);
-    if (silence >= FORGET_AFTER && peer.sessions.heard(now).length === 0) {
+    const isForgettable = silence >= FORGET_AFTER && known.view?.state !== 'PathLost';
+    if (isForgettable && peer.sessions.heard(now).length === 0) {
       this.#peers.delete(nodeId);
       return known.view === undefined ? [] : [{ kind: 'peer', nodeId, peer: undefined }];
     }
@@ -200,7 +201,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
 
   /** Until when a silent peer counts as heard by another one: it has heard something newer from it, and lately. */
   #heardUntil(now: Instant, nodeId: NodeId, peer: Peer): Instant | undefined {
-    const last = peer.lastHeard(now);
+    const last = peer.lastHeard;
     let until: Instant | undefined;
     for (const [other, { peer: witness }] of this.#peers) {
       if (other === nodeId || last === undefined || witness.isSilent(now)) continue;

@@ -50,6 +50,11 @@ export class PeerSessions {
     return this.#proven?.session;
   }
 
+  /** The last number of that session, however long ago it was heard. */
+  get sequence(): bigint | undefined {
+    return this.#proven?.sequence;
+  }
+
   /** How long nothing that counts was heard. */
   silence(now: Instant): Duration {
     return this.#proven === undefined

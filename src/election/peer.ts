@@ -123,11 +123,11 @@ export class Peer {
     return hasPassed(after(this.#heardAnybodyAt, this.#detection), this.#saidAt);
   }
 
-  /** The low 32 bits of the last number that counted, with its session. */
-  lastHeard(now: Instant): { readonly session: bigint; readonly sequence: number } | undefined {
-    const { session } = this.sessions;
-    const heard = this.sessions.heard(now).find((each) => each.session === session);
-    return heard && { session: heard.session, sequence: Number(BigInt.asIntN(32, heard.sequence)) };
+  /** The low 32 bits of the last number that was heard, with its session. */
+  get lastHeard(): { readonly session: bigint; readonly sequence: number } | undefined {
+    const { session, sequence } = this.sessions;
+    if (session === undefined || sequence === undefined) return undefined;
+    return { session, sequence: Number(BigInt.asIntN(32, sequence)) };
   }
 
   view(state: PeerView['state'], isDeaf: boolean): PeerView {
