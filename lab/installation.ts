@@ -41,6 +41,8 @@ export interface InstallationOptions {
   readonly controlPlane: ControlPlane;
   /** Added to each program's arguments, for example `['--log-level', 'debug']`. */
   readonly programArguments?: readonly string[];
+  /** Added to the arguments of agents alone. */
+  readonly agentArguments?: readonly string[];
   /** Added to the environment of `agent/NODE`, `controller/N`. */
   readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
   /** Whether the programs can be made to hang (lab/hang.ts). */
@@ -86,7 +88,8 @@ export class Installation {
 
   /** Starts the agent of a node; resolves when it says that it is ready. */
   async startAgent(node: LabNode): Promise<void> {
-    const argv = [...this.#argv('agent', PORTS.agent), '--node-name', node.name];
+    const own = this.#options.agentArguments ?? [];
+    const argv = [...this.#argv('agent', PORTS.agent), '--node-name', node.name, ...own];
     await this.#start(`agent/${node.name}`, node, { argv, port: PORTS.agent });
   }
 

@@ -82,9 +82,9 @@ export class Witness {
     return this.#announcements;
   }
 
-  /** What happened to an address in a time that is over; answers to its last questions may take some milliseconds. */
-  judge(address: string, from: Duration, to: Duration): Verdict {
-    return this.#record(address).judge(from, to);
+  /** What happened to an address until `to`, or until now; questions whose answers may be on their way do not count. */
+  judge(address: string, from: Duration, to: Duration = hrNow()): Verdict {
+    return this.#record(address).judge(from, milliseconds(Math.min(to, hrNow() - UNDER_WAY)));
   }
 
   /** The one node that has answered every question of the last `time`; undefined if none or more did. */
@@ -109,7 +109,7 @@ export class Witness {
   untilAnother(address: string, node: string, deadline: Duration): Promise<string> {
     const from = hrNow();
     const another = (): string | undefined =>
-      this.judge(address, from, hrNow())
+      this.judge(address, from)
         .stretches.flatMap(({ macs }) => macs.map((mac) => this.nameOf(mac)))
         .find((name) => name !== node);
     return waitFor(`another than ${node} to answer for ${address}`, another, deadline);
