@@ -3,6 +3,7 @@
 import { arp } from './arp.ts';
 import type { Bench } from './bench.ts';
 import { create } from './create.ts';
+import { failover } from './failover.ts';
 import { ipam } from './ipam.ts';
 import { mass } from './mass.ts';
 import { memory } from './memory.ts';
@@ -10,4 +11,4 @@ import { restart } from './restart.ts';
 import { start } from './start.ts';
 import { watch } from './watch.ts';
 
-export const BENCHES: readonly Bench[] = [create, arp, ipam, memory, start, watch, mass, restart];
+export const BENCHES: readonly Bench[] = [create, arp, ipam, memory, start, watch, mass, restart, failover];

@@ -15,8 +15,8 @@ export interface ClaimsChange {
 export interface ClaimsNews {
   /** What the peers do not know yet, as heartbeats tell it. */
   readonly news: readonly PeerClaim[];
-  /** Something is claimed that was not before, or not at this epoch. */
-  readonly isAnyNew: boolean;
+  /** Something is claimed that was not before or not at this epoch, is being given up, or is not claimed any more. */
+  readonly isUrgent: boolean;
 }
 
 export class ClaimsOffer {
@@ -34,11 +34,15 @@ export class ClaimsOffer {
   change({ changed, gone }: ClaimsChange): ClaimsNews {
     const { all } = this.#claims;
     const different = changed.filter((claim) => !isSameClaim(all.get(claim.uid), claim));
-    const isAnyNew = different.some(({ uid, epoch }) => all.get(uid)?.epoch !== epoch);
+    const isNew = ({ uid, epoch, state }: PeerClaim): boolean => {
+      const known = all.get(uid);
+      return known?.epoch !== epoch || known.state !== state;
+    };
     const ended = gone.flatMap((uid) => all.get(uid) ?? []);
+    const isUrgent = ended.length > 0 || different.some(isNew);
     for (const claim of different) this.#claims.set(claim);
     for (const { uid } of ended) this.#claims.delete(uid);
-    return { news: [...different, ...ended.map(goneClaim)], isAnyNew };
+    return { news: [...different, ...ended.map(goneClaim)], isUrgent };
   }
 
   /** A peer wants all claims; any number of peers that ask before the next answer get the same one. */

@@ -6,7 +6,7 @@ import { after, hasPassed, type Instant } from '../time/instant.ts';
 import { beats, type NodeId, type RankedClaim } from './claim-order.ts';
 import { type ElectionView, isClaimedUnheard, isPassedOver } from './occupancy.ts';
 import { isCurrent, type KnownPeer } from './segment.ts';
-import type { Entry, Held } from './tenure.ts';
+import { type Entry, type Held, isSameRecord } from './tenure.ts';
 
 /** `Raise`: this node stays, and says so with a higher epoch, because others have heard the other one announce. */
 export type Verdict =
@@ -75,12 +75,25 @@ const isOver = (entry: Entry, view: ElectionView): boolean =>
   view.segment.peer(entry.record.holder)?.state === 'Dead' &&
   !isClaimedUnheard(entry, view);
 
-/** Whether this node may record its own claim instead of what the API knows. */
-export const isRecordOpen = (entry: Entry, view: ElectionView): boolean => {
-  const { holder } = entry.record;
-  if (holder === undefined || holder === view.options.me) return true;
-  return isMutual(view.segment.peer(holder)) || isOver(entry, view);
-};
+/**
+ * Where this node could not answer, the API decides; and a claim that is not recorded yet is over, because recorded later
+ * it would take the address from somebody who does answer.
+ */
+export const isLostUnheard = ({ record }: Entry, { epoch, isRecorded }: Held, me: NodeId): boolean =>
+  !isRecorded || (record.holder !== undefined && record.holder !== me && record.epoch >= epoch);
+
+/**
+ * Whether a refused claim may be recorded on top of what the API knows. Undefined when there is none, and while the
+ * record that won is on its way: nodes that hear each other need not wait for it.
+ */
+export function isRefusalOpen(entry: Entry, view: ElectionView): boolean | undefined {
+  const { record, claimedFrom, isRefused } = entry;
+  const isKnown = !isSameRecord(record, claimedFrom);
+  if (!isRefused || (!isKnown && !view.segment.isAlone)) return undefined;
+  const { holder } = record;
+  const isOwn = holder === undefined || holder === view.options.me;
+  return isKnown && (isOwn || isMutual(view.segment.peer(holder)) || isOver(entry, view));
+}
 
 /** It and this node hear each other. */
 const isMutual = (peer: KnownPeer | undefined): peer is KnownPeer => peer?.state === 'Live' && peer.hearsMe;

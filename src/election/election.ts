@@ -7,7 +7,7 @@ import type { Machine, Timeout } from '../protocol/machine.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isRecordOpen, verdictOfRecord } from './contest.ts';
+import { contest, isLostUnheard, isRefusalOpen, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { HeldEntries } from './held.ts';
@@ -71,7 +71,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
         return this.#segments.take(now, input);
       case 'gap':
         this.#segments.take(now, input);
-        return this.#doubt();
+        return this.held.doubt();
       case 'leases':
         this.#leases = new Set(input.alive);
         return this.#entries.touchAll();
@@ -130,15 +130,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.held.note(entry);
   }
 
-  /** Others may have taken what is held. */
-  #doubt(): void {
-    for (const entry of this.#entries.all())
-      if (isHeld(entry.tenure)) {
-        entry.tenure = { ...entry.tenure, isDoubtful: true };
-        this.held.note(entry);
-      }
-  }
-
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
     const entry = this.#entries.get(uid);
     if (entry === undefined || epoch < entry.record.epoch) return;
@@ -161,8 +152,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     }
     this.#withdraw(entry, 'LostElection');
     // The record that won may have come before the refusal.
-    const isKnown = !isSameRecord(entry.record, entry.claimedFrom);
-    entry.tenure = isKnown ? WATCHING : { state: 'Refused', since: now };
+    if (isSameRecord(entry.record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: now };
   }
 
   #probed({ uid, address, gateway }: Extract<ElectionInput, { readonly kind: 'probed' }>): void {
@@ -176,8 +166,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const view = this.#viewOf(now, entry);
     if (isHeld(entry.tenure)) this.#keep(entry, entry.tenure, view);
     if (isHeld(entry.tenure)) return view && this.#offer(entry, entry.tenure, view);
-    const isForMe = view !== undefined && this.#mayTake(entry, view);
-    if (isForMe) this.#consider(entry, view);
+    if (view !== undefined && this.#mayTake(entry, view)) this.#consider(entry, view);
     else this.#watch(entry);
     entry.offeredBy = undefined;
   }
@@ -189,8 +178,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #mayTake({ wanted }: Entry, { segment }: ElectionView): boolean {
-    const isReady = this.#departure === 'Staying' && this.#isAble && !this.#isHung;
-    return isReady && !segment.isMute && wanted.candidates.includes(this.#options.me);
+    if (this.#departure !== 'Staying' || !this.#isAble || this.#isHung) return false;
+    return !segment.isMute && wanted.candidates.includes(this.#options.me);
   }
 
   /** Somebody else's, or nobody's: not asked for any more. */
@@ -279,10 +268,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   /** Answers, and has it recorded in parallel. */
   #claim(entry: Entry, view: ElectionView): void {
-    const isAsked = entry.tenure.state === 'Asking';
-    const epoch = entry.tenure.state === 'Asking' ? entry.tenure.epoch : ++entry.highest;
+    const { tenure } = entry;
+    const epoch = tenure.state === 'Asking' ? tenure.epoch : ++entry.highest;
     this.#answer(entry, view, epoch);
-    if (!isAsked) this.#record(entry, epoch);
+    if (tenure.state !== 'Asking') this.#record(entry, epoch);
   }
 
   #answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
@@ -320,24 +309,19 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #keepUnheard(entry: Entry, held: Held): void {
-    const { holder, epoch } = entry.record;
-    const isOthers = holder !== undefined && holder !== this.#options.me;
-    // A claim that is recorded now would take the address from somebody who does answer.
-    if (!held.isRecorded || (isOthers && epoch >= held.epoch)) this.#withdraw(entry, 'TakenOver');
+    if (isLostUnheard(entry, held, this.#options.me)) this.#withdraw(entry, 'TakenOver');
     else this.#become(entry, held, { isAlone: true, isDoubtful: held.isDoubtful });
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
   #settle(entry: Entry, held: Held, view: ElectionView): void {
-    if (!entry.isRefused) return;
-    const { record, claimedFrom } = entry;
-    const isKnown = !isSameRecord(record, claimedFrom);
-    // The record that won is on its way; among nodes that hear each other nobody has to wait for it.
-    if (!isKnown && !view.segment.isAlone) return;
+    const isOpen = isRefusalOpen(entry, view);
+    if (isOpen === undefined) return;
+    const { record } = entry;
     entry.isRefused = false;
-    if (!isKnown || !isRecordOpen(entry, view)) {
+    if (!isOpen) {
       this.#withdraw(entry, 'LostElection');
-      if (!isKnown) entry.tenure = { state: 'Refused', since: view.now };
+      if (isSameRecord(record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: view.now };
     } else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
     else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
   }

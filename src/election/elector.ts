@@ -64,6 +64,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   #isHung = false;
   #isLeaving = false;
   #outputs: ElectorOutput[] = [];
+  #offers: Extract<ElectionOutput, { readonly kind: 'offer' }>[] = [];
 
   constructor(options: ElectorOptions) {
     this.#options = options;
@@ -91,6 +92,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     this.#outputs = [];
     this.#take(now, input);
     this.#tellClaims(now);
+    this.#tellOffers(now);
     return this.#outputs;
   }
 
@@ -171,10 +173,8 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
 
   #elect(now: Instant, input: ElectionInput | Timeout): void {
     for (const output of this.#election.step(now, input)) {
-      if (output.kind === 'offer') {
-        const { segment, uid, epoch, to } = output;
-        this.#listen(now, segment, { kind: 'offers', offers: [{ uid, epoch, to }] });
-      } else this.#outputs.push(output);
+      if (output.kind === 'offer') this.#offers.push(output);
+      else this.#outputs.push(output);
     }
   }
 
@@ -200,6 +200,14 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
       hasNoApi: false,
       isAlone,
     };
+  }
+
+  /** After the claims: who is offered an address knows already that it is being given up. */
+  #tellOffers(now: Instant): void {
+    if (this.#offers.length === 0) return;
+    const offers = Map.groupBy(this.#offers, ({ segment }) => segment);
+    this.#offers = [];
+    for (const [segment, each] of offers) this.#listen(now, segment, { kind: 'offers', offers: each });
   }
 
   /** The peers learn of a claim in the step that made it. */

@@ -46,8 +46,8 @@ test('one whose time has come is given out too; one that was looked at before ha
   const [one, two] = [5, 6].map((number) => entries.want(NOW, wantedOf(number)));
   if (one === undefined || two === undefined) throw new Error('no entries');
   entries.wakeAt(one, instant(10));
-  entries.wakeAt(two, instant(7));
   entries.wakeAt(two, instant(20));
+  entries.wakeAt(two, instant(25));
   assert.equal(entries.deadline(), 10);
   assert.deepEqual(entries.takeTouched(instant(9)), []);
   assert.deepEqual(entries.takeTouched(instant(10)), [one]);

@@ -2,7 +2,7 @@
 // of those were that do not concern it any more.
 
 import { DeadlineQueue } from '../time/deadline-queue.ts';
-import { hasPassed, type Instant } from '../time/instant.ts';
+import { earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { type Entry, WATCHING, type WantedElection } from './tenure.ts';
 
 /** How many released addresses are remembered; a late record is late by seconds, not by thousands of releases. */
@@ -46,9 +46,11 @@ export class Entries {
     for (const entry of this.all()) if (entry.wanted.segment === segment) this.#touched.add(entry);
   }
 
-  /** To be looked at again at this time, if it is not before. */
-  wakeAt({ wanted: { uid } }: Entry, due: Instant): void {
-    this.#queue.set(uid, due);
+  /** To be looked at again then; each has one deadline, the earliest that anything about it asks for. */
+  wakeAt(entry: Entry, due: Instant): void {
+    const next = earlier(entry.due, due) ?? due;
+    entry.due = next;
+    this.#queue.set(entry.wanted.uid, next);
   }
 
   /** When the next one has to be looked at. */
@@ -64,7 +66,10 @@ export class Entries {
       first = this.#queue.first();
     }
     const touched = [...this.#touched];
-    for (const { wanted } of touched) this.#queue.delete(wanted.uid);
+    for (const entry of touched) {
+      entry.due = undefined;
+      this.#queue.delete(entry.wanted.uid);
+    }
     this.#touched.clear();
     return touched;
   }
@@ -80,7 +85,7 @@ export class Entries {
     const entry: Entry = {
       ...{ wanted, record, recordedAt: now, claimedFrom: record, tenure: WATCHING },
       highest: Math.max(record.epoch, this.#released.get(uid) ?? 0),
-      ...{ offer: undefined, offeredBy: undefined, isRefused: false, beaten: new Map() },
+      ...{ due: undefined, offer: undefined, offeredBy: undefined, isRefused: false, beaten: new Map() },
     };
     this.#entries.set(uid, entry);
     this.#byShortUid.set(wanted.shortUid, entry);

@@ -32,6 +32,15 @@ export class HeldEntries {
     return entry && claimOf(entry);
   }
 
+  /** This node was stopped: others may have taken what is held. */
+  doubt(): void {
+    for (const entry of this.#entries.all()) {
+      if (!isHeld(entry.tenure)) continue;
+      entry.tenure = { ...entry.tenure, isDoubtful: true };
+      this.note(entry);
+    }
+  }
+
   /** The peers have to be told of it. */
   note({ wanted: { uid, shortUid } }: Entry): void {
     this.#changed.set(uid, { uid, shortUid });

@@ -220,12 +220,12 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #claim(now: Instant, change: ClaimsChange): readonly MembershipOutput[] {
-    const { news, isAnyNew } = this.#offer.change(change);
+    const { news, isUrgent } = this.#offer.change(change);
     for (const claim of news) this.#news.set(claim.uid, { claim, frames: NEWS_FRAMES });
     // More than a frame holds: the others see the digest and ask for pages.
     if (this.#news.size > NEWS_LIMIT) this.#news.clear();
     // That a claim was recorded can wait for the next heartbeat; a thousand of them would be a thousand frames.
-    return isAnyNew ? this.#beat(now) : [];
+    return isUrgent ? this.#beat(now) : [];
   }
 
   #tellOffers(now: Instant, offers: readonly Offer[]): readonly MembershipOutput[] {

@@ -105,12 +105,14 @@ function isAble(node: NodeId, { segment, leases }: ElectionView): boolean {
 }
 
 /** How long this node has to wait for candidates before it; undefined if it is none. */
-export function waitOf({ wanted }: Entry, view: ElectionView): Duration | undefined {
+export function waitOf({ wanted, record }: Entry, view: ElectionView): Duration | undefined {
   const { me, claimStagger, recordStagger } = view.options;
   const rank = wanted.candidates.indexOf(me);
   if (rank < 0) return undefined;
   const before = wanted.candidates.slice(0, rank).filter((node) => isAble(node, view));
-  return times(view.segment.isAlone ? recordStagger : claimStagger, before.length);
+  // Who hears nobody takes what another one has held only if the API says so, and that decides between two.
+  const isAsked = record.holder !== undefined && record.holder !== me;
+  return times(view.segment.isAlone && !isAsked ? recordStagger : claimStagger, before.length);
 }
 
 /** To whom an address may be given, in order. */

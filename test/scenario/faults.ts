@@ -19,6 +19,8 @@ export interface Fault {
 }
 
 const NEVER_MOVES = undefined;
+/** A node that heard nobody listens again when it hears the first one that comes back. */
+const RETURN_GAP = { margin: 500, aftermath: 1500 };
 const NO_GAP = { margin: 0, aftermath: 0 };
 /** Until the Lease of a holder that is not heard has expired. */
 export const LEASE_GAP = 23_000;
@@ -32,7 +34,7 @@ function pickUp({ nodes }: World, random: Random): number | undefined {
 const POWER_OFF: Fault = {
   kind: 'power-off',
   weight: 4,
-  effect: { moves: { aftermath: 1500 }, gap: NO_GAP },
+  effect: { moves: { aftermath: 1500 }, gap: RETURN_GAP },
   draw: (world, random) => {
     const node = pickUp(world, random);
     if (node === undefined) return undefined;
@@ -45,7 +47,7 @@ const POWER_OFF: Fault = {
 const CRASH: Fault = {
   kind: 'crash',
   weight: 3,
-  effect: { moves: { aftermath: 1500 }, gap: NO_GAP },
+  effect: { moves: { aftermath: 1500 }, gap: RETURN_GAP },
   draw: (world, random) => {
     const node = pickUp(world, random);
     if (node === undefined) return undefined;

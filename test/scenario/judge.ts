@@ -84,7 +84,15 @@ export class Judge implements Witness {
     if (reason !== undefined) return reason;
     if (holder?.isUp !== true || holder.worker?.isStalled === true) return 'process is away';
     if (holder.isLeaving) return 'leaving';
+    if (this.#isRecordedElsewhere(uid, from)) return 'recorded elsewhere';
     return this.#lost.get(uid);
+  }
+
+  /** The API has it that another node took the address since: while they did not hear each other. */
+  #isRecordedElsewhere(uid: string, node: number): boolean {
+    const { holder, epoch } = this.#options.api.get(uid) ?? { holder: node, epoch: 0 };
+    const last = this.#last.get(uid);
+    return holder !== node && last !== undefined && last.node !== node && epoch >= last.epoch;
   }
 
   answersChanged(_node: number): void {

@@ -10,11 +10,14 @@ const SPLIT = {
   gap: { margin: 2000, aftermath: 1000 },
 };
 
+/** What the other side has recorded meanwhile counts until the Lease of who did it has run out. */
+const PARTED = { ...SPLIT, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP } };
+
 /**
  * A holder without clients whose Lease lives goes on: who has come since does not know whether it is on the same segment
- * at all, and who has lost it to the API waits for that Lease.
+ * at all.
  */
-const SPLIT_WITH_API = { ...SPLIT, gap: { margin: LEASE_GAP, aftermath: LEASE_GAP, isOpen: true } };
+const PARTED_WITH_API = { ...PARTED, gap: { ...PARTED.gap, isOpen: true } };
 
 const PARTITION: Fault = {
   kind: 'partition',
@@ -33,7 +36,7 @@ const PARTITION: Fault = {
       }
     };
     const text = isApiOutside ? 'without gateway and API' : 'without gateway';
-    const effect = isApiOutside ? SPLIT : SPLIT_WITH_API;
+    const effect = isApiOutside ? PARTED : PARTED_WITH_API;
     return { nodes: inside, duration, text, effect, begin: () => set(true), end: () => set(false) };
   },
 };
