@@ -8,13 +8,17 @@ import { record } from '../../test/arbitrary/record.ts';
 import { beats, type RankedClaim } from './claim-order.ts';
 
 const UID = 5n;
-const A: RankedClaim = { node: 1n, epoch: 3, isLeaving: false, isAlone: false, isRecorded: true };
+const A: RankedClaim = {
+  ...{ node: 1n, epoch: 3, isRecorded: true },
+  ...{ isDoubtful: false, isLeaving: false, isAlone: false },
+};
 
 /** Few different values, so that claims are often equal in part. */
 const claim = (): fc.Arbitrary<RankedClaim> =>
   record<RankedClaim>({
     node: fc.bigInt({ min: 1n, max: 4n }),
     epoch: fc.integer({ min: 1, max: 3 }),
+    isDoubtful: fc.boolean(),
     isLeaving: fc.boolean(),
     isAlone: fc.boolean(),
     isRecorded: fc.boolean(),
@@ -22,6 +26,7 @@ const claim = (): fc.Arbitrary<RankedClaim> =>
 
 test('each of these decides before all that stand behind it', () => {
   const weaker: readonly Partial<RankedClaim>[] = [
+    { isDoubtful: true },
     { isLeaving: true },
     { isAlone: true },
     { isRecorded: false },
@@ -29,11 +34,16 @@ test('each of these decides before all that stand behind it', () => {
   ];
   for (const [index, changes] of weaker.entries()) {
     // Better in all that is looked at later.
-    const behind = [{}, { isLeaving: false }, { isAlone: false }, { isRecorded: true }, { epoch: 9 }].slice(
-      index + 2,
-    );
+    const behind = [
+      {},
+      { isDoubtful: false },
+      { isLeaving: false },
+      { isAlone: false },
+      { isRecorded: true },
+      { epoch: 9 },
+    ].slice(index + 2);
     const other = Object.assign({ ...A, node: 2n }, ...behind, changes) as RankedClaim;
-    const mine = { ...A, isAlone: index === 0, isRecorded: index > 1 };
+    const mine = { ...A, isLeaving: index === 0, isAlone: index <= 1, isRecorded: index > 2 };
     assert.ok(beats(UID, mine, other), JSON.stringify(changes));
     assert.ok(!beats(UID, other, mine), JSON.stringify(changes));
   }

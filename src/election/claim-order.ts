@@ -11,6 +11,8 @@ export type NodeId = bigint;
 export interface RankedClaim {
   readonly node: NodeId;
   readonly epoch: number;
+  /** Of a node that was stopped: it answers again only if nobody else has claimed meanwhile. */
+  readonly isDoubtful: boolean;
   /** Of a node that leaves or hangs: it goes on only until somebody else has claimed. */
   readonly isLeaving: boolean;
   /** Made or held while its node heard no peer, or while none heard the node. */
@@ -21,6 +23,7 @@ export interface RankedClaim {
 
 /** Whether `a` stays and `b` goes. Of two different claims of two nodes exactly one beats the other. */
 export function beats(uid: bigint, a: RankedClaim, b: RankedClaim): boolean {
+  if (a.isDoubtful !== b.isDoubtful) return b.isDoubtful;
   if (a.isLeaving !== b.isLeaving) return b.isLeaving;
   if (a.isAlone !== b.isAlone) return b.isAlone;
   if (a.isRecorded !== b.isRecorded) return a.isRecorded;

@@ -31,7 +31,8 @@ export function contest(
     const theirs = rankedOf(node, claim, peer);
     if (beats(uid, theirs, mine)) return { kind: 'Yield' };
     // One that does not hear this node does not see it raise either; if nobody does, this node will soon know.
-    if (!peer.hearsMe || theirs.isLeaving || entry.beaten.get(node) === claim.epoch) continue;
+    if (!peer.hearsMe || theirs.isDoubtful || theirs.isLeaving || entry.beaten.get(node) === claim.epoch)
+      continue;
     entry.beaten.set(node, claim.epoch);
     above = Math.max(above ?? 0, claim.epoch);
   }
@@ -41,6 +42,7 @@ export function contest(
 const rankedOf = (node: NodeId, { epoch, ...claim }: PeerClaim, peer: KnownPeer): RankedClaim => ({
   node,
   epoch,
+  isDoubtful: claim.state === 'Taking',
   isLeaving: claim.state === 'Leaving' || peer.isLeaving || isPassedOver(peer),
   isAlone: claim.isAlone || peer.isDeaf,
   isRecorded: claim.isRecorded,

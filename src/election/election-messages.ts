@@ -71,6 +71,8 @@ export interface HeldElection {
   readonly epoch: number;
   readonly isRecorded: boolean;
   readonly isAlone: boolean;
+  /** Not answered until it is clear that nobody else does. */
+  readonly isDoubtful: boolean;
   /** Given up as soon as another node claims it. */
   readonly isLeaving: boolean;
 }

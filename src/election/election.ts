@@ -295,10 +295,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (view === undefined) return this.#keepUnheard(entry, held);
     const { segment } = view;
     const isDoubtful = held.isDoubtful && !this.#hasListened(entry, view);
-    const isLeaving =
-      isDoubtful || this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
+    const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
-    const rival = contest(entry, { ...held, isAlone: isAlone || held.isAlone }, { ...view, isLeaving });
+    const mine = { ...held, isDoubtful, isAlone: isAlone || held.isAlone };
+    const rival = contest(entry, mine, { ...view, isLeaving });
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
     const kept = this.#become(entry, held, { isAlone, isDoubtful });

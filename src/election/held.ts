@@ -57,13 +57,14 @@ export class HeldEntries {
 function heldOf({ wanted: { uid }, tenure, offer }: Entry): HeldElection | undefined {
   if (!isHeld(tenure)) return undefined;
   const { epoch, isRecorded, isAlone, isDoubtful } = tenure;
-  return { uid, epoch, isRecorded, isAlone, isLeaving: isDoubtful || offer !== undefined };
+  return { uid, epoch, isRecorded, isAlone, isDoubtful, isLeaving: offer !== undefined };
 }
 
 function claimOf(entry: Entry): PeerClaim | undefined {
   const held = heldOf(entry);
   if (held === undefined) return undefined;
   const { shortUid, createdAt } = entry.wanted;
-  const { epoch, isRecorded, isAlone, isLeaving } = held;
-  return { uid: shortUid, createdAt, epoch, isRecorded, isAlone, state: isLeaving ? 'Leaving' : 'Held' };
+  const { epoch, isRecorded, isAlone, isDoubtful, isLeaving } = held;
+  const state = isDoubtful ? 'Taking' : isLeaving ? 'Leaving' : 'Held';
+  return { uid: shortUid, createdAt, epoch, isRecorded, isAlone, state };
 }

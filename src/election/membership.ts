@@ -201,7 +201,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
 
   /** Until when a silent peer counts as heard by another one: it has heard something newer from it, and lately. */
   #heardUntil(now: Instant, nodeId: NodeId, peer: Peer): Instant | undefined {
-    const last = peer.lastHeard;
+    const last = peer.lastHeard();
     let until: Instant | undefined;
     for (const [other, { peer: witness }] of this.#peers) {
       if (other === nodeId || last === undefined || witness.isSilent(now)) continue;

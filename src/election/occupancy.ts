@@ -1,7 +1,6 @@
 // Whether an address is somebody else's now, and whose turn it is when it is not: decisions of one node about one
 // address, without effects. ELECTION.md sections 2 to 4 and 7.
 
-import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { type Duration, milliseconds, times } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
@@ -41,14 +40,14 @@ export function claimantOf(
   { segment }: ElectionView,
   except?: NodeId,
 ): NodeId | undefined {
-  for (const [node, claim] of segment.claimsOf(wanted.shortUid))
-    if (node !== except && isAnswered(claim, segment.peer(node))) return node;
+  for (const node of segment.claimsOf(wanted.shortUid).keys())
+    if (node !== except && isHeldBy(segment.peer(node))) return node;
   return undefined;
 }
 
 /** Whether the claim of a peer keeps others from taking the address. */
-const isAnswered = (claim: PeerClaim, peer: KnownPeer | undefined): boolean =>
-  peer !== undefined && peer.state !== 'Dead' && !isPassedOver(peer) && claim.state !== 'Taking';
+const isHeldBy = (peer: KnownPeer | undefined): boolean =>
+  peer !== undefined && peer.state !== 'Dead' && !isPassedOver(peer);
 
 /** Its addresses are taken over although it goes on answering until then. */
 export const isPassedOver = ({ isHung, isUnable, isDeaf }: KnownPeer): boolean =>
@@ -81,10 +80,13 @@ function recordedHolder(entry: Entry, peer: KnownPeer, view: ElectionView): Unti
   }
 }
 
-/** It lives where this node does not hear it: its claim came by way of the API after it fell silent. */
+/**
+ * It lives where this node does not hear it: its claim came by way of the API after it fell silent, and so long after
+ * that it would have been heard again if it could be.
+ */
 function hasRecordedSince(entry: Entry, peer: KnownPeer, view: ElectionView): boolean {
-  const silentSince = after(peer.since, milliseconds(-peer.detection));
-  return entry.recordedAt > silentSince && isClaimedUnheard(entry, view);
+  const overdueSince = after(peer.since, milliseconds(-peer.detection / 2));
+  return entry.recordedAt > overdueSince && isClaimedUnheard(entry, view);
 }
 
 /** The record is of a claim that was not heard, by a node whose Lease lives as far as is known. */

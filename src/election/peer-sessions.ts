@@ -50,9 +50,9 @@ export class PeerSessions {
     return this.#proven?.session;
   }
 
-  /** The last number of that session, however long ago it was heard. */
-  get sequence(): bigint | undefined {
-    return this.#proven?.sequence;
+  /** What was heard last of the session that lives. */
+  get last(): Pick<HeardSession, 'session' | 'sequence'> | undefined {
+    return this.#proven;
   }
 
   /** How long nothing that counts was heard. */

@@ -123,11 +123,10 @@ export class Peer {
     return hasPassed(after(this.#heardAnybodyAt, this.#detection), this.#saidAt);
   }
 
-  /** The low 32 bits of the last number that was heard, with its session. */
-  get lastHeard(): { readonly session: bigint; readonly sequence: number } | undefined {
-    const { session, sequence } = this.sessions;
-    if (session === undefined || sequence === undefined) return undefined;
-    return { session, sequence: Number(BigInt.asIntN(32, sequence)) };
+  /** The low 32 bits of the last number that counted, with its session, however long ago. */
+  lastHeard(): { readonly session: bigint; readonly sequence: number } | undefined {
+    const { last } = this.sessions;
+    return last && { session: last.session, sequence: Number(BigInt.asIntN(32, last.sequence)) };
   }
 
   view(state: PeerView['state'], isDeaf: boolean): PeerView {

@@ -8,7 +8,7 @@ import { instant } from '../time/instant.ts';
 import { Quiet } from './quiet.ts';
 
 const held = (uid: string): HeldElection => ({
-  ...{ uid, epoch: 1, isRecorded: true, isAlone: false, isLeaving: false },
+  ...{ uid, epoch: 1, isRecorded: true, isAlone: false, isDoubtful: false, isLeaving: false },
 });
 
 test('not quiet: what is held is answered at once, and nothing is due', () => {

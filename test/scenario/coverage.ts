@@ -20,6 +20,8 @@ export const gapLimit = (nodes: number): number =>
 export class Coverage {
   readonly #options: JudgeOptions;
   readonly #fail: (invariant: number, text: string) => void;
+  /** The longest gap that was judged, in milliseconds. */
+  longest = 0;
   /** Since when nobody answers. */
   readonly #uncovered = new Map<string, number>();
   /** Since when each node could take over, undisturbed. */
@@ -86,6 +88,7 @@ export class Coverage {
     const start = strikes.countsFrom(since);
     const end = now();
     const gap = end - start;
+    this.longest = Math.max(this.longest, gap);
     if (gap > 1) count(counts, 'gap');
     const limit = gapLimit(nodes.length) + strikes.margin(uid, start, end);
     if (gap <= limit) return;

@@ -109,7 +109,26 @@ const HANG_ALL: Fault = {
       world.hangStarters(length);
       for (const node of world.nodes) node.hang(length - random.between(0, spread));
     };
-    return { duration, begin };
+    return { duration, begin, ifNothingMoved: 'all hang' };
+  },
+};
+
+/** The CPU is somebody else's: the loop is late, by less than it takes to be dead. */
+const BUSY: Fault = {
+  kind: 'busy',
+  weight: 2,
+  effect: { moves: NEVER_MOVES, gap: { margin: 500, aftermath: 12_000 } },
+  draw: (world, random) => {
+    const node = pickUp(world, random);
+    if (node === undefined) return undefined;
+    const lateness = random.between(20, 150);
+    const set = (late: number): void => {
+      world.node(node).lateness = late;
+    };
+    return {
+      ...{ nodes: [node], duration: random.between(1000, 15_000), text: `late by ${lateness} ms` },
+      ...{ begin: () => set(lateness), end: () => set(0) },
+    };
   },
 };
 
@@ -157,6 +176,7 @@ export const NODE_FAULTS: readonly Fault[] = [
   SUSPEND,
   HANG,
   HANG_ALL,
+  BUSY,
   LEAVE,
   COLD_START,
 ];

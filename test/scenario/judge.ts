@@ -42,6 +42,8 @@ export class Judge implements Witness {
   readonly #coverage: Coverage;
   readonly #doubles: Doubles;
   readonly #last = new Map<string, LastAnnouncement>();
+  /** What each node announced last, by node and uid. */
+  readonly #epochs = new Map<string, number>();
   /** Who answered last for each address; of several that do, who announced last. */
   readonly #answerers = new Map<string, number>();
 
@@ -61,15 +63,19 @@ export class Judge implements Witness {
     const last = this.#last.get(uid);
     const holder = this.#answerers.get(uid);
     this.#answerers.set(uid, node);
+    this.#epochs.set(`${node}/${uid}`, epoch);
     const session = this.#options.nodes[node]?.worker?.session;
     this.#last.set(uid, { node, epoch, session, at: now() });
     if (last === undefined || holder === undefined) return count(counts, 'rule: first holder');
     if (holder === node) {
       if (last.node === node && epoch < last.epoch && session === last.session)
         this.#fail(4, `${uid}: ${nodeName(node)} announces ${epoch} after ${last.epoch}`);
-      return count(counts, epoch > last.epoch ? 'rule: raised or resumed' : 'rule: announced again');
+      const isResumed = last.node === node && session !== last.session;
+      return count(counts, isResumed ? 'rule: resumed after a restart' : 'rule: raised or resumed');
     }
-    count(counts, 'rule: move');
+    this.moves++;
+    const isFirst = this.#options.api.get(uid)?.candidates[0] === node;
+    count(counts, `rule: taken by ${isFirst ? 'the first' : 'a later'} candidate`);
     // Neither has heard the other yet.
     if (now() - last.at < SIMULTANEOUS) return count(counts, 'move: simultaneous');
     const why = this.#reasonToMove(uid, holder, node);
@@ -84,15 +90,17 @@ export class Judge implements Witness {
     if (reason !== undefined) return reason;
     if (holder?.isUp !== true || holder.worker?.isStalled === true) return 'process is away';
     if (holder.isLeaving) return 'leaving';
-    if (this.#isRecordedElsewhere(uid, from)) return 'recorded elsewhere';
+    if (this.#isRecordedElsewhere(uid, from)) {
+      count(this.#options.counts, 'recorded elsewhere');
+      return 'recorded elsewhere';
+    }
     return this.#lost.get(uid);
   }
 
   /** The API has it that another node took the address since: while they did not hear each other. */
   #isRecordedElsewhere(uid: string, node: number): boolean {
     const { holder, epoch } = this.#options.api.get(uid) ?? { holder: node, epoch: 0 };
-    const last = this.#last.get(uid);
-    return holder !== node && last !== undefined && last.node !== node && epoch >= last.epoch;
+    return holder !== node && epoch >= (this.#epochs.get(`${node}/${uid}`) ?? 0);
   }
 
   answersChanged(_node: number): void {
@@ -114,6 +122,9 @@ export class Judge implements Witness {
     this.#doubles.forbid(node, uid);
   }
 
+  /** How often an address has been announced by another node than before. */
+  moves = 0;
+
   /** Called whenever who answers, or who could, may have changed. */
   look(): void {
     this.#coverage.look();
@@ -125,6 +136,11 @@ export class Judge implements Witness {
       else this.#lost.delete(uid);
       if (holder !== undefined && other === undefined) this.#answerers.set(uid, holder.index);
     }
+  }
+
+  /** The longest time that an address went unanswered although somebody could have answered, in milliseconds. */
+  get longestGap(): number {
+    return this.#coverage.longest;
   }
 
   /** At the end, after a time without faults. */

@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { missing } from './rules.ts';
 import { runSchedules } from './runner.ts';
 import { runSchedule } from './schedule.ts';
 
@@ -51,7 +52,9 @@ async function many(): Promise<number> {
     process.stdout.write(`seed ${seed}: ${violation}\n  npm run test:sim -- --seed ${seed}\n`);
     process.stdout.write(`  ${writeTimeline(seed)}\n`);
   }
-  return failures.length === 0 ? 0 : 1;
+  const never = missing(counts);
+  for (const what of never) process.stdout.write(`never counted: ${what}\n`);
+  return failures.length === 0 && never.length === 0 ? 0 : 1;
 }
 
 process.exitCode = values.seed === undefined ? await many() : replay(Number(values.seed));

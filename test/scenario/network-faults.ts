@@ -2,6 +2,7 @@
 
 import { type Fault, LEASE_GAP } from './faults.ts';
 import type { Random } from './random.ts';
+import { nodeName } from './surroundings.ts';
 import type { World } from './world.ts';
 
 /** Both sides act, and the API or the heartbeats decide when they meet again. */
@@ -35,9 +36,10 @@ const PARTITION: Fault = {
         if (isApiOutside) world.api.cut(node, isCut);
       }
     };
-    const text = isApiOutside ? 'without gateway and API' : 'without gateway';
+    const names = inside.map(nodeName).join();
+    const text = isApiOutside ? `${names} without gateway and API` : `${names} without gateway`;
     const effect = isApiOutside ? PARTED : PARTED_WITH_API;
-    return { nodes: inside, duration, text, effect, begin: () => set(true), end: () => set(false) };
+    return { duration, text, effect, begin: () => set(true), end: () => set(false) };
   },
 };
 
@@ -49,7 +51,7 @@ function cutBoth({ network }: World, [a, b]: readonly [number, number], isCut: b
 const ONE_WAY: Fault = {
   kind: 'one-way',
   weight: 2,
-  effect: SPLIT,
+  effect: PARTED,
   draw: (world, random) => {
     const [from, to] = random.shuffle(world.nodes.map(({ index }) => index));
     if (from === undefined || to === undefined) return undefined;
@@ -64,12 +66,12 @@ const ONE_WAY: Fault = {
 const BROKEN_LINK: Fault = {
   kind: 'broken-path',
   weight: 2,
-  effect: SPLIT,
+  effect: PARTED,
   draw: (world, random) => {
     const [a, b] = random.shuffle(world.nodes.map(({ index }) => index));
     if (a === undefined || b === undefined) return undefined;
     return {
-      ...{ nodes: [a, b], duration: random.between(200, 15_000) },
+      ...{ nodes: [a, b], duration: random.between(200, 15_000), ifNothingMoved: 'path lost' },
       ...{ begin: () => cutBoth(world, [a, b], true), end: () => cutBoth(world, [a, b], false) },
     };
   },

@@ -3,7 +3,7 @@
 import { Agent } from './agent.ts';
 import type { VirtualApi } from './api.ts';
 import { HANG_TIMEOUT } from './settings.ts';
-import { nodeName, type Surroundings, shortId } from './surroundings.ts';
+import { count, nodeName, type Surroundings, shortId } from './surroundings.ts';
 import { type Report, Worker } from './worker.ts';
 
 /** From one start of the process to its end. */
@@ -108,7 +108,10 @@ export class Node {
       run: (task) => run(life, task),
       post: (input) => worker.take(input),
       begin: () => worker.begin(),
-      onLeft: () => this.#end(life, 'has left'),
+      onLeft: () => {
+        count(this.#around.counts, 'rule: left');
+        this.#end(life, 'has left');
+      },
     });
     const life: Life = {
       ...{ worker, agent, startedAt: agenda.now, isEnded: false, isLeaving: false },

@@ -1,10 +1,9 @@
 // A schedule: how big a virtual world is and which faults strike it when, all drawn from its seed.
 
-import { API_FAULTS, drawCandidates } from './api-faults.ts';
-import { type Fault, NODE_FAULTS } from './faults.ts';
+import { drawCandidates } from './api-faults.ts';
 import { Violation } from './judge.ts';
-import { NETWORK_FAULTS } from './network-faults.ts';
 import { Random } from './random.ts';
+import { URN } from './schedule-faults.ts';
 import type { Counts } from './surroundings.ts';
 import { World } from './world.ts';
 
@@ -13,14 +12,6 @@ const LENGTH = 60_000;
 /** From when on faults strike, and when all of them are over; the rest of the time is for settling. */
 const FIRST_FAULT = 3000;
 const LAST_FAULT = 38_000;
-
-const FAULTS: readonly Fault[] = [...NODE_FAULTS, ...NETWORK_FAULTS, ...API_FAULTS];
-
-/** Each fault as often as it weighs. */
-const URN: readonly Fault[] = FAULTS.flatMap((fault) => new Array<Fault>(fault.weight).fill(fault));
-
-/** Every kind of fault that a run can count. */
-export const FAULT_KINDS: readonly string[] = FAULTS.map(({ kind }) => kind);
 
 /** Mostly small clusters, because those are the most common ones, and cost the least. */
 const SIZES = [3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7];

@@ -46,7 +46,15 @@ export const count = (counts: Counts, what: string): void => {
 
 const encoder = new TextEncoder();
 
+const shortIds = new Map<string, bigint>();
+
 /** As heartbeats name it: any 64 bits that differ. */
-export const shortId = (name: string): bigint => fnv1a64(encoder.encode(name));
+export function shortId(name: string): bigint {
+  const known = shortIds.get(name);
+  if (known !== undefined) return known;
+  const made = fnv1a64(encoder.encode(name));
+  shortIds.set(name, made);
+  return made;
+}
 
 export const nodeName = (node: number): string => `node${node + 1}`;

@@ -5,6 +5,7 @@ import { Elector, type ElectorInput, type ElectorOutput } from '../../src/electi
 import type { HeartbeatFrame } from '../../src/protocol/heartbeat/heartbeat-frame.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { type Instant, instant } from '../../src/time/instant.ts';
+import { countRules } from './rules.ts';
 import { DETECTION, electorOptions, INTERVAL, LINK, MULTIPLIER } from './settings.ts';
 import { count, nodeName, type Surroundings } from './surroundings.ts';
 
@@ -208,6 +209,7 @@ export class Worker {
     const { node, id, session } = this.#options;
     const { flags, sequence, multiplier, claimsDigest, body, to } = output;
     if (multiplier !== MULTIPLIER) count(this.#around.counts, 'rule: more patience asked');
+    countRules(this.#around.counts, body);
     const frame: HeartbeatFrame = {
       ...{ keyId: 1, flags, clusterId: 7n, nodeId: id, session, sequence },
       ...{ receiverSession: to?.session ?? 0n, interval: INTERVAL, multiplier },

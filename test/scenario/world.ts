@@ -28,6 +28,8 @@ export interface Blow {
   /** Milliseconds. */
   readonly duration: number;
   readonly text?: string;
+  /** The rule that has been in effect if no address has moved meanwhile. */
+  readonly ifNothingMoved?: string;
   /** Takes the duration, which may have been cut short. */
   readonly begin: (duration: number) => void;
   readonly end?: () => void;
@@ -85,8 +87,11 @@ export class World implements Lan {
     this.timeline.note('FAULT', () => `${kind} ${whom} for ${(duration / 1000).toFixed(2)} s`);
     begin(duration);
     this.judge.look();
+    const { moves } = this.judge;
     this.agenda.after(duration, () => {
       this.timeline.note('FAULT', () => `end of ${kind} ${whom}`);
+      if (blow.ifNothingMoved !== undefined && moves === this.judge.moves)
+        count(this.counts, `rule: ${blow.ifNothingMoved}, nothing moved`);
       end?.();
       this.judge.look();
     });

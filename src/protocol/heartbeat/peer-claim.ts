@@ -4,7 +4,7 @@
 //     0  8  uid: the first 8 bytes of the VirtualIP's uid
 //     8  4  creation time of the VirtualIP in seconds
 //    12  4  epoch; 0 among changes: not claimed any more
-//    16  1  state: 1 HELD, 2 TAKING, 3 LEAVING
+//    16  1  state: 1 HELD, 2 TAKING (unless somebody else has it: held before the node was stopped), 3 LEAVING
 //    17  1  flags: bit 0 recorded, bit 1 alone; others 0, ignored
 //    18  2  reserved 0, ignored
 
