@@ -2,7 +2,7 @@
 // server takes them, and watched until each has its address and is announced.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLab, type Lab } from '../lab/cluster.ts';
+import { createLab, type Lab, type LabOptions } from '../lab/cluster.ts';
 import { mustExec } from '../lab/exec.ts';
 import type { LabNode } from '../lab/network.ts';
 import { ensureNamespace } from '../lab/workload.ts';
@@ -41,9 +41,13 @@ interface VirtualIP extends KubeObject {
 }
 
 /** A lab with three nodes, a pool that its agents can announce, and no kube-proxy. */
-export async function createCrowdLab(options: RunOptions): Promise<Lab> {
+export async function createCrowdLab(
+  options: RunOptions,
+  more: Pick<LabOptions, 'environmentOf'> = {},
+): Promise<Lab> {
   const { signal, onProgress } = options;
   const lab = await createLab({
+    ...more,
     name: `bench-${process.pid}`,
     nodes: NODES,
     kubeProxy: false,

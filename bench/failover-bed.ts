@@ -29,7 +29,8 @@ const ASKING = milliseconds(5);
 /** For two seconds after a custom resource is established the API server delays its creations on purpose. */
 const ESTABLISHING = seconds(3);
 
-const EXCLUDED = 'node.kubernetes.io/exclude-from-external-load-balancers';
+/** Keeps addresses off a node, upstream's name. */
+export const EXCLUDED = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 export interface FailoverBedOptions {
   /** How many nodes may hold the address. */

@@ -4,13 +4,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../lab/cluster.ts';
 import { mustExec } from '../lab/exec.ts';
-import { getIn } from '../lab/http-client.ts';
-import { PORTS, SYSTEM_NAMESPACE } from '../lab/installation.ts';
 import type { LabNode } from '../lab/network.ts';
+import { STEADY, untilSettled } from '../lab/settled.ts';
 import type { Witness } from '../lab/witness.ts';
-import type { KubeObject } from '../src/kube/api.ts';
-import { LEASE, VIRTUAL_IP } from '../src/kube/kinds.ts';
-import { type Duration, milliseconds, minutes, seconds } from '../src/time/duration.ts';
+import { type Duration, milliseconds, minutes } from '../src/time/duration.ts';
 import { keepalivedOn, killKeepalived, resumeKeepalived, stallKeepalived } from './keepalived.ts';
 
 /** A program that is harmed; times are of process.hrtime in milliseconds. */
@@ -36,20 +33,10 @@ export interface SubjectParts {
   readonly candidates: readonly LabNode[];
 }
 
-/** One node alone has answered for so long: longer than any repetition of an announcement or heartbeat. */
-const STEADY = seconds(1);
-/** Ten times what a node's return took when Leases told who is dead. */
-const PATIENCE = minutes(4);
+/** Ten times what the slowest peer took. */
+const PATIENCE = minutes(1);
 
 export const inMilliseconds = (at: bigint): Duration => milliseconds(Number(at) / 1e6);
-
-interface VirtualIP extends KubeObject {
-  readonly status?: { readonly holder?: string };
-}
-
-interface Lease extends KubeObject {
-  readonly spec: { readonly renewTime: string };
-}
 
 export class FairleadSubject implements FailoverSubject {
   readonly name = 'fairlead';
@@ -61,17 +48,9 @@ export class FairleadSubject implements FailoverSubject {
     this.address = address;
   }
 
-  async settle(healedAt: number): Promise<string> {
-    const { lab, candidates, witness } = this.#parts;
-    const areBack = async (): Promise<boolean> =>
-      (await Promise.all(candidates.map((node) => isReady(node)))).every((ready) => ready) &&
-      (await haveRenewed(lab, candidates, healedAt));
-    await lab.waitFor('all agents to be ready, with Leases renewed', areBack, PATIENCE);
-    const agreed = async (): Promise<string | undefined> => {
-      const holder = witness.holder(this.address, STEADY);
-      return holder !== undefined && holder === (await this.#recorded()) ? holder : undefined;
-    };
-    return lab.waitFor(`the wire and the record to agree on who holds ${this.address}`, agreed, PATIENCE);
+  settle(healedAt: number): Promise<string> {
+    const { lab, candidates: nodes, witness } = this.#parts;
+    return untilSettled({ lab, witness, address: this.address, nodes, healedAt });
   }
 
   async kill(node: string): Promise<Duration> {
@@ -89,27 +68,6 @@ export class FairleadSubject implements FailoverSubject {
   async resume(node: string): Promise<void> {
     await this.#parts.lab.faults.resume(`agent/${node}`);
   }
-
-  async #recorded(): Promise<string | undefined> {
-    const { status } = await this.#parts.lab.api.get<VirtualIP>(VIRTUAL_IP, { name: this.address });
-    return status?.holder;
-  }
-}
-
-async function isReady(node: LabNode): Promise<boolean> {
-  return (
-    (await getIn(node.netns, `http://${node.ip}:${PORTS.agent}/readyz`, { timeout: seconds(1) })).status ===
-    200
-  );
-}
-
-/** A node that was cut is back in the cluster when it has renewed its Lease since. */
-async function haveRenewed(lab: Lab, nodes: readonly LabNode[], since: number): Promise<boolean> {
-  const leases = await lab.api.list<Lease>(LEASE, { namespace: SYSTEM_NAMESPACE });
-  return nodes.every((node) => {
-    const lease = leases.find(({ metadata }) => metadata.name === `fairlead-agent-${node.name}`);
-    return lease !== undefined && Date.parse(lease.spec.renewTime) > since;
-  });
 }
 
 export class KeepalivedSubject implements FailoverSubject {

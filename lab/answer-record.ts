@@ -23,26 +23,36 @@ export interface Verdict {
 
 interface Question {
   readonly at: Duration;
-  readonly macs: Set<string>;
+  /** Sorted. */
+  macs: readonly string[];
 }
 
+const NOBODY: readonly string[] = [];
+
 export class AnswerRecord {
+  /** In the order of their times. */
   readonly #questions: Question[] = [];
+  /** Those that were seen, so that long records share them. */
+  readonly #answers = new Map<string, readonly string[]>();
 
   /** Notes a question; returns its number. */
   asked(at: Duration): number {
-    return this.#questions.push({ at, macs: new Set() }) - 1;
+    return this.#questions.push({ at, macs: NOBODY }) - 1;
   }
 
   answered(question: number, mac: string): void {
-    this.#questions[question]?.macs.add(mac);
+    const asked = this.#questions[question];
+    if (asked === undefined || asked.macs.includes(mac)) return;
+    const macs = [...asked.macs, mac].sort();
+    const known = this.#answers.get(macs.join()) ?? macs;
+    this.#answers.set(macs.join(), known);
+    asked.macs = known;
   }
 
-  /** Those who answered the last `count` questions before `until`, each set of answerers once, as text. */
+  /** Who answered the last `count` questions before `until`, each different answer once; none if there are fewer. */
   lastAnswers(count: number, until: Duration): readonly (readonly string[])[] {
-    const before = this.#questions.filter(({ at }) => at < until).slice(-count);
-    const sets = new Map(before.map(({ macs }) => [keyOf(macs), sorted(macs)]));
-    return before.length < count ? [] : Array.from(sets.values());
+    const end = this.#firstFrom(until);
+    return end < count ? [] : [...new Set(this.#questions.slice(end - count, end).map(({ macs }) => macs))];
   }
 
   /** Judges the questions from `from` until before `to`; each stands for the time until the next one. */
@@ -58,21 +68,29 @@ export class AnswerRecord {
   }
 
   #stretches(from: Duration, to: Duration): readonly Stretch[] {
-    const asked = this.#questions.filter(({ at }) => at >= from && at < to);
+    const asked = this.#questions.slice(this.#firstFrom(from), this.#firstFrom(to));
     const stretches: Stretch[] = [];
     asked.forEach(({ at, macs }, index) => {
       const end = asked[index + 1]?.at ?? to;
       const last = stretches.at(-1);
-      if (last !== undefined && last.macs.join() === keyOf(macs))
-        stretches[stretches.length - 1] = { ...last, to: end };
-      else stretches.push({ from: at, to: end, macs: sorted(macs) });
+      if (last?.macs === macs) stretches[stretches.length - 1] = { ...last, to: end };
+      else stretches.push({ from: at, to: end, macs });
     });
     return stretches;
   }
+
+  /** The number of the first question that was not before `at`. */
+  #firstFrom(at: Duration): number {
+    let [low, high] = [0, this.#questions.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#questions[middle]?.at ?? at) < at) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
-const sorted = (macs: ReadonlySet<string>): readonly string[] => [...macs].sort();
-const keyOf = (macs: ReadonlySet<string>): string => sorted(macs).join();
 const lengthOf = ({ from, to }: Stretch): number => to - from;
 const sum = (values: readonly number[]): Duration =>
   milliseconds(values.reduce((total, value) => total + value, 0));
