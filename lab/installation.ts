@@ -90,7 +90,13 @@ export class Installation {
   async startAgent(node: LabNode): Promise<void> {
     // The nodes of the lab share a file system.
     const stateFile = join(this.#options.network.stateDir, `${node.name}.state.json`);
-    const own = ['--node-name', node.name, '--state-file', stateFile, ...(this.#options.agentArguments ?? [])];
+    const own = [
+      '--node-name',
+      node.name,
+      '--state-file',
+      stateFile,
+      ...(this.#options.agentArguments ?? []),
+    ];
     const argv = [...this.#argv('agent', PORTS.agent), ...own];
     await this.#start(`agent/${node.name}`, node, { argv, port: PORTS.agent });
   }
