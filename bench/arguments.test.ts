@@ -62,4 +62,28 @@ describe('bench arguments', () => {
       assert.match(command.problem, problem);
     });
   }
+
+  test('another length of time is another bench, with cases of its own', () => {
+    const timed = (minutes: number): Bench => ({
+      ...bench,
+      cases: [{ name: `moves-${minutes}min`, shows: 'all' }],
+      withMinutes: timed,
+    });
+    const command = parseCommand(['create', '--minutes', '5'], [timed(30)]);
+    assert.ok(command.kind === 'run');
+    assert.deepEqual(command.cases, ['moves-5min']);
+    const problems = [
+      ['--minutes', '0'],
+      ['--minutes', '5', '--count', '3'],
+      ['--count', '3'],
+    ].map((argv) => parseCommand(['create', ...argv], [timed(30)]));
+    assert.deepEqual(
+      problems.map((problem) => problem.kind === 'usage' && problem.problem),
+      [
+        '--minutes "0": want a whole number from 1',
+        '--count and --minutes: want one of them',
+        '--count 3: create has no number to choose',
+      ],
+    );
+  });
 });

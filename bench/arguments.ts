@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 
 export const USAGE = `usage: npm run bench -- list
-       npm run bench -- NAME [--runs N] [--case NAME]... [--count N] [--json]
+       npm run bench -- NAME [--runs N] [--case NAME]... [--count N | --minutes N] [--json]
 `;
 
 export type Command =
@@ -22,6 +22,7 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   runs: { type: 'string' },
   count: { type: 'string' },
+  minutes: { type: 'string' },
   case: { type: 'string', multiple: true, default: [] as string[] },
 } as const;
 
@@ -45,18 +46,32 @@ interface Values {
   readonly json: boolean;
   readonly runs?: string | undefined;
   readonly count?: string | undefined;
+  readonly minutes?: string | undefined;
   readonly case: readonly string[];
 }
 
-/** Another number of objects makes another bench, whose cases are then chosen. */
+/** Another number of objects, or another length of time, makes another bench, whose cases are then chosen. */
 function countedCommand(bench: Bench, values: Values): Command {
-  if (values.count === undefined) return runCommand(bench, values);
-  const count = Number(values.count);
-  if (bench.withCount === undefined)
-    return usage(`--count ${values.count}: ${bench.name} has no number to choose`);
-  if (!Number.isInteger(count) || count < 1)
-    return usage(`--count "${values.count}": want a whole number from 1`);
-  return runCommand(bench.withCount(count), values);
+  const { count, minutes } = values;
+  if (count !== undefined && minutes !== undefined) return usage('--count and --minutes: want one of them');
+  if (count !== undefined)
+    return variedCommand(bench, values, { flag: '--count', text: count, vary: bench.withCount });
+  if (minutes !== undefined)
+    return variedCommand(bench, values, { flag: '--minutes', text: minutes, vary: bench.withMinutes });
+  return runCommand(bench, values);
+}
+
+interface Variation {
+  readonly flag: string;
+  readonly text: string;
+  readonly vary: ((value: number) => Bench) | undefined;
+}
+
+function variedCommand(bench: Bench, values: Values, { flag, text, vary }: Variation): Command {
+  const value = Number(text);
+  if (vary === undefined) return usage(`${flag} ${text}: ${bench.name} has no number to choose`);
+  if (!Number.isInteger(value) || value < 1) return usage(`${flag} "${text}": want a whole number from 1`);
+  return runCommand(vary(value), values);
 }
 
 function runCommand(bench: Bench, values: Values): Command {

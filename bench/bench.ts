@@ -44,6 +44,8 @@ export interface Bench {
   run(options: RunOptions): Promise<Outcome>;
   /** The same with so many objects, for trying out: its cases have other names. Absent where nothing is counted. */
   withCount?(count: number): Bench;
+  /** The same over so many minutes; absent where no time is watched. */
+  withMinutes?(minutes: number): Bench;
 }
 
 /** A single value carries p50 alone. */

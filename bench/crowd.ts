@@ -2,8 +2,9 @@
 // server takes them, and watched until each has its address and is announced.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLab, type Lab } from '../lab/cluster.ts';
+import { createLab, type Lab, type LabOptions } from '../lab/cluster.ts';
 import { mustExec } from '../lab/exec.ts';
+import type { LabNode } from '../lab/network.ts';
 import { ensureNamespace } from '../lab/workload.ts';
 import type { KubeObject } from '../src/kube/api.ts';
 import { ANNOUNCER, SERVICE, VIRTUAL_IP } from '../src/kube/kinds.ts';
@@ -35,10 +36,18 @@ interface Service extends KubeObject {
   };
 }
 
+interface VirtualIP extends KubeObject {
+  readonly spec: { readonly services?: readonly { readonly namespace: string }[] };
+}
+
 /** A lab with three nodes, a pool that its agents can announce, and no kube-proxy. */
-export async function createCrowdLab(options: RunOptions): Promise<Lab> {
+export async function createCrowdLab(
+  options: RunOptions,
+  more: Pick<LabOptions, 'environmentOf'> = {},
+): Promise<Lab> {
   const { signal, onProgress } = options;
   const lab = await createLab({
+    ...more,
     name: `bench-${process.pid}`,
     nodes: NODES,
     kubeProxy: false,
@@ -46,16 +55,21 @@ export async function createCrowdLab(options: RunOptions): Promise<Lab> {
     onProgress,
   });
   try {
-    await Promise.all(lab.network.nodes.map((node, index) => addSubnet(node.netns, index)));
-    await lab.waitFor('all agents to report the second subnet', () => haveSubnet(lab), seconds(30));
-    await ensureNamespace(lab.api, NAMESPACE);
-    await lab.apply(addressPool());
+    await makeRoom(lab, lab.network.nodes);
     await sleep(SETTLING, undefined, { signal });
     return lab;
   } catch (error) {
     await lab.down();
     throw error;
   }
+}
+
+/** Adds the second subnet to nodes that have agents, and the pool in it. */
+export async function makeRoom(lab: Lab, nodes: readonly LabNode[]): Promise<void> {
+  await Promise.all(nodes.map((node, index) => addSubnet(node.netns, index)));
+  await lab.waitFor('all agents to report the second subnet', () => haveSubnet(lab, nodes), seconds(30));
+  await ensureNamespace(lab.api, NAMESPACE);
+  await lab.apply(addressPool());
 }
 
 const addressPool = () => ({
@@ -68,9 +82,9 @@ const addressPool = () => ({
 const addSubnet = (netns: string, index: number): Promise<string> =>
   mustExec(['ip', '-n', netns, 'address', 'add', SUBNET.node(index), 'dev', 'eth0']);
 
-async function haveSubnet(lab: Lab): Promise<boolean> {
+async function haveSubnet(lab: Lab, nodes: readonly LabNode[]): Promise<boolean> {
   const announcers = JSON.stringify(await lab.api.list(ANNOUNCER));
-  return lab.network.nodes.every((_, index) => announcers.includes(`"${SUBNET.node(index)}"`));
+  return nodes.every((_, index) => announcers.includes(`"${SUBNET.node(index)}"`));
 }
 
 export interface Crowd {
@@ -170,7 +184,10 @@ async function checkUnique(lab: Lab, addresses: ReadonlyMap<string, string>): Pr
   const given = new Set(addresses.values());
   if (given.size !== addresses.size)
     throw new Error(`${addresses.size} Services have ${given.size} addresses: want one for each`);
-  const virtualIPs = await lab.api.list(VIRTUAL_IP);
+  const all = await lab.api.list<VirtualIP>(VIRTUAL_IP);
+  const virtualIPs = all.filter(({ spec }) =>
+    spec.services?.some(({ namespace }) => namespace === NAMESPACE),
+  );
   if (virtualIPs.length !== given.size || virtualIPs.some(({ metadata }) => !given.has(metadata.name)))
     throw new Error(`${virtualIPs.length} VirtualIPs for ${given.size} addresses: want one for each`);
 }

@@ -1,8 +1,12 @@
 // All benchmarks. Each is a figure that Fairlead is held to.
 
+import { apiLoad } from './api-load.ts';
 import { arp } from './arp.ts';
 import type { Bench } from './bench.ts';
 import { create } from './create.ts';
+import { failover } from './failover.ts';
+import { falseFailover } from './false-failover.ts';
+import { handover } from './handover.ts';
 import { ipam } from './ipam.ts';
 import { mass } from './mass.ts';
 import { memory } from './memory.ts';
@@ -10,4 +14,17 @@ import { restart } from './restart.ts';
 import { start } from './start.ts';
 import { watch } from './watch.ts';
 
-export const BENCHES: readonly Bench[] = [create, arp, ipam, memory, start, watch, mass, restart];
+export const BENCHES: readonly Bench[] = [
+  create,
+  arp,
+  ipam,
+  memory,
+  start,
+  watch,
+  mass,
+  restart,
+  failover,
+  handover,
+  apiLoad,
+  falseFailover,
+];

@@ -29,6 +29,42 @@ export async function translateStatically(
   );
 }
 
+export interface RemoteTranslation {
+  /** `first-last` ranges and single addresses. */
+  readonly addresses: readonly string[];
+  /** Ports of the Service and of the pod, by protocol. */
+  readonly ports: readonly {
+    readonly protocol: 'tcp' | 'udp';
+    readonly service: number;
+    readonly pod: number;
+  }[];
+  readonly pod: Pick<LabPod, 'ip'>;
+}
+
+/** As kube-proxy does it for a Service whose only pod is on another node: from the node's own address. */
+export async function translateToOne(
+  nodes: readonly LabNode[],
+  translation: RemoteTranslation,
+): Promise<void> {
+  const input = remoteRuleset(translation);
+  await Promise.all(
+    nodes.map((node) => mustExec(['ip', 'netns', 'exec', node.netns, 'nft', '-f', '-'], { input })),
+  );
+}
+
+const remoteRuleset = ({ addresses, ports, pod }: RemoteTranslation): string => `
+table ip fairlead_bench {
+  chain prerouting {
+    type nat hook prerouting priority dstnat;
+${ports.map((each) => `    ip daddr { ${addresses.join(', ')} } ${each.protocol} dport ${each.service} dnat to ${pod.ip}:${each.pod}`).join('\n')}
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    ip daddr ${pod.ip} ct status dnat masquerade
+  }
+}
+`;
+
 const ruleset = ({ addresses, service, pod }: Translation, { ip }: LabPod): string => `
 table ip fairlead_bench {
   chain prerouting {

@@ -19,7 +19,7 @@ import { Installation } from './installation.ts';
 import { LabApi } from './kube-client.ts';
 import { applyObject, type ManifestObject, parseManifest } from './manifest.ts';
 import { execIn } from './netns.ts';
-import { createNetwork, type LabHost, type LabNetwork } from './network.ts';
+import { createNetwork, type LabHost, type LabNetwork, type LabNode } from './network.ts';
 import { registerNodes } from './nodes.ts';
 import type { PodAnswer } from './pod-server.ts';
 import { type Prober, type ProbeTarget, startProber } from './prober.ts';
@@ -42,6 +42,8 @@ export interface LabOptions {
   readonly defaultClass?: boolean;
   /** Added to the arguments of controllers and agents. */
   readonly programArguments?: readonly string[];
+  /** Added to the arguments of agents alone. */
+  readonly agentArguments?: readonly string[];
   /** Added to the environment of a program, by its target (`agent/node1`, `controller/0`). */
   readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
   /** Whether the faults hang-main and heal-main work: controllers and agents start with a preload; default false. */
@@ -148,9 +150,9 @@ export class Lab {
     return lines.slice(0, -1).map((line) => JSON.parse(line) as AuditEntry);
   }
 
-  /** Starts the agent of every node and waits until each is ready. */
-  async startAgents(): Promise<void> {
-    await Promise.all(this.network.nodes.map((node) => this.#installation.startAgent(node)));
+  /** Starts the agent of every node, or of these, and waits until each is ready. */
+  async startAgents(nodes: readonly LabNode[] = this.network.nodes): Promise<void> {
+    await Promise.all(nodes.map((node) => this.#installation.startAgent(node)));
   }
 
   /** Starts `count` controllers and waits until each is ready. */
@@ -245,6 +247,7 @@ async function assemble(
     api,
     controlPlane: proxy === undefined ? controlPlane : { ...controlPlane, admin: proxy.access },
     programArguments: options.programArguments ?? [],
+    agentArguments: options.agentArguments ?? [],
     ...(options.environmentOf === undefined ? {} : { environmentOf: options.environmentOf }),
     hangable: options.hangable ?? false,
     defaultClass: options.defaultClass ?? false,

@@ -41,6 +41,8 @@ export interface InstallationOptions {
   readonly controlPlane: ControlPlane;
   /** Added to each program's arguments, for example `['--log-level', 'debug']`. */
   readonly programArguments?: readonly string[];
+  /** Added to the arguments of agents alone. */
+  readonly agentArguments?: readonly string[];
   /** Added to the environment of `agent/NODE`, `controller/N`. */
   readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
   /** Whether the programs can be made to hang (lab/hang.ts). */
@@ -88,7 +90,13 @@ export class Installation {
   async startAgent(node: LabNode): Promise<void> {
     // The nodes of the lab share a file system.
     const stateFile = join(this.#options.network.stateDir, `${node.name}.state.json`);
-    const own = ['--node-name', node.name, '--state-file', stateFile];
+    const own = [
+      '--node-name',
+      node.name,
+      '--state-file',
+      stateFile,
+      ...(this.#options.agentArguments ?? []),
+    ];
     const argv = [...this.#argv('agent', PORTS.agent), ...own];
     await this.#start(`agent/${node.name}`, node, { argv, port: PORTS.agent });
   }

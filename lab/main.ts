@@ -75,9 +75,17 @@ async function status(options: { readonly name?: string; readonly json?: boolean
   print(options.json === true ? JSON.stringify(labs) : listText(labs));
 }
 
-async function fault(kind: string, target: string, options: Options): Promise<void> {
-  await commands.askLab(options.name, { command: 'fault', fault: kind, target });
-  print(`${kind} ${target}`);
+async function fault(kind: string, operands: readonly string[], options: Options): Promise<void> {
+  const [target = '', operand, ...more] = operands;
+  if (more.length > 0)
+    throw new Error(`inject fault "${kind}": ${operands.length} targets: want at most two`);
+  await commands.askLab(options.name, {
+    command: 'fault',
+    fault: kind,
+    target,
+    ...(operand === undefined ? {} : { operand }),
+  });
+  print([kind, ...operands].join(' '));
 }
 
 const EXAMPLES = `
@@ -87,6 +95,23 @@ Without a command: the demo. To play with a lab that stays:
   npm run lab -- curl http://10.77.0.50/
   npm run lab -- fault power-off node1
   npm run lab -- down`;
+
+const FAULT_HELP = `
+Machines (node1, cp, router, client):
+  power-off NODE, power-on NODE             all frames are lost, silently: the carrier stays up
+  link-down NODE, link-up NODE              the cable is pulled
+  isolate-api NODE, heal-api NODE           no way to the API server, the LAN is otherwise fine
+  loss NODE PERCENT, heal-loss NODE         of the frames to the node and from it, at random
+  oneway FROM TO, heal-oneway FROM TO       frames of the one do not reach the other
+  deaf NODE, heal-deaf NODE                 hears nothing
+  mute NODE, heal-mute NODE                 is not heard
+  partition A,B|C, heal-partition A,B|C     groups that lose each other; who is in none reaches all
+
+Programs (agent/node1, controller/0, apiserver, etcd, …):
+  kill, term                                SIGKILL, SIGTERM
+  start                                     one that has ended
+  stall, resume                             SIGSTOP, SIGCONT
+  hang-main, heal-main                      the main thread stands still, the others do not`;
 
 const program = new Command('lab')
   .description(
@@ -133,11 +158,9 @@ json(program.command('status'))
   .action(status);
 named(program.command('fault'))
   .description('inject a fault')
-  .argument(
-    '<kind>',
-    'power-off, power-on, link-down, link-up (a node); kill, term, stall, resume, start, hang-main, heal-main (a program)',
-  )
-  .argument('<target>', 'node1, agent/node1, controller/0, apiserver, etcd, …')
+  .argument('<kind>', 'see below')
+  .argument('<target...>', 'node1, client, cp, agent/node1, controller/0, apiserver, etcd, …')
+  .addHelpText('after', FAULT_HELP)
   .action(fault);
 named(program.command('logs'))
   .description('print the log of a program')

@@ -31,6 +31,8 @@ export interface LabNetwork {
   readonly logsDir: string;
   /** Makes a pod's namespace on the node's pod bridge; `index` is its host number there, 2 to 254. */
   addPod(node: LabNode, podName: string, index: number): Promise<LabPodPlace>;
+  /** Makes a further namespace, without any link, that goes with the lab; returns its name. */
+  addNamespace(name: string): Promise<string>;
   /** Kills what runs in the lab's namespaces and removes them and the state directory. */
   down(options?: ReleaseOptions): Promise<void>;
 }
@@ -71,6 +73,7 @@ export async function createNetwork(options: NetworkOptions): Promise<LabNetwork
     stateDir: claim.stateDir,
     logsDir: claim.logsDir,
     addPod: (node, podName, index) => addPod(claim, node, { name: podName, index }),
+    addNamespace: (name) => addNamespace(claim, name),
     down: (release) => claim.release(release),
   };
 }
@@ -150,6 +153,13 @@ const nodeCommands = (node: LabNode, hosts: Hosts): readonly string[] => [
   ...podRoutes(hosts.nodes.filter((other) => other !== node)),
 ];
 
+async function addNamespace(claim: LabClaim, name: string): Promise<string> {
+  const netns = netnsOf(claim.name, name);
+  await claim.addNamespaces([netns]);
+  writeSysctls(netns, HOST_SYSCTLS);
+  return netns;
+}
+
 async function addPod(
   claim: LabClaim,
   node: LabNode,
@@ -163,8 +173,7 @@ async function addPod(
     ip: podAddress(node, pod.index),
     ip6: podAddress6(node, pod.index),
   };
-  await claim.addNamespaces([place.netns]);
-  writeSysctls(place.netns, HOST_SYSCTLS);
+  await addNamespace(claim, pod.name);
   const port = `pod${pod.index}`;
   await batch(node.netns, [
     `link add ${port} type veth peer name eth0 netns ${place.netns}`,

@@ -1,7 +1,7 @@
 // A UDP prober at the lab's client: a process of its own inside the client's namespace that sends one numbered
-// datagram per interval and prints each answer, so that gaps in service are seen from outside.
+// datagram per interval and address and prints each answer, so that gaps in service are seen from outside.
 //
-// Usage: node lab/prober.ts ADDRESS PORT INTERVAL-MS; prints JSON lines, the sent count last, after SIGTERM.
+// Usage: node lab/prober.ts ADDRESS[,ADDRESS]… PORT INTERVAL-MS; prints JSON lines, the sent count last, after SIGTERM.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -16,10 +16,13 @@ export interface ProbeTarget {
   readonly address: string;
   readonly port: number;
   readonly interval: Duration;
+  /** Further addresses, each probed as often. */
+  readonly others?: readonly string[];
 }
 
 /** One answered datagram; times are of process.hrtime, which all processes of a machine share. */
 export interface ProbeReply {
+  readonly address: string;
   readonly sequence: number;
   readonly pod: string;
   readonly node: string;
@@ -34,7 +37,7 @@ export interface ProbeReport {
 
 export interface Prober {
   readonly replies: readonly ProbeReply[];
-  /** Ends the probing and waits for the answers under way. */
+  /** Ends the probing and waits for the answers under way; may be called again. */
   stop(): Promise<ProbeReport>;
 }
 
@@ -48,7 +51,8 @@ export function longestGap(report: ProbeReport): Duration {
 /** Starts a prober inside `netns`; resolves when its process has sent its first datagram. */
 export async function startProber(netns: string, target: ProbeTarget): Promise<Prober> {
   const program = fileURLToPath(import.meta.url);
-  const argv = [program, target.address, String(target.port), String(target.interval)];
+  const addresses = [target.address, ...(target.others ?? [])].join();
+  const argv = [program, addresses, String(target.port), String(target.interval)];
   const child = spawn('ip', ['netns', 'exec', netns, process.execPath, ...argv], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -72,6 +76,7 @@ async function stop(
   child: ChildProcessByStdio<null, Readable, null>,
   report: () => ProbeReport,
 ): Promise<ProbeReport> {
+  if (child.exitCode !== null || child.signalCode !== null) return report();
   const closed = once(child, 'close');
   child.kill('SIGTERM');
   await closed;
@@ -87,18 +92,21 @@ const GRACE = milliseconds(200);
 
 function probe(target: ProbeTarget): void {
   const socket = createSocket(isIPv6(target.address) ? 'udp6' : 'udp4');
+  const addresses = [target.address, ...(target.others ?? [])];
   const sentAt: Duration[] = [];
   socket.on('message', (payload) => {
+    const receivedAt = now();
     const { sequence, pod, node } = JSON.parse(payload.toString()) as ProbeReply;
-    print({ sequence, pod, node, sentAt: sentAt[sequence], receivedAt: now() });
+    const address = addresses[sequence % addresses.length];
+    print({ address, sequence, pod, node, sentAt: sentAt[sequence], receivedAt });
   });
   // Host unreachable, port unreachable: the outage that is being measured.
   socket.on('error', () => undefined);
-  const send = (): void => {
-    socket.send(String(sentAt.length), target.port, target.address, () => undefined);
+  const send = (address: string): void => {
+    socket.send(String(sentAt.length), target.port, address, () => undefined);
     if (sentAt.push(now()) === 1) print({ sent: 0 });
   };
-  const timer = setInterval(send, target.interval);
+  const timer = setInterval(() => addresses.forEach(send), target.interval);
   process.once('SIGTERM', () => {
     clearInterval(timer);
     setTimeout(() => {
@@ -109,6 +117,7 @@ function probe(target: ProbeTarget): void {
 }
 
 if (import.meta.main) {
-  const [address = '', port = '', interval = ''] = process.argv.slice(2);
-  probe({ address, port: Number(port), interval: milliseconds(Number(interval)) });
+  const [addresses = '', port = '', interval = ''] = process.argv.slice(2);
+  const [address = '', ...others] = addresses.split(',');
+  probe({ address, others, port: Number(port), interval: milliseconds(Number(interval)) });
 }

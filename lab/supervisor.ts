@@ -22,7 +22,12 @@ export type SupervisorMessage =
 
 export type SupervisorRequest =
   | { readonly command: 'describe' }
-  | { readonly command: 'fault'; readonly fault: string; readonly target: string }
+  | {
+      readonly command: 'fault';
+      readonly fault: string;
+      readonly target: string;
+      readonly operand?: string;
+    }
   | { readonly command: 'down' };
 
 /** Resolves when the message has left, or can not any more: `disconnect` tells that the parent is gone. */
@@ -78,7 +83,7 @@ async function serveRequests(lab: Lab): Promise<void> {
 }
 
 async function inject(lab: Lab, request: Extract<SupervisorRequest, { command: 'fault' }>): Promise<unknown> {
-  const { fault, target } = await lab.faults.inject(request.fault, request.target);
+  const { fault, target } = await lab.faults.inject(request.fault, request.target, request.operand);
   return { fault, target };
 }
 

@@ -12,6 +12,7 @@ export const CLONE_NEWNET = 0x4000_0000;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
+export const AF_PACKET = 17;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
@@ -69,17 +70,18 @@ function checked(call: string, result: number | bigint): number {
 /** Moves the calling thread into the namespace that `fd` stands for. */
 export const setNamespace = (fd: number): void => void checked('setns', calls.setns(fd, CLONE_NEWNET));
 
+export interface SocketOptions {
+  /** Absent = does not block. */
+  readonly receiveTimeout?: Duration;
+  /** Absent = 0, the domain's first. */
+  readonly protocol?: number;
+}
+
 /** A non-blocking, close-on-exec socket, or a blocking one that gives up a receive after `receiveTimeout`. */
-export function openSocket(
-  domain: number,
-  type: number,
-  options: { readonly receiveTimeout?: Duration } = {},
-): number {
+export function openSocket(domain: number, type: number, options: SocketOptions = {}): number {
   const isBlocking = options.receiveTimeout !== undefined;
-  const fd = checked(
-    'socket',
-    calls.socket(domain, type | SOCK_CLOEXEC | (isBlocking ? 0 : SOCK_NONBLOCK), 0),
-  );
+  const flags = SOCK_CLOEXEC | (isBlocking ? 0 : SOCK_NONBLOCK);
+  const fd = checked('socket', calls.socket(domain, type | flags, options.protocol ?? 0));
   if (options.receiveTimeout !== undefined) {
     const timeval = new Uint8Array(
       new BigInt64Array([BigInt(Math.ceil(options.receiveTimeout / 1000)), 0n]).buffer,
@@ -94,6 +96,15 @@ export function bindSocket(fd: number, address: Address, port: number): void {
   if (address.family === 'IPv6')
     checked('setsockopt', calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int(1), 4));
   const socketAddress = encodeSocketAddress(address, port);
+  checked('bind', calls.bind(fd, socketAddress, socketAddress.length));
+}
+
+/** Makes a packet socket send on one link (struct sockaddr_ll); with protocol 0 it receives nothing. */
+export function bindToLink(fd: number, index: number): void {
+  const socketAddress = new Uint8Array(20);
+  const view = new DataView(socketAddress.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setInt32(4, index, true);
   checked('bind', calls.bind(fd, socketAddress, socketAddress.length));
 }
 

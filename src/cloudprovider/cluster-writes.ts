@@ -11,7 +11,7 @@ import type { IngressView, ServiceView } from '../plan/views.ts';
 import type { AddressPoolStatus } from '../resource/address-pool.ts';
 import type { Condition } from '../resource/condition.ts';
 import type { VirtualIPSpec } from '../resource/generated.ts';
-import { type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
+import { MOVE_TO, type ServiceRef, type VirtualIP, WITHDRAW_FINALIZER } from '../resource/virtual-ip.ts';
 
 export class ClusterWrites {
   readonly #api: KubeApi;
@@ -86,6 +86,12 @@ export class ClusterWrites {
     return this.#api.patch(VIRTUAL_IP, { name }, { type: 'merge', body });
   }
 
+  /** Takes away the wish to have it on a certain node. */
+  forgetMove({ name, resourceVersion }: VirtualIP): Promise<KubeObject> {
+    const body = { metadata: { resourceVersion, annotations: { [MOVE_TO]: null } } };
+    return this.#api.patch(VIRTUAL_IP, { name }, { type: 'merge', body });
+  }
+
   /** Takes a reserved VirtualIP, which a user may have made without our finalizer, into use. */
   useVirtualIP(virtualIP: VirtualIP, spec: Partial<VirtualIPSpec>): Promise<KubeObject> {
     const { name, resourceVersion } = virtualIP;
@@ -102,6 +108,16 @@ export class ClusterWrites {
     const others = finalizers.filter((finalizer) => finalizer !== WITHDRAW_FINALIZER);
     const body = { metadata: { resourceVersion, finalizers: others } };
     return this.#api.patch(VIRTUAL_IP, { name }, { type: 'merge', body });
+  }
+
+  /** Agents write the rest of this status. */
+  writeWithdrawn(
+    { name, resourceVersion }: VirtualIP,
+    conditions: readonly Condition[],
+  ): Promise<KubeObject> {
+    const body = { metadata: { resourceVersion }, status: { phase: 'Withdrawn', conditions } };
+    const patch = { type: 'merge', body } as const;
+    return this.#api.patch(VIRTUAL_IP, { name }, patch, { subresource: 'status' });
   }
 
   /** A field that is absent from the status is taken away. */

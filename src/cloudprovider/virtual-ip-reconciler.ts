@@ -1,9 +1,12 @@
 // Keeps one VirtualIP true to the plan: its candidates, what it says of its Services; deletes one that no Service wants
-// any more, and lets one go that nobody can be answering for.
+// any more, and lets one go, or says so, that nobody can be answering for.
 
 import type { KubeObject, ReconcileResult } from '../kube/api.ts';
 import { ApiError, hasCode } from '../kube/api-error.ts';
 import type { Log } from '../observe/log.ts';
+import { MAX_CANDIDATES } from '../plan/candidate-list.ts';
+import { isAble } from '../plan/eligibility.ts';
+import { withCondition } from '../resource/condition.ts';
 import {
   type ServiceName,
   type ServiceRef,
@@ -23,6 +26,8 @@ export interface VirtualIPReconcilerDeps {
   readonly lists: CandidateLists;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
+  /** RFC 3339. */
+  readonly timestamp: () => string;
   readonly log: Log;
 }
 
@@ -74,11 +79,13 @@ export class VirtualIPReconciler {
   async #realise(virtualIP: VirtualIP): Promise<void> {
     const { writes, state, log } = this.#deps;
     if (virtualIP.isDeleting) return this.#letGo(virtualIP);
-    // Reserved.
-    if (virtualIP.services.length === 0) return;
+    if (virtualIP.services.length === 0) return this.#sayWithdrawn(virtualIP);
     const wanting = await this.#wanting(virtualIP);
     const reservedFor = virtualIP.reservedFor ?? retainedFor(virtualIP, wanting);
-    if (wanting.length > 0) return this.#replan({ ...virtualIP, reservedFor }, wanting);
+    if (wanting.length > 0) {
+      await this.#replan({ ...virtualIP, reservedFor }, wanting);
+      return this.#finishMove(virtualIP.name);
+    }
     log.info('VirtualIP of a Service that is gone', { virtualIP: virtualIP.name });
     if (reservedFor === undefined) return writes.deleteVirtualIP(virtualIP);
     const spec = { services: [], candidates: [], reservedFor };
@@ -89,9 +96,11 @@ export class VirtualIPReconciler {
     const { state, lists, writes } = this.#deps;
     const { candidates, record, pool, reservedFor } = virtualIP;
     const isAnnounced = state.isAnnounced(pool);
-    const planned = isAnnounced ? lists.plan({ ...virtualIP, holder: record.holder }, wanting) : [];
+    const basis = { ...virtualIP, candidates: this.#movedFrom(virtualIP), holder: record.holder };
+    const planned = isAnnounced ? lists.plan(basis, wanting) : [];
     const services = wanting.map((ref) => this.#upToDate(ref));
-    const isSamePlaces = planned === candidates || planned.length + candidates.length === 0;
+    const isSamePlaces =
+      planned.length === candidates.length && planned.every((name, i) => name === candidates[i]);
     const isSameWay = isAnnounced === virtualIP.advertisements.length > 0;
     if (isSamePlaces && isSameWay && JSON.stringify(services) === JSON.stringify(virtualIP.services)) return;
     const spec = {
@@ -101,6 +110,32 @@ export class VirtualIPReconciler {
       ...(reservedFor === undefined ? {} : { reservedFor }),
     };
     state.virtualIPs.note(await writes.replanVirtualIP(virtualIP, spec));
+  }
+
+  /** A holder that is no candidate offers the address to those that are: first to the node that somebody wants it on. */
+  #movedFrom({ candidates, record: { holder }, moveTo, address }: VirtualIP): readonly string[] {
+    const target = moveTo === undefined ? undefined : this.#deps.placement.nodes.get(moveTo);
+    if (target === undefined || target.name === holder || !isAble(target, address)) return candidates;
+    const others = candidates.filter((name) => name !== target.name && name !== holder);
+    return [target.name, ...others].slice(0, MAX_CANDIDATES);
+  }
+
+  /** The wish goes when it has come true, and when it can not: it must not come true by surprise some day. */
+  async #finishMove(name: string): Promise<void> {
+    const { state, placement, writes, log } = this.#deps;
+    const virtualIP = state.virtualIP(name);
+    if (virtualIP?.moveTo === undefined) return;
+    const { moveTo, record, address } = virtualIP;
+    const target = placement.nodes.get(moveTo);
+    const isPossible = target !== undefined && isAble(target, address);
+    if (isPossible && record.holder !== moveTo) return;
+    if (!isPossible && record.holder !== moveTo)
+      log.warn('address can not be moved there', {
+        virtualIP: name,
+        to: moveTo,
+        wanted: 'a node that could hold it',
+      });
+    state.virtualIPs.note(await writes.forgetMove(virtualIP));
   }
 
   #upToDate(ref: ServiceRef): ServiceRef {
@@ -118,6 +153,20 @@ export class VirtualIPReconciler {
     const object = await writes.removeWithdrawFinalizer(virtualIP);
     log.info('VirtualIP let go', { virtualIP: virtualIP.name, holder: holder ?? '' });
     state.virtualIPs.note(object);
+  }
+
+  /**
+   * Reserved, or retained. Its holder says that it has fallen silent; of one that is dead we say it, the only thing that
+   * we write into this status. A claim that comes in between changes the resourceVersion, and so this is refused.
+   */
+  async #sayWithdrawn(virtualIP: VirtualIP): Promise<void> {
+    const { placement, writes, state, timestamp } = this.#deps;
+    const { holder } = virtualIP.record;
+    if (holder === undefined || virtualIP.phase === 'Withdrawn' || placement.isAlive(holder)) return;
+    const message = `no Service uses the address, and ${holder}, which had it last, is gone`;
+    const condition = { type: 'Announced', status: 'False', reason: 'Withdrawn', message } as const;
+    const conditions = withCondition(virtualIP.conditions, condition, timestamp());
+    state.virtualIPs.note(await writes.writeWithdrawn(virtualIP, conditions));
   }
 
   #isKnown(ref: ServiceRef): boolean {

@@ -4,9 +4,8 @@
 // Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
 
 import type { Machine, Timeout } from '../protocol/machine.ts';
-import { DeadlineQueue } from '../time/deadline-queue.ts';
 import { seconds } from '../time/duration.ts';
-import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
 import { contest, isLostUnheard, isRefusalOpen, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput } from './election-messages.ts';
@@ -35,8 +34,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   readonly #entries = new Entries();
   readonly #segments = new Segments(this.#entries);
   readonly held = new HeldEntries(this.#entries);
-  readonly #queue = new DeadlineQueue<string>();
-  #wake: Instant | undefined;
   #heldCount = 0;
   #leases: ReadonlySet<NodeId> | undefined;
   #isAble = true;
@@ -49,7 +46,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   deadline(): Instant | undefined {
-    return this.#queue.first()?.due;
+    return this.#entries.deadline();
   }
 
   /** Nobody is heard on the segment. */
@@ -60,12 +57,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   step(now: Instant, input: ElectionInput | Timeout): readonly ElectionOutput[] {
     this.#outputs = [];
     this.#take(now, input);
-    for (let first = this.#queue.first(); first !== undefined && hasPassed(first.due, now); ) {
-      this.#queue.delete(first.key);
-      this.#entries.touch(this.#entries.get(first.key));
-      first = this.#queue.first();
-    }
-    for (const entry of this.#entries.takeTouched()) this.#lookAgain(now, entry);
+    for (const entry of this.#entries.takeTouched(now)) this.#look(now, entry);
     this.#finishLeaving();
     return this.#outputs;
   }
@@ -114,7 +106,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (entry === undefined) return;
     this.#withdraw(entry, 'Released');
     this.#entries.delete(entry);
-    this.#queue.delete(uid);
   }
 
   /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
@@ -171,15 +162,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     this.#entries.touch(entry);
   }
 
-  /** Each entry has one deadline: the earliest that anything about it asks for. */
-  #lookAgain(now: Instant, entry: Entry): void {
-    const { uid } = entry.wanted;
-    this.#queue.delete(uid);
-    this.#wake = undefined;
-    this.#look(now, entry);
-    if (this.#wake !== undefined) this.#queue.set(uid, this.#wake);
-  }
-
   #look(now: Instant, entry: Entry): void {
     const view = this.#viewOf(now, entry);
     if (isHeld(entry.tenure)) this.#keep(entry, entry.tenure, view);
@@ -207,10 +189,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   /** If it has not yet, it will be looked at again then. */
-  #hasListened({ now, segment, options }: ElectionView): boolean {
+  #hasListened(entry: Entry, { now, segment, options }: ElectionView): boolean {
     const listenedAt = segment.listenedAt(options.listening);
     if (hasPassed(listenedAt, now)) return true;
-    this.#wakeAt(listenedAt);
+    this.#entries.wakeAt(entry, listenedAt);
     return false;
   }
 
@@ -218,10 +200,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #consider(entry: Entry, view: ElectionView): void {
     const { now, options } = view;
     const { tenure } = entry;
-    if (!this.#hasListened(view)) return;
+    if (!this.#hasListened(entry, view)) return;
     if (tenure.state === 'Refused') {
       const retryAt = after(tenure.since, options.retryPause);
-      if (!hasPassed(retryAt, now)) return this.#wakeAt(retryAt);
+      if (!hasPassed(retryAt, now)) return this.#entries.wakeAt(entry, retryAt);
       entry.tenure = WATCHING;
     }
     // One that leaves may not know yet that somebody else has taken it.
@@ -230,7 +212,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const occupant = occupantOf(entry, view);
     if (occupant === undefined) return this.#await(entry, view);
     this.#watch(entry);
-    if (occupant.until !== undefined) this.#wakeAt(occupant.until);
+    if (occupant.until !== undefined) this.#entries.wakeAt(entry, occupant.until);
   }
 
   /** A vacant address: until the candidates before this node have had their time. */
@@ -243,7 +225,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
     if (!hasPassed(claimAt, now)) {
       entry.tenure = { state: 'Waiting', since };
-      return this.#wakeAt(claimAt);
+      return this.#entries.wakeAt(entry, claimAt);
     }
     const { holder } = entry.record;
     const isOthers = holder !== undefined && holder !== options.me;
@@ -259,20 +241,20 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (address === 'Silent' && gateway === 'Answered') return this.#beginToAsk(entry, now);
     const probeAt = after(probedAt, PROBE_INTERVAL);
     if (hasPassed(probeAt, now)) this.#beginToProbe(entry, now);
-    else this.#wakeAt(probeAt);
+    else this.#entries.wakeAt(entry, probeAt);
   }
 
   #beginToProbe(entry: Entry, now: Instant): void {
     entry.tenure = { state: 'Probing', probedAt: now, address: 'Pending', gateway: 'Pending' };
     this.#outputs.push({ kind: 'probe', uid: entry.wanted.uid });
-    this.#wakeAt(after(now, PROBE_INTERVAL));
+    this.#entries.wakeAt(entry, after(now, PROBE_INTERVAL));
   }
 
   #beginToAsk(entry: Entry, now: Instant): void {
     const epoch = ++entry.highest;
     entry.tenure = { state: 'Asking', since: now, epoch };
     this.#record(entry, epoch);
-    this.#wakeAt(after(now, this.#options.aloneWait));
+    this.#entries.wakeAt(entry, after(now, this.#options.aloneWait));
   }
 
   #ask(entry: Entry, { since, epoch }: Asking, view: ElectionView): void {
@@ -281,7 +263,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const waitedAt = after(since, options.aloneWait);
     const isFree = !segment.isAlone || hasPassed(waitedAt, now);
     if (isRecorded || isFree) this.#answer(entry, view, epoch);
-    else this.#wakeAt(waitedAt);
+    else this.#entries.wakeAt(entry, waitedAt);
   }
 
   /** Answers, and has it recorded in parallel. */
@@ -312,7 +294,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     // Where this node could not answer, the API decides.
     if (view === undefined) return this.#keepUnheard(entry, held);
     const { segment } = view;
-    const isDoubtful = held.isDoubtful && !this.#hasListened(view);
+    const isDoubtful = held.isDoubtful && !this.#hasListened(entry, view);
     const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
     const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
     const mine = { ...held, isDoubtful, isAlone: isAlone || held.isAlone };
@@ -320,7 +302,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
     if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
     const kept = this.#become(entry, held, { isAlone, isDoubtful });
-    if (record.kind === 'Stay' && record.until !== undefined) this.#wakeAt(record.until);
+    if (record.kind === 'Stay' && record.until !== undefined) this.#entries.wakeAt(entry, record.until);
     const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
     if (above > 0) this.#raise(entry, kept, above);
     else this.#settle(entry, kept, view);
@@ -372,7 +354,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const { segment, shortUid: uid } = entry.wanted;
     if (offer.at === view.now && segment !== undefined)
       this.#outputs.push({ kind: 'offer', segment, uid, epoch, to: offer.to });
-    this.#wakeAt(after(offer.at, view.options.offerPatience));
+    this.#entries.wakeAt(entry, after(offer.at, view.options.offerPatience));
   }
 
   #withdraw(entry: Entry, reason: WithdrawReason): void {
@@ -386,10 +368,6 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     entry.tenure = WATCHING;
     entry.offer = undefined;
     entry.isRefused = false;
-  }
-
-  #wakeAt(due: Instant): void {
-    this.#wake = earlier(this.#wake, due);
   }
 
   #finishLeaving(): void {

@@ -1,7 +1,8 @@
 // The addresses that concern a node, by both of their names; which of them have to be looked at; and how high the epochs
 // of those were that do not concern it any more.
 
-import type { Instant } from '../time/instant.ts';
+import { DeadlineQueue } from '../time/deadline-queue.ts';
+import { earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { type Entry, WATCHING, type WantedElection } from './tenure.ts';
 
 /** How many released addresses are remembered; a late record is late by seconds, not by thousands of releases. */
@@ -13,6 +14,7 @@ export class Entries {
   /** The highest epochs of what was released last, oldest first. */
   readonly #released = new Map<string, number>();
   readonly #touched = new Set<Entry>();
+  readonly #queue = new DeadlineQueue<string>();
 
   get(uid: string): Entry | undefined {
     return this.#entries.get(uid);
@@ -44,9 +46,30 @@ export class Entries {
     for (const entry of this.all()) if (entry.wanted.segment === segment) this.#touched.add(entry);
   }
 
-  /** Those that were touched since the last call. */
-  takeTouched(): readonly Entry[] {
+  /** To be looked at again then; each has one deadline, the earliest that anything about it asks for. */
+  wakeAt(entry: Entry, due: Instant): void {
+    const next = earlier(entry.due, due) ?? due;
+    entry.due = next;
+    this.#queue.set(entry.wanted.uid, next);
+  }
+
+  /** When the next one has to be looked at. */
+  deadline(): Instant | undefined {
+    return this.#queue.first()?.due;
+  }
+
+  /** Those that were touched since the last call, and those whose time has come. */
+  takeTouched(now: Instant): readonly Entry[] {
+    for (let first = this.#queue.first(); first !== undefined && hasPassed(first.due, now); ) {
+      this.#queue.delete(first.key);
+      this.touch(this.#entries.get(first.key));
+      first = this.#queue.first();
+    }
     const touched = [...this.#touched];
+    for (const entry of touched) {
+      entry.due = undefined;
+      this.#queue.delete(entry.wanted.uid);
+    }
     this.#touched.clear();
     return touched;
   }
@@ -62,7 +85,7 @@ export class Entries {
     const entry: Entry = {
       ...{ wanted, record, recordedAt: now, claimedFrom: record, tenure: WATCHING },
       highest: Math.max(record.epoch, this.#released.get(uid) ?? 0),
-      ...{ offer: undefined, offeredBy: undefined, isRefused: false, beaten: new Map() },
+      ...{ due: undefined, offer: undefined, offeredBy: undefined, isRefused: false, beaten: new Map() },
     };
     this.#entries.set(uid, entry);
     this.#byShortUid.set(wanted.shortUid, entry);
@@ -74,6 +97,7 @@ export class Entries {
   delete(entry: Entry): void {
     const { uid, shortUid } = entry.wanted;
     this.#touched.delete(entry);
+    this.#queue.delete(uid);
     this.#entries.delete(uid);
     this.#byShortUid.delete(shortUid);
     this.#released.set(uid, entry.highest);

@@ -161,7 +161,8 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   #look(now: Instant, nodeId: NodeId, known: Known): readonly MembershipOutput[] {
     const { peer } = known;
     const silence = peer.sessions.silence(now);
-    if (silence >= FORGET_AFTER && peer.sessions.heard(now).length === 0) {
+    const isForgettable = silence >= FORGET_AFTER && known.view?.state !== 'PathLost';
+    if (isForgettable && peer.sessions.heard(now).length === 0) {
       this.#peers.delete(nodeId);
       return known.view === undefined ? [] : [{ kind: 'peer', nodeId, peer: undefined }];
     }

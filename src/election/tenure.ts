@@ -98,6 +98,8 @@ export interface Entry {
   offer: Offer | undefined;
   /** The node that has just offered it to this one. */
   offeredBy: NodeId | undefined;
+  /** When it has to be looked at again even if nothing happens. */
+  due: Instant | undefined;
   /** Claims that this one has won against, by node, with their epochs. */
   readonly beaten: Map<NodeId, number>;
 }

@@ -18,6 +18,7 @@ function announced(wire: FakeWire, socket = wire.host.socketOn('eth0')): number 
 function holding(): FakeWire {
   const wire = new FakeWire();
   wire.want(wantedOf(VIP));
+  wire.send({ kind: 'recorded', uid: `uid-${VIP}`, epoch: 1 });
   wire.pass(10_000);
   return wire;
 }
@@ -129,6 +130,7 @@ test('a link made again under its old index, unnoticed, gets another socket', ()
 test('a renamed link keeps its socket and follows the patterns by its new name', () => {
   const wire = new FakeWire();
   wire.want(wantedOf(VIP, { interfaces: ['eth*'] }));
+  wire.send({ kind: 'recorded', uid: `uid-${VIP}`, epoch: 1 });
   const socket = wire.host.socketOn('eth0');
   wire.setLinks(linkOf({ name: 'lan' }));
   assert.ok(!socket.isClosed);

@@ -181,7 +181,7 @@ test('without heartbeats: takes over when the Lease of the holder has expired, a
   assert.equal(wire.ask(VIP), undefined);
   wire.send({ kind: 'liveness', alive: [NODE, 'node3'] });
   const start = wire.host.now;
-  wire.pass(490);
+  wire.pass(49);
   assert.deepEqual([wire.all('claim'), wire.host.probeSockets.length], [[], 0]);
   wire.pass(1000);
   assert.deepEqual([wire.ask(VIP), wire.last('claim').epoch], [NODE_MAC, 8]);
@@ -189,7 +189,7 @@ test('without heartbeats: takes over when the Lease of the holder has expired, a
   const probed = probes?.sent.map(
     ({ at, bytes }) => `${Math.round(at - start)} ${describeFrame(bytes).text}`,
   );
-  assert.deepEqual(probed, ['500 request 0.0.0.0', '540 request 0.0.0.0']);
+  assert.deepEqual(probed, ['50 request 0.0.0.0', '90 request 0.0.0.0']);
   assert.ok(probes?.isClosed, 'open only while something is asked');
 });
 

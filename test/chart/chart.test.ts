@@ -112,6 +112,7 @@ test('the rights are these and no others', async () => {
     'fairlead.io/addresspools/status: patch',
     'fairlead.io/addresspools: list watch',
     'fairlead.io/announcers: list watch',
+    'fairlead.io/virtualips/status: patch',
     'fairlead.io/virtualips: get list watch create patch delete',
   ]);
   assert.deepEqual(of('Role', 'fairlead-controller'), [

@@ -456,6 +456,41 @@ for (const isRunning of [true, false]) {
   });
 }
 
+test('a retained address whose holder is dead says that it is withdrawn, once nobody can be answering', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { api } = await bed.start();
+  bed.createService('shop', {}, { annotations: RETAIN });
+  await bed.settle();
+  const holder = bed.virtualIPs()[0]?.record.holder ?? '';
+  bed.silent.add(holder);
+  bed.deleteService('shop');
+  await bed.pass(5000);
+  const phase = () => bed.virtualIPs().map((one) => one.phase);
+  assert.deepEqual(phase(), ['Announced'], 'it may still be answering');
+  await bed.pass(15_000);
+  assert.deepEqual(phase(), ['Withdrawn']);
+  const [announced] = bed.virtualIPs()[0]?.conditions ?? [];
+  assert.equal(announced?.message, `no Service uses the address, and ${holder}, which had it last, is gone`);
+  const requests = api.requests.length;
+  await bed.pass(30_000);
+  assert.equal(api.requests.length, requests, 'it is said once');
+  bed.createService('shop');
+  await bed.settle();
+  assert.equal(bed.service('shop').ingress[0]?.ip, '10.77.0.50');
+  bed.assertSound();
+});
+
+test('while its holder lives, nobody else says that an unused address is withdrawn', async () => {
+  const bed = bedOf('10.77.0.50');
+  const { api } = await bed.start();
+  bed.createService('shop', {}, { annotations: RETAIN });
+  await bed.settle();
+  bed.deleteService('shop');
+  await bed.pass(60_000);
+  const statuses = api.requests.filter((one) => one.plural === 'virtualips' && one.subresource === 'status');
+  assert.deepEqual([bed.virtualIPs().length, statuses], [1, []]);
+});
+
 test('VirtualIPs have no owner, and every write says on what it was decided', async () => {
   const bed = bedOf();
   const { api } = await bed.start();
@@ -475,80 +510,6 @@ test('VirtualIPs have no owner, and every write says on what it was decided', as
     assert.match((body as KubeObject).metadata.resourceVersion, /^\d+$/);
     assert.equal(subresource, 'status');
   }
-});
-
-test('events name every address: where it is from, who answers for it, and that it is outside of its pool', async () => {
-  const bed = bedOf('10.77.0.50');
-  const { events } = await bed.start();
-  bed.createService('shop');
-  await bed.settle();
-  events.length = 0;
-  bed.pool('second', '10.77.0.60-10.77.0.61');
-  bed.createService('pair', {}, { annotations: { 'fairlead.io/count': '2' } });
-  await bed.settle();
-  const [one, two] = bed.virtualIPs().filter(({ pool }) => pool === 'second');
-  assert.deepEqual(events, [
-    'Normal EnsuredLoadBalancer web/pair: 10.77.0.60 from pool second, 10.77.0.61 from pool second',
-    `Normal UpdatedLoadBalancer web/pair: 10.77.0.60 is announced by ${one?.record.holder}, ` +
-      `10.77.0.61 is announced by ${two?.record.holder}`,
-  ]);
-  bed.pool('default', '10.77.0.99');
-  await bed.settle();
-  assert.equal(events.length, 3);
-  assert.match(events[2] ?? '', /^Warning OutsidePool web\/shop: 10\.77\.0\.50 is in no AddressPool/);
-});
-
-test('of two families the node of the one that can be announced is told', async () => {
-  const bed = bedOf('10.77.0.50', 'fd77::50');
-  const { events } = await bed.start();
-  bed.createService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack' });
-  await bed.settle();
-  const holder = bed.virtualIPs()[0]?.record.holder;
-  assert.deepEqual(events, [
-    'Normal EnsuredLoadBalancer web/shop: 10.77.0.50 from pool default',
-    `Normal UpdatedLoadBalancer web/shop: 10.77.0.50 is announced by ${holder}`,
-  ]);
-});
-
-test('what is enough is no failure, and who had nothing loses nothing', async () => {
-  const bed = bedOf('10.77.0.50');
-  const { events, refused } = await bed.start();
-  bed.createService('shop', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
-  await bed.settle();
-  const told = events.map((event) => event.split(' ').slice(0, 2).join(' '));
-  assert.deepEqual(told, ['Normal EnsuredLoadBalancer', 'Normal UpdatedLoadBalancer']);
-  assert.deepEqual(refused, []);
-  bed.createService('late');
-  await bed.settle();
-  events.length = 0;
-  bed.deleteService('late');
-  await bed.settle();
-  assert.deepEqual([bed.hasService('late'), events], [false, []]);
-});
-
-test('a withdrawal is told once, also against a claim that comes in between, and what becomes of the address', async () => {
-  const bed = bedOf();
-  const { api, events } = await bed.start();
-  bed.createService('shop');
-  bed.createService('kept', {}, { annotations: { 'fairlead.io/retain': 'true' } });
-  await bed.settle();
-  events.length = 0;
-  api.before = ({ verb, plural }) => {
-    if (verb !== 'delete' || plural !== 'virtualips') return;
-    api.recover();
-    bed.claim('10.77.0.50', 'n2');
-  };
-  bed.deleteService('shop');
-  await bed.settle();
-  bed.deleteService('kept');
-  await bed.settle();
-  assert.deepEqual(events, [
-    'Normal DeletingLoadBalancer web/shop: withdrawing 10.77.0.50',
-    'Normal DeletedLoadBalancer web/shop: the address is free again',
-    'Normal DeletingLoadBalancer web/kept: withdrawing 10.77.0.51',
-    'Normal DeletedLoadBalancer web/kept: 10.77.0.51 is kept for a Service of this name',
-  ]);
-  bed.assertSound();
 });
 
 test('a finalizer that is stripped from a living Service comes back', async () => {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ENDPOINT_SLICE, NODE } from '../../src/kube/kinds.ts';
-import type { VirtualIP } from '../../src/resource/virtual-ip.ts';
+import { ENDPOINT_SLICE, NODE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { MOVE_TO, type VirtualIP } from '../../src/resource/virtual-ip.ts';
 import { fail } from '../fake/fake-kube-api.ts';
 import { Bed } from './bed.ts';
 
@@ -301,5 +301,43 @@ describe('--rebalance', () => {
     assert.ok(isRefused);
     await bed.pass(120_000);
     assert.ok(Math.max(...heldBy(bed, ['n1', 'n2', 'n3'])) <= 5);
+  });
+});
+
+describe('an address that somebody wants on a certain node', () => {
+  function wish(bed: Bed, name: string, to: string): void {
+    const body = { metadata: { annotations: { [MOVE_TO]: to } } };
+    bed.cluster.patch(VIRTUAL_IP, { name }, { patch: { type: 'merge', body } });
+  }
+
+  test('is taken over by that node, which may not even have been a candidate, and the wish is gone', async () => {
+    const { bed } = await bedOf();
+    bed.createService('shop');
+    await bed.settle();
+    for (const to of NODES) {
+      wish(bed, only(bed).name, to);
+      await bed.settle();
+      assert.deepEqual([only(bed).record.holder, only(bed).moveTo], [to, undefined]);
+      assert.ok(only(bed).candidates.length >= 3);
+    }
+    const before = replans(bed);
+    await bed.pass(30_000);
+    assert.equal(replans(bed), before, 'and it stays');
+    bed.assertSound();
+  });
+
+  test('stays where it is if the node can not have it, and that is told', async () => {
+    const { bed, running } = await bedOf();
+    bed.createService('shop');
+    await bed.settle();
+    const { holder } = only(bed).record;
+    exclude(bed, 'n4', 'true');
+    for (const to of ['n4', 'nowhere']) {
+      wish(bed, only(bed).name, to);
+      await bed.settle();
+      assert.deepEqual([only(bed).record.holder, only(bed).moveTo], [holder, undefined]);
+    }
+    const told = running.log.lines.filter(({ message }) => message === 'address can not be moved there');
+    assert.equal(told.length, 2);
   });
 });

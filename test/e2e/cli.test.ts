@@ -141,6 +141,15 @@ describe('the command line of the lab', requirement('cluster'), () => {
     assert.match(await succeed('logs', '--name', NAME, 'agent/node1'), /"msg":/);
   });
 
+  test('fault takes a second machine, and a heal undoes it', async () => {
+    const ping = (): Promise<ExecResult> =>
+      lab('exec', '--name', NAME, 'client', 'ping', '-c1', '-W1', '10.77.0.11');
+    await succeed('fault', '--name', NAME, 'oneway', 'node1', 'client');
+    assert.equal((await ping()).code, 1);
+    await succeed('fault', '--name', NAME, 'heal-oneway', 'node1', 'client');
+    assert.equal((await ping()).code, 0);
+  });
+
   test('an unknown fault or target is one clear line', async () => {
     const unknownFault = await lab('fault', '--name', NAME, 'explode', 'node1');
     assert.equal(unknownFault.code, 1);

@@ -44,6 +44,7 @@ test('a datagram carries its sequence as a number or in JSON', () => {
 
 test('the longest gap is between answers, and endless without any', () => {
   const at = (receivedAt: number): ProbeReply => ({
+    address: '10.77.0.50',
     sequence: 0,
     pod: 'p',
     node: 'n',

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { ADDRESS_POOL, SECRET, SERVICE } from '../../src/kube/kinds.ts';
+import { ADDRESS_POOL, SECRET, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { requirement } from '../requirements.ts';
 import { poolManifest, SOON, useBed, WEB } from './bed.ts';
 import { LEADER_RIGHTS, type Right, rightsOf, titleOf } from './rights.ts';
@@ -66,6 +66,25 @@ const WATCHED: readonly string[] = [
   'endpointslices',
 ];
 
+const RESERVED = '10.77.0.210';
+
+/** A reservation whose last holder is a node that is no more. */
+const orphanReservation: Exercise = async ({ bed }) => {
+  const spec = { address: RESERVED, family: 'IPv4' };
+  const apiVersion = 'fairlead.io/v1alpha1';
+  const reservation = { apiVersion, kind: 'VirtualIP', metadata: { name: RESERVED }, spec };
+  await bed.lab.apply(reservation);
+  const body = { status: { holder: 'ghost', epoch: 1, phase: 'Announced' } };
+  const patch = { type: 'merge', body } as const;
+  await bed.lab.api.patch(VIRTUAL_IP, { name: RESERVED }, patch, { subresource: 'status' });
+};
+
+const reservationWithdrawn: Exercise = async ({ bed }) => {
+  const isSo = async () => (await bed.virtualIP(RESERVED)).status?.phase === 'Withdrawn';
+  await bed.lab.waitFor('the reservation to be withdrawn', isSo, SOON);
+  await bed.lab.api.remove(VIRTUAL_IP, { name: RESERVED });
+};
+
 const TRIALS: Readonly<Record<string, Trial>> = {
   'get services': { exercise: conflictOn(/\/services\/[^/]+\/status/, createService) },
   ...Object.fromEntries(
@@ -82,6 +101,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   'create virtualips': { exercise: createService },
   'patch virtualips': { exercise: changePorts },
   'delete virtualips': { exercise: removeSpare },
+  'patch virtualips/status': { exercise: orphanReservation, afterwards: reservationWithdrawn },
   'get secrets': { exercise: restart, afterwards: hasKey },
   'create secrets': { exercise: restartWithoutKey, afterwards: hasKey },
 };
