@@ -85,7 +85,14 @@ export class Entries {
     const entry: Entry = {
       ...{ wanted, record, recordedAt: now, claimedFrom: record, tenure: WATCHING },
       highest: Math.max(record.epoch, this.#released.get(uid) ?? 0),
-      ...{ due: undefined, offer: undefined, offeredBy: undefined, isRefused: false, beaten: new Map() },
+      ...{
+        due: undefined,
+        heard: 0,
+        offer: undefined,
+        offeredBy: undefined,
+        isRefused: false,
+        beaten: new Map(),
+      },
     };
     this.#entries.set(uid, entry);
     this.#byShortUid.set(wanted.shortUid, entry);

@@ -258,14 +258,14 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
 
   /** To each live peer whose claims are not known. */
   #requests(now: Instant): readonly MembershipOutput[] {
-    const requests: MembershipOutput[] = [];
-    for (const [nodeId, { peer }] of this.#peers) {
-      const { session } = peer.sessions;
-      if (session === undefined || !peer.isStale || peer.isSilent(now)) continue;
-      const body = { heard: this.#heardOf(now, nodeId), isClaimsRequest: true };
-      requests.push(this.#transmit(now, body, { nodeId, session }));
-    }
-    return requests;
+    return [...this.#peers].flatMap(([nodeId, known]) => this.#request(now, nodeId, known));
+  }
+
+  #request(now: Instant, nodeId: NodeId, { peer }: Known): readonly MembershipOutput[] {
+    const { session } = peer.sessions;
+    if (session === undefined || !peer.isStale || peer.isSilent(now)) return [];
+    const body = { heard: this.#heardOf(now, nodeId), isClaimsRequest: true };
+    return [this.#transmit(now, body, { nodeId, session })];
   }
 
   #transmit(now: Instant, body: Partial<HeartbeatBody>, to?: Recipient): MembershipOutput {
@@ -334,12 +334,15 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const change = known.peer.believe(now, frame, this.#listener(now));
     if (body.isClaimsRequest) this.#offer.ask();
     const offers = body.offers.filter(({ to }) => to === this.#options.nodeId);
+    const wasLive = known.view?.state === 'Live';
     const doubted = this.#isInDoubt ? this.#review(now) : [];
     // First what it claims, so that a peer that is seen to live is not taken for one that claims nothing.
     return [
       ...told(nodeId, change),
       ...this.#look(now, nodeId, known),
       ...doubted,
+      // What one that comes back claims may be claimed here too.
+      ...(wasLive ? [] : this.#request(now, nodeId, known)),
       ...(offers.length > 0 ? [{ kind: 'offered', nodeId, offers } as const] : []),
     ];
   }

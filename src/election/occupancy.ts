@@ -89,13 +89,9 @@ function hasRecordedSince(entry: Entry, peer: KnownPeer, view: ElectionView): bo
   return entry.recordedAt > overdueSince && isClaimedUnheard(entry, view);
 }
 
-/** The record is of a claim that was not heard, by a node whose Lease lives as far as is known. */
-export function isClaimedUnheard({ wanted, record }: Entry, { segment, leases }: ElectionView): boolean {
-  const { holder, epoch } = record;
-  if (holder === undefined) return false;
-  const heard = segment.claimsOf(wanted.shortUid).get(holder)?.epoch ?? 0;
-  return epoch > heard && leases?.has(holder) !== false;
-}
+/** The record is of a claim newer than all that were heard, by a node whose Lease lives as far as is known. */
+export const isClaimedUnheard = ({ record, heard }: Entry, { leases }: ElectionView): boolean =>
+  record.holder !== undefined && record.epoch > heard && leases?.has(record.holder) !== false;
 
 /** Whether a candidate may be about to claim: the ones behind it wait for it. */
 function isAble(node: NodeId, { segment, leases }: ElectionView): boolean {

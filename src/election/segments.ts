@@ -59,6 +59,7 @@ export class Segments {
       known.claim(now, nodeId, claim);
       const entry = this.#entries.getShort(claim.uid);
       if (entry === undefined) continue;
+      entry.heard = Math.max(entry.heard, claim.epoch);
       entry.highest = Math.max(entry.highest, claim.epoch);
       this.#entries.touch(entry);
     }

@@ -95,6 +95,8 @@ export interface Entry {
   isRefused: boolean;
   /** The highest epoch seen or claimed: the next claim is above it. */
   highest: number;
+  /** The highest epoch that a peer was heard claiming. */
+  heard: number;
   offer: Offer | undefined;
   /** The node that has just offered it to this one. */
   offeredBy: NodeId | undefined;

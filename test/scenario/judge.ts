@@ -143,6 +143,10 @@ export class Judge implements Witness {
     return this.#coverage.longest;
   }
 
+  resetGap(): void {
+    this.#coverage.longest = 0;
+  }
+
   /** At the end, after a time without faults. */
   finish(): void {
     this.look();

@@ -1,0 +1,136 @@
+// Single faults in a calm cluster, with the times that ELECTION.md promises for them: what the random schedules must
+// allow for when faults meet is exact here.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ANYTHING, calm, holderOf, holders, NOTHING, part, pass, SEEDS, strike } from './scene.ts';
+import { DETECTION } from './settings.ts';
+import type { World } from './world.ts';
+
+/** The longest time without an answer, over all seeds. */
+function longestGap(nodes: number, act: (world: World) => void): number {
+  const gaps = SEEDS.map((seed) => {
+    const world = calm({ nodes, seed });
+    act(world);
+    pass(world, 8000);
+    world.judge.finish();
+    for (const each of holders(world)) assert.equal(each.length, 1, world.timeline.lines.join('\n'));
+    return world.judge.longestGap;
+  });
+  return Math.max(...gaps);
+}
+
+function powerOff(world: World): void {
+  strike(world, ANYTHING, () => world.node(holderOf(world, 'vip0')).crash('power off'));
+}
+
+test('power-off: the first candidate answers within the detection time', () => {
+  const gap = longestGap(3, powerOff);
+  assert.ok(gap > DETECTION / 2 && gap <= DETECTION + 5, `${gap} ms`);
+});
+
+test('power-off of one of two: after both probes and the answer of the API', () => {
+  const gap = longestGap(2, powerOff);
+  assert.ok(gap > DETECTION / 2 && gap <= DETECTION + 120, `${gap} ms`);
+});
+
+test('power-off while the API is away: as fast as ever; the last one waits for the API in vain', () => {
+  const withoutApi = (world: World): void => {
+    strike(world, NOTHING, () => world.api.fail(true));
+    powerOff(world);
+  };
+  assert.ok(longestGap(3, withoutApi) <= DETECTION + 5);
+  const gap = longestGap(2, withoutApi);
+  assert.ok(gap <= DETECTION + 80 + 150 + 5, `${gap} ms`);
+});
+
+test('a killed process that is back before it is missed answers again itself, or has been replaced', () => {
+  const gap = longestGap(3, (world) => {
+    const node = world.node(holderOf(world, 'vip0'));
+    strike(world, ANYTHING, () => node.crash('killed'));
+    world.agenda.after(100, () => node.start());
+  });
+  assert.ok(gap <= DETECTION + 100, `${gap} ms`);
+});
+
+test('leaving and moving: no instant without an answer', () => {
+  const leave = (world: World): void =>
+    strike(world, ANYTHING, () => world.node(holderOf(world, 'vip0')).leave());
+  for (const nodes of [2, 3, 5]) assert.equal(longestGap(nodes, leave), 0);
+  const move = (world: World): void => {
+    const from = holderOf(world, 'vip0');
+    const { candidates = [] } = world.api.get('vip0') ?? {};
+    const moveTo = (from + 1) % world.nodes.length;
+    strike(world, ANYTHING, () => world.api.plan('vip0', { candidates, moveTo }));
+    pass(world, 1000);
+    assert.equal(holderOf(world, 'vip0'), moveTo);
+  };
+  assert.equal(longestGap(3, move), 0);
+});
+
+test('one main thread hangs: its addresses are elsewhere after the timeout, with no instant without an answer', () => {
+  const hang = (world: World): void => {
+    const node = holderOf(world, 'vip0');
+    strike(world, ANYTHING, () => world.node(node).hang(6000));
+    pass(world, 2500);
+    assert.notEqual(holderOf(world, 'vip0'), node);
+  };
+  assert.equal(longestGap(3, hang), 0);
+});
+
+test('all main threads hang, or the API is away: nothing moves, and everything is answered', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 4, seed });
+    const before = holders(world);
+    strike(world, NOTHING, () => world.api.fail(true));
+    for (const node of world.nodes) strike(world, NOTHING, () => node.hang(5000));
+    pass(world, 20_000);
+    world.api.fail(false);
+    pass(world, 20_000);
+    assert.deepEqual(holders(world), before);
+    assert.equal(world.judge.longestGap, 0);
+  }
+});
+
+test('a node that comes back moves nothing', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    const node = holderOf(world, 'vip0');
+    strike(world, ANYTHING, () => world.node(node).crash('power off'));
+    pass(world, 10_000);
+    const { moves } = world.judge;
+    world.node(node).start(true);
+    pass(world, 10_000);
+    assert.equal(world.judge.moves, moves);
+  }
+});
+
+test('a cluster that starts from nothing answers for all addresses, in any order of starting', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    for (const node of world.nodes) strike(world, ANYTHING, () => node.crash('power off'));
+    world.api.fail(true);
+    for (const node of world.nodes) world.agenda.after(world.random.between(0, 4000), () => node.start(true));
+    world.agenda.after(5000, () => world.api.fail(false));
+    pass(world, 9000);
+    for (const each of holders(world)) assert.equal(each.length, 1, world.timeline.lines.join('\n'));
+  }
+});
+
+test('after a partition two that answered for one address are one again within half a second', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 4, seed });
+    const groups = [
+      [0, 1],
+      [2, 3],
+    ];
+    world.api.fail(true);
+    strike(world, ANYTHING, () => part(world, groups, true));
+    pass(world, 3000);
+    assert.ok(holders(world).every((each) => each.length === 2));
+    strike(world, ANYTHING, () => part(world, groups, false));
+    pass(world, 500);
+    for (const each of holders(world)) assert.equal(each.length, 1, world.timeline.lines.join('\n'));
+    world.judge.finish();
+  }
+});
