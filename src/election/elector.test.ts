@@ -95,6 +95,19 @@ test('without heartbeats a link is waited for, and then decided by Leases and re
   assert.deepEqual(bed.kinds(), ['announce', 'claim']);
 });
 
+test('a link that comes when heartbeats were waited for in vain is only listened to', () => {
+  const bed = new Bed();
+  bed.give({ kind: 'link', link: 2, isOpen: true });
+  bed.pass(5000);
+  bed.give({ kind: 'link', link: 2, isOpen: false }, { kind: 'leases', alive: [ME] });
+  bed.want(wantedOf());
+  bed.give({ kind: 'link', link: 2, isOpen: true });
+  bed.pass(499);
+  assert.deepEqual(bed.kinds(), []);
+  bed.pass(1);
+  assert.deepEqual(bed.kinds(), ['announce', 'claim']);
+});
+
 test('when heartbeats begin every link says hello at once, and is listened to anew', () => {
   const bed = new Bed();
   for (const link of [2, 3]) bed.give({ kind: 'link', link, isOpen: true });

@@ -18,7 +18,7 @@ import type { PeerView } from './segment.ts';
 import type { ElectionOptions } from './tenure.ts';
 
 export interface ElectorOptions extends ElectionOptions {
-  /** How long a link waits for heartbeats to begin before Leases and records have to be enough. */
+  /** How long the first link waits for heartbeats to begin before Leases and records have to be enough. */
   readonly keyPatience: Duration;
 }
 
@@ -49,7 +49,6 @@ export type ElectorOutput =
   | Exclude<ElectionOutput, { readonly kind: 'offer' }>;
 
 interface Link {
-  readonly openedAt: Instant;
   /** Undefined before heartbeats begin. */
   membership: Membership | undefined;
   /** The election has begun to listen on it. */
@@ -61,6 +60,8 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   readonly #election: Election;
   readonly #links = new Map<number, Link>();
   #identity: ElectorIdentity | undefined;
+  /** Who has no heartbeats by then does without, also on links that come later. */
+  #keysBy: Instant | undefined;
   #isHung = false;
   #isLeaving = false;
   #outputs: ElectorOutput[] = [];
@@ -73,9 +74,9 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
 
   deadline(): Instant | undefined {
     let deadline = this.#election.deadline();
-    for (const { membership, isSegment, openedAt } of this.#links.values()) {
+    for (const { membership, isSegment } of this.#links.values()) {
       deadline = earlier(deadline, membership?.deadline());
-      if (!isSegment) deadline = earlier(deadline, after(openedAt, this.#options.keyPatience));
+      if (!isSegment) deadline = earlier(deadline, this.#keysBy);
     }
     return deadline;
   }
@@ -123,13 +124,12 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
 
   #timeout(now: Instant): void {
     for (const [index, link] of this.#links) {
-      if (!link.isSegment && hasPassed(after(link.openedAt, this.#options.keyPatience), now))
-        this.#openSegment(now, index, link);
+      if (!link.isSegment && isDue(this.#keysBy, now)) this.#openSegment(now, index, link);
       const deadline = link.membership?.deadline();
       if (deadline === undefined || hasPassed(deadline, now)) this.#listen(now, index, { kind: 'timeout' });
     }
     const deadline = this.#election.deadline();
-    if (deadline !== undefined && hasPassed(deadline, now)) this.#elect(now, { kind: 'timeout' });
+    if (isDue(deadline, now)) this.#elect(now, { kind: 'timeout' });
   }
 
   #setSelf(now: Instant, input: Extract<ElectorInput, { readonly kind: 'self' }>): void {
@@ -150,7 +150,8 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
       this.#links.delete(index);
       if (known?.isSegment === true) this.#elect(now, { kind: 'segment', segment: index, isOpen });
     } else if (known === undefined) {
-      const link: Link = { openedAt: now, membership: undefined, isSegment: false };
+      const link: Link = { membership: undefined, isSegment: false };
+      this.#keysBy ??= after(now, this.#options.keyPatience);
       this.#links.set(index, link);
       this.#begin(now, index, link);
     }
@@ -224,3 +225,6 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     for (const index of this.#links.keys()) this.#listen(now, index, { kind: 'claims', changed, gone });
   }
 }
+
+const isDue = (deadline: Instant | undefined, now: Instant): boolean =>
+  deadline !== undefined && hasPassed(deadline, now);

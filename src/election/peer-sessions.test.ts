@@ -36,10 +36,20 @@ test('a number that is not higher is a replay, proven or not', () => {
 
 test('a session that was followed by another is over, whatever its numbers are', () => {
   const sessions = new PeerSessions();
-  for (let session = 1; session <= 9; session++) assert.equal(hear(sessions, `${session}/1 proof`), 'begins');
+  for (let session = 1; session <= 9; session++)
+    assert.equal(hear(sessions, `${session}/${session} proof`), 'begins');
   for (let session = 1; session <= 8; session++)
     assert.equal(hear(sessions, `${session}/99 proof`), 'replayed', String(session));
-  assert.equal(hear(sessions, '9/2'), 'counts');
+  assert.equal(hear(sessions, '9/10'), 'counts');
+});
+
+test('a late proof of an earlier life that was never heard does not end the present one', () => {
+  const sessions = new PeerSessions();
+  hear(sessions, '6/200 proof');
+  assert.equal(hear(sessions, '5/100 proof', 150), 'replayed');
+  assert.equal(hear(sessions, '6/300', 200), 'counts');
+  assert.equal(hear(sessions, '5/101 proof', 200 + MEMORY - 1), 'replayed');
+  assert.equal(hear(sessions, '7/3 proof', 200 + MEMORY), 'begins', 'a machine that was booted anew');
 });
 
 test('an unproven session does not disturb the proven one, and takes its place by proof', () => {
@@ -48,9 +58,9 @@ test('an unproven session does not disturb the proven one, and takes its place b
   hear(sessions, '6/1', 300);
   hear(sessions, '5/2', 400);
   assert.deepEqual(listed(sessions, 500), ['5/2 100', '6/1 200'], 'both are listed');
-  assert.equal(hear(sessions, '6/2 proof', 500), 'begins');
-  assert.deepEqual(listed(sessions, 500), ['6/2 0']);
-  assert.equal(hear(sessions, '5/3 proof', 600), 'replayed');
+  assert.equal(hear(sessions, '6/3 proof', 500), 'begins');
+  assert.deepEqual(listed(sessions, 500), ['6/3 0']);
+  assert.equal(hear(sessions, '5/4 proof', 600), 'replayed');
 });
 
 test('without a new proof a session counts for ten seconds, and is still listed after that', () => {

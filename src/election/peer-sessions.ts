@@ -78,6 +78,7 @@ export class PeerSessions {
       this.#unproven = { session, sequence, heardAt: now };
       return 'unproven-session';
     }
+    if (this.#proven !== undefined && isEarlier(now, sequence, this.#proven)) return 'replayed';
     if (this.#proven !== undefined)
       this.#former = [...this.#former, this.#proven.session].slice(-REMEMBERED_SESSIONS);
     this.#proven = { session, sequence, heardAt: now, provenAt: now, countedAt: now };
@@ -106,6 +107,13 @@ function goOn(now: Instant, proven: Session, { sequence, isProof }: Omit<SignOfL
   proven.countedAt = now;
   return 'counts';
 }
+
+/**
+ * Numbers are taken from the sender's boot clock, and so grow over its restarts: a proof with a lower one than was just
+ * heard is a late frame of an earlier life. If the machine was booted anew meanwhile, it has to wait until that is long ago.
+ */
+const isEarlier = (now: Instant, sequence: bigint, proven: Session): boolean =>
+  sequence <= proven.sequence && isFresh(now, proven);
 
 const isFresh = (now: Instant, { heardAt }: Pick<Session, 'heardAt'>): boolean =>
   between(heardAt, now) < MEMORY;

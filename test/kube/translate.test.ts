@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KubeObject } from '../../src/kube/api.ts';
 import {
+  translateApiServerSlice,
   translateEndpointSlice,
   translateLease,
   translateNode,
@@ -164,8 +165,8 @@ test('a Lease, held and released', () => {
   });
 });
 
-test('all addresses of an EndpointSlice are read, and nothing else', () => {
-  const read = (endpoints: unknown) => translateEndpointSlice({ ...object({}), endpoints } as KubeObject);
+test('all addresses of an EndpointSlice of the API server are read, and nothing else', () => {
+  const read = (endpoints: unknown) => translateApiServerSlice({ ...object({}), endpoints } as KubeObject);
   const ready = { addresses: ['10.77.0.10', '10.77.0.11'], conditions: { ready: true } };
   assert.deepEqual(read([ready, { addresses: ['fd77::a'] }, {}, 'x', { addresses: [7, null] }]), {
     addresses: ['10.77.0.10', '10.77.0.11', 'fd77::a'],
