@@ -212,3 +212,34 @@ test('a machine that is booted within seconds is heard at once, and takes nothin
     assert.ok(world.judge.moves > moves && world.judge.longestGap <= DETECTION + 5);
   });
 });
+
+test('one that leaves where it was replaced long ago hands nothing over (seed 524)', () => {
+  everywhere(3, (world) => {
+    world.api.fail(true);
+    const node = holderOf(world, 'vip0');
+    const others = [0, 1, 2].filter((other) => other !== node);
+    strike(world, ANYTHING, () => part(world, [[node], others], true));
+    pass(world, 2000);
+    const before = holders(world).map((each) => each.filter((other) => other !== node));
+    world.node(node).leave();
+    pass(world, 500);
+    strike(world, ANYTHING, () => part(world, [[node], others], false));
+    pass(world, 2000);
+    assert.deepEqual(holders(world), before);
+  });
+});
+
+test('a deaf node that hears the first one again waits for the others (seed 1903)', () => {
+  everywhere(4, (world) => {
+    strike(world, ANYTHING, () => deafen(world, 0, true));
+    pass(world, 5000);
+    const before = holders(world);
+    const announced = announcements(world, 0);
+    for (const other of othersOf(world, 0)) {
+      strike(world, ANYTHING, () => world.network.cut(other, 0, false));
+      pass(world, 120);
+    }
+    pass(world, 2000);
+    assert.deepEqual([holders(world), announced], [before, []]);
+  });
+});

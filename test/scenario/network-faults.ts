@@ -77,6 +77,28 @@ const BROKEN_LINK: Fault = {
   },
 };
 
+/** A firewall that knows ARP, but not our heartbeats. */
+const FILTERED: Fault = {
+  kind: 'filtered-heartbeats',
+  weight: 2,
+  effect: PARTED,
+  draw: (world, random) => {
+    const node = random.below(world.nodes.length);
+    const others = world.nodes.map(({ index }) => index).filter((other) => other !== node);
+    const filtered = random.chance(0.5) ? others : [random.pick(others)];
+    const set = (isOn: boolean): void => {
+      for (const other of filtered) {
+        world.network.filter(node, other, isOn);
+        world.network.filter(other, node, isOn);
+      }
+    };
+    return {
+      ...{ nodes: [node, ...filtered], duration: random.between(200, 15_000) },
+      ...{ begin: () => set(true), end: () => set(false) },
+    };
+  },
+};
+
 /** All ways to, or from, one node: its switch port works in one direction only. */
 function oneSided(world: World, random: Random, set: (node: number, other: number, isCut: boolean) => void) {
   const node = random.below(world.nodes.length);
@@ -193,6 +215,6 @@ const DUPLICATION: Fault = {
 };
 
 export const NETWORK_FAULTS: readonly Fault[] = [
-  ...[PARTITION, ONE_WAY, BROKEN_LINK, DEAF, MUTE, LINK_DOWN],
+  ...[PARTITION, ONE_WAY, BROKEN_LINK, DEAF, MUTE, LINK_DOWN, FILTERED],
   ...[LIGHT_LOSS, HEAVY_LOSS, JITTER, DELAY, DUPLICATION],
 ];

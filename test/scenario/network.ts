@@ -25,6 +25,7 @@ export class Network {
   readonly #random: Random;
   /** How many faults cut the way from one station to another, by `from * stations + to`. */
   readonly #cuts: number[];
+  readonly #filters = new Set<number>();
 
   constructor(nodes: number, random: Random) {
     this.#stations = nodes + 1;
@@ -48,6 +49,18 @@ export class Network {
 
   areJoined(a: number, b: number): boolean {
     return this.reaches(a, b) && this.reaches(b, a);
+  }
+
+  /** Heartbeats are dropped on the way, and nothing else. */
+  filter(from: number, to: number, isOn: boolean): void {
+    const way = from * this.#stations + to;
+    if (isOn) this.#filters.add(way);
+    else this.#filters.delete(way);
+  }
+
+  /** Whether a heartbeat gets through. */
+  passes(from: number, to: number): boolean {
+    return this.reaches(from, to) && !this.#filters.has(from * this.#stations + to);
   }
 
   /** Frames take their time and nothing else happens to them. */

@@ -212,3 +212,16 @@ test('between two that do not hear each other the API decides once (ELECTION.md 
     for (const each of holders(world)) assert.equal(each.length, 1);
   }
 });
+
+test('who does not hear the other one but sees it answer takes nothing (ELECTION.md section 6)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 2, seed });
+    const before = holders(world);
+    strike(world, NOTHING, () => {
+      world.network.filter(0, 1, true);
+      world.network.filter(1, 0, true);
+    });
+    pass(world, 20_000);
+    assert.deepEqual(holders(world), before);
+  }
+});

@@ -115,7 +115,7 @@ export class World implements Lan {
   }
 
   #deliver(from: number, frame: HeartbeatFrame, to: number): void {
-    if (this.network.reaches(from, to)) this.nodes[to]?.worker?.receive(from, frame);
+    if (this.network.passes(from, to)) this.nodes[to]?.worker?.receive(from, frame);
   }
 
   isAnsweredFor(node: number, uid: string): boolean {
