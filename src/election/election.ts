@@ -98,7 +98,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const wanted = new Set(isWhole ? addresses.map(({ uid }) => uid) : []);
     const gone = isWhole ? [...this.#entries.uids()].filter((uid) => !wanted.has(uid)) : dropped;
     for (const uid of gone) this.#drop(uid);
-    for (const each of addresses) this.#believe(now, this.#entries.want(now, each));
+    for (const each of addresses) {
+      const entry = this.#entries.want(now, each);
+      entry.heard = Math.max(entry.heard, this.#segments.highestClaim(each));
+      this.#believe(now, entry);
+    }
   }
 
   #drop(uid: string): void {

@@ -6,6 +6,7 @@ import type { NodeId } from './claim-order.ts';
 import type { ElectionInput, News } from './election-messages.ts';
 import type { Entries } from './entries.ts';
 import { Segment } from './segment.ts';
+import type { WantedElection } from './tenure.ts';
 
 /** What is heard; the other two say when hearing begins, begins anew and ends. */
 export type HearingInput = Extract<ElectionInput, { readonly kind: 'segment' | 'heard' | 'gap' }>;
@@ -20,6 +21,12 @@ export class Segments {
 
   get(segment: number | undefined): Segment | undefined {
     return segment === undefined ? undefined : this.#segments.get(segment);
+  }
+
+  /** The highest epoch at which a peer claims the address, or claimed it last; also while nobody here wanted it. */
+  highestClaim({ segment, shortUid }: Pick<WantedElection, 'segment' | 'shortUid'>): number {
+    const claims = this.get(segment)?.claimsOf(shortUid) ?? [];
+    return Math.max(0, ...Array.from(claims, ([, { epoch }]) => epoch));
   }
 
   take(now: Instant, input: HearingInput): void {

@@ -243,3 +243,20 @@ test('a deaf node that hears the first one again waits for the others (seed 1903
     assert.deepEqual([holders(world), announced], [before, []]);
   });
 });
+
+test('who becomes a candidate after the holder died knows what that one had claimed (seed 214)', () => {
+  everywhere(3, (world) => {
+    const node = holderOf(world, 'vip0');
+    const [second = node, third = node] = [0, 1, 2].filter((other) => other !== node);
+    strike(world, ANYTHING, () => world.api.plan('vip0', { candidates: [node, second], moveTo: undefined }));
+    pass(world, 1000);
+    strike(world, ANYTHING, () => {
+      world.node(second).crash('power off');
+      world.node(node).crash('power off');
+    });
+    pass(world, 2000);
+    world.api.plan('vip0', { candidates: [node, third], moveTo: undefined });
+    pass(world, 1000);
+    assert.deepEqual(holders(world)[0], [third]);
+  });
+});
