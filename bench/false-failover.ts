@@ -2,6 +2,7 @@
 // costs to be quick would be to be quick without need.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import type { Lab } from '../lab/cluster.ts';
 import { hrNow, startWitness, type Witness } from '../lab/witness.ts';
 import type { KubeObject } from '../src/kube/api.ts';
 import { VIRTUAL_IP } from '../src/kube/kinds.ts';
-import { minutes, seconds } from '../src/time/duration.ts';
+import { type Duration, minutes, seconds } from '../src/time/duration.ts';
 import type { Bench, Outcome, RunOptions } from './bench.ts';
 import { createCrowdLab, summon } from './crowd.ts';
 
@@ -128,12 +129,23 @@ async function countUnderLoad(
         `epochs grew by ${(await epochSum(lab)) - before}, answerers changed ${changes(verdicts())} times`,
       );
     }
+    checkStutter(lab, file, minutes(length));
     const recorded = (await epochSum(lab)) - before;
     return { version: lab.apiserverVersion, recorded, seen: changes(verdicts()) };
   } finally {
     for (const hog of hogs) hog.kill('SIGKILL');
     await rm(file, { force: true });
     await witness.stop();
+  }
+}
+
+/** Hogs make turns late too; without this a bench of healthy agents would pass. */
+function checkStutter({ processes, network }: Lab, file: string, time: Duration): void {
+  for (const { name } of network.nodes) {
+    const turns = statSync(`${file}.${processes.get(`agent/${name}`)?.pid}`).size;
+    const wanted = time / STUTTER.period / 3;
+    if (turns < wanted)
+      throw new Error(`block the main thread on ${name}: ${turns} times: want ${wanted} at least`);
   }
 }
 

@@ -88,27 +88,16 @@ async function measure(
     );
     if (loss !== undefined) losses.push(loss);
   }
-  const samples = (pick: (loss: Losses) => number): readonly number[] => losses.map(pick);
-  const row = { subject: subject.name };
+  const row = (name: string, unit: string, pick: (loss: Losses) => number): Measurement => ({
+    case: `${name}-${variant.suffix}`,
+    subject: subject.name,
+    unit,
+    samples: losses.map(pick),
+  });
   return [
-    {
-      ...row,
-      case: `lost-probes-${variant.suffix}`,
-      unit: 'probes',
-      samples: samples(({ probes }) => probes),
-    },
-    {
-      ...row,
-      case: `lost-connects-${variant.suffix}`,
-      unit: 'connects',
-      samples: samples(({ connects }) => connects),
-    },
-    {
-      ...row,
-      case: `broken-${variant.suffix}`,
-      unit: 'connections',
-      samples: samples(({ broken }) => broken),
-    },
+    row('lost-probes', 'probes', ({ probes }) => probes),
+    row('lost-connects', 'connects', ({ connects }) => connects),
+    row('broken', 'connections', ({ broken }) => broken),
   ];
 }
 

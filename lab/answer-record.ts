@@ -95,11 +95,15 @@ const lengthOf = ({ from, to }: Stretch): number => to - from;
 const sum = (values: readonly number[]): Duration =>
   milliseconds(values.reduce((total, value) => total + value, 0));
 
-/** `node1 120 ms, nobody 15 ms, node2 400 ms`, with times from `since`. */
-export const describeStretches = (stretches: readonly Stretch[], nameOf: (mac: string) => string): string =>
-  stretches
-    .map((stretch) => {
-      const who = stretch.macs.length === 0 ? 'nobody' : stretch.macs.map(nameOf).join(' and ');
-      return `${who} ${lengthOf(stretch).toFixed(0)} ms`;
-    })
-    .join(', ');
+/** On a line that frames are lost on, every lost one is two stretches. */
+const TOLD = 20;
+
+/** `node1 120 ms, nobody 15 ms, node2 400 ms`, the first ones of many. */
+export function describeStretches(stretches: readonly Stretch[], nameOf: (mac: string) => string): string {
+  const told = stretches.slice(0, TOLD).map((stretch) => {
+    const who = stretch.macs.length === 0 ? 'nobody' : stretch.macs.map(nameOf).join(' and ');
+    return `${who} ${lengthOf(stretch).toFixed(0)} ms`;
+  });
+  const more = stretches.length - told.length;
+  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
+}

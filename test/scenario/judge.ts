@@ -97,10 +97,13 @@ export class Judge implements Witness {
     return this.#lost.get(uid);
   }
 
-  /** The API has it that another node took the address since: while they did not hear each other. */
+  /** The API has it that another node took the address: newer, or a node that is not heard, so that the API decides. */
   #isRecordedElsewhere(uid: string, node: number): boolean {
-    const { holder, epoch } = this.#options.api.get(uid) ?? { holder: node, epoch: 0 };
-    return holder !== node && epoch >= (this.#epochs.get(`${node}/${uid}`) ?? 0);
+    const { nodes, network, api } = this.#options;
+    const { holder, epoch } = api.get(uid) ?? {};
+    if (holder === undefined || holder === node || epoch === undefined) return false;
+    const isHeard = nodes[holder]?.isAble === true && network.areJoined(holder, node);
+    return !isHeard || epoch >= (this.#epochs.get(`${node}/${uid}`) ?? 0);
   }
 
   answersChanged(_node: number): void {

@@ -134,3 +134,44 @@ test('after a partition two that answered for one address are one again within h
     world.judge.finish();
   }
 });
+
+/** Parts the cluster without API for some seconds; what each address is answered by after that. */
+function afterParting(world: World, groups: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  strike(world, ANYTHING, () => part(world, groups, true));
+  pass(world, 3000);
+  strike(world, ANYTHING, () => part(world, groups, false));
+  pass(world, 1500);
+  return holders(world);
+}
+
+test('who heard nobody gives way to those who heard each other (ELECTION.md section 5)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    world.api.fail(true);
+    const node = holderOf(world, 'vip0');
+    const others = [0, 1, 2].filter((other) => other !== node);
+    for (const [holder] of afterParting(world, [[node], others])) assert.notEqual(holder, node);
+  }
+});
+
+test('the holder in the API stays, and of two that are not there the later one (ELECTION.md section 5)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 5, seed });
+    world.api.fail(true);
+    const recorded = holders(world);
+    const pairs = [
+      [0, 1],
+      [2, 3, 4],
+    ];
+    assert.deepEqual(afterParting(world, pairs), recorded);
+    const node = holderOf(world, 'vip0');
+    strike(world, ANYTHING, () => world.node(node).crash('power off'));
+    pass(world, 2000);
+    const second = holderOf(world, 'vip0');
+    const up = world.nodes.filter(({ isUp }) => isUp).map(({ index }) => index);
+    const others = up.filter((each) => each !== second);
+    const sides = [[second, ...others.slice(0, 1)], others.slice(1)];
+    const [[third] = []] = afterParting(world, sides);
+    assert.ok(third !== undefined && sides[1]?.includes(third), `${third} of ${sides.join(' | ')}`);
+  }
+});
