@@ -175,3 +175,40 @@ test('the holder in the API stays, and of two that are not there the later one (
     assert.ok(third !== undefined && sides[1]?.includes(third), `${third} of ${sides.join(' | ')}`);
   }
 });
+
+test('a node that has never heard the holder believes its Lease (ELECTION.md section 7)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    const before = holders(world);
+    const node = holderOf(world, 'vip0');
+    const [other = node] = [0, 1, 2].filter((each) => each !== node);
+    strike(world, ANYTHING, () => {
+      world.api.plan('vip0', { candidates: [other, node], moveTo: undefined });
+      part(world, [[node], [other]], true);
+      world.node(other).crash('killed');
+    });
+    world.agenda.after(50, () => world.node(other).start());
+    pass(world, 20_000);
+    assert.deepEqual(holders(world)[0], before[0]);
+    strike(world, ANYTHING, () => world.node(node).crash('power off'));
+    pass(world, 10_000);
+    assert.notEqual(holders(world)[0]?.[0], other, 'its Lease has not run out');
+    pass(world, 10_000);
+    assert.deepEqual(holders(world)[0], [other]);
+  }
+});
+
+test('between two that do not hear each other the API decides once (ELECTION.md section 6)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 2, seed });
+    strike(world, ANYTHING, () => part(world, [[0], [1]], true));
+    pass(world, 1000);
+    const records = world.api.list().stored;
+    const epochs = records.map(({ epoch }) => epoch);
+    assert.ok(Math.max(...epochs) <= 3, epochs.join());
+    for (const { uid, holder } of records) assert.equal(holderOf(world, uid), holder);
+    pass(world, 20_000);
+    assert.deepEqual(world.api.list().stored, records);
+    for (const each of holders(world)) assert.equal(each.length, 1);
+  }
+});
