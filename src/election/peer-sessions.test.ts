@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds } from '../time/duration.ts';
 import { instant } from '../time/instant.ts';
-import { MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
+import { LATEST, MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
 
 /** `5/12 proof` = session 5, number 12, lists us. */
 function hear(sessions: PeerSessions, text: string, at = 0): Verdict {
@@ -48,8 +48,8 @@ test('a late proof of an earlier life that was never heard does not end the pres
   hear(sessions, '6/200 proof');
   assert.equal(hear(sessions, '5/100 proof', 150), 'replayed');
   assert.equal(hear(sessions, '6/300', 200), 'counts');
-  assert.equal(hear(sessions, '5/101 proof', 200 + MEMORY - 1), 'replayed');
-  assert.equal(hear(sessions, '7/3 proof', 200 + MEMORY), 'begins', 'a machine that was booted anew');
+  assert.equal(hear(sessions, '5/101 proof', 200 + LATEST - 1), 'replayed');
+  assert.equal(hear(sessions, '7/3 proof', 200 + LATEST), 'begins', 'a machine that was booted anew');
 });
 
 test('an unproven session does not disturb the proven one, and takes its place by proof', () => {

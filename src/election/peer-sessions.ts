@@ -35,6 +35,9 @@ interface Session {
  */
 export const MEMORY = seconds(10);
 
+/** No frame is on its way for longer. */
+export const LATEST = seconds(1);
+
 /** So many sessions of a peer are remembered after their end; more can not have ended within MEMORY. */
 const REMEMBERED_SESSIONS = 8;
 
@@ -110,10 +113,10 @@ function goOn(now: Instant, proven: Session, { sequence, isProof }: Omit<SignOfL
 
 /**
  * Numbers are taken from the sender's boot clock, and so grow over its restarts: a proof with a lower one than was just
- * heard is a late frame of an earlier life. If the machine was booted anew meanwhile, it has to wait until that is long ago.
+ * heard is a late frame of an earlier life. A machine that was booted anew has been silent for longer than a frame is late.
  */
 const isEarlier = (now: Instant, sequence: bigint, proven: Session): boolean =>
-  sequence <= proven.sequence && isFresh(now, proven);
+  sequence <= proven.sequence && between(proven.heardAt, now) < LATEST;
 
 const isFresh = (now: Instant, { heardAt }: Pick<Session, 'heardAt'>): boolean =>
   between(heardAt, now) < MEMORY;
