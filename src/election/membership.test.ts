@@ -255,7 +255,10 @@ test('a frame for another session is none for this one', () => {
   const last = segment.wire.filter(({ from }) => from === 1n).at(-1);
   assert.ok(last);
   const session = 4711n;
-  const frame = { ...last.frame, session, sequence: last.frame.sequence + 1000n };
+  // Of a life that began later, and so has heard more of the other one.
+  const heard = last.frame.body.heard.map((each) => ({ ...each, sequence: each.sequence + 1 }));
+  const body = { ...last.frame.body, heard };
+  const frame = { ...last.frame, body, session, sequence: last.frame.sequence + 1000n };
   const give = (receiverSession: bigint) =>
     segment.give(two, { kind: 'frame', frame: { ...frame, receiverSession } });
   give(two.session + 1n);

@@ -311,7 +311,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     // Heard on a second link of the same segment, or another node under our name.
     const known = nodeId === this.#options.nodeId ? undefined : this.#peerOf(now, nodeId);
     if (known === undefined) return [{ kind: 'drop', reason: 'unknown-sender' }];
-    const verdict = known.peer.sessions.hear(now, { session, sequence, isProof: this.#isProof(now, frame) });
+    const verdict = known.peer.sessions.hear(now, { session, sequence, proof: this.#proofOf(now, frame) });
     if (verdict === 'unproven-session') return [{ kind: 'drop', reason: verdict }, ...this.#greet(now)];
     if (verdict === 'replayed') return [{ kind: 'drop', reason: verdict }];
     const ended = verdict === 'begins' ? known.peer.begin() : NOTHING;
@@ -352,22 +352,21 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     return { nodeId, session, detection: times(interval, this.#patience.multiplier(now)) };
   }
 
-  /** It is for us if for one peer alone, and lists a number that was given out lately, and since this machine began. */
-  #isProof(now: Instant, { receiverSession, body }: HeartbeatFrame): boolean {
+  /** The frame is for us if for one peer alone, and lists a number given out lately, and since this machine began. */
+  #proofOf(now: Instant, { receiverSession, body }: HeartbeatFrame): bigint | undefined {
     const { nodeId, session } = this.#options;
-    if (receiverSession !== 0n && receiverSession !== session) return false;
-    return body.heard.some(
-      (each) => each.nodeId === nodeId && each.session === session && this.#isRecent(now, each.sequence),
-    );
+    if (receiverSession !== 0n && receiverSession !== session) return undefined;
+    const mine = body.heard.find((each) => each.nodeId === nodeId && each.session === session);
+    return mine && this.#recent(now, mine.sequence);
   }
 
   /** `low`: the low 32 bits of a number, which come again after 49 days. */
-  #isRecent(now: Instant, low: number): boolean {
-    if (this.#first === undefined) return false;
+  #recent(now: Instant, low: number): bigint | undefined {
+    if (this.#first === undefined) return undefined;
     const clock = BigInt(Math.floor(now));
     const latest = clock > this.#sequence ? clock : this.#sequence;
     const listed = latest - BigInt.asUintN(32, latest - BigInt(low));
-    return listed >= this.#first && listed > clock - BigInt(MEMORY);
+    return listed >= this.#first && listed > clock - BigInt(MEMORY) ? listed : undefined;
   }
 
   #peerOf(now: Instant, nodeId: NodeId): Known | undefined {

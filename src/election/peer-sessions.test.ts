@@ -4,13 +4,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds } from '../time/duration.ts';
 import { instant } from '../time/instant.ts';
-import { LATEST, MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
+import { MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
 
-/** `5/12 proof` = session 5, number 12, lists us. */
+let lastProof = 1000;
+
+/** `5/12 proof` = session 5, number 12, lists us with a number higher than before; `5/12 proof 7` with number 7. */
 function hear(sessions: PeerSessions, text: string, at = 0): Verdict {
-  const [session = '', sequence = ''] = text.split(/[/ ]/);
-  const isProof = text.endsWith('proof');
-  return sessions.hear(instant(at), { session: BigInt(session), sequence: BigInt(sequence), isProof });
+  const [session = '', sequence = '', ...proofs] = text.split(/[/ ]/);
+  const proof = proofs.length === 0 ? undefined : BigInt(proofs[1] ?? ++lastProof);
+  return sessions.hear(instant(at), { session: BigInt(session), sequence: BigInt(sequence), proof });
 }
 
 const listed = (sessions: PeerSessions, at = 0): readonly string[] =>
@@ -45,11 +47,18 @@ test('a session that was followed by another is over, whatever its numbers are',
 
 test('a late proof of an earlier life that was never heard does not end the present one', () => {
   const sessions = new PeerSessions();
-  hear(sessions, '6/200 proof');
-  assert.equal(hear(sessions, '5/100 proof', 150), 'replayed');
+  hear(sessions, '6/200 proof 50');
+  assert.equal(hear(sessions, '5/100 proof 49', 150), 'replayed');
   assert.equal(hear(sessions, '6/300', 200), 'counts');
-  assert.equal(hear(sessions, '5/101 proof', 200 + LATEST - 1), 'replayed');
-  assert.equal(hear(sessions, '7/3 proof', 200 + LATEST), 'begins', 'a machine that was booted anew');
+});
+
+test('a machine that was booted anew is believed at once, although its numbers begin anew', () => {
+  const sessions = new PeerSessions();
+  hear(sessions, '6/200 proof 50');
+  hear(sessions, '6/201 proof 55');
+  assert.equal(hear(sessions, '7/3 proof 55', 150), 'replayed');
+  assert.equal(hear(sessions, '7/4 proof 56', 160), 'begins');
+  assert.equal(hear(sessions, '6/202 proof 57', 170), 'replayed');
 });
 
 test('an unproven session does not disturb the proven one, and takes its place by proof', () => {

@@ -8,8 +8,8 @@ import { between, type Instant } from '../time/instant.ts';
 export interface SignOfLife {
   readonly session: bigint;
   readonly sequence: bigint;
-  /** It lists our session with a number that we gave out within MEMORY: it was made since then. */
-  readonly isProof: boolean;
+  /** The number of ours, given out within MEMORY, with which it lists our session: it was made since then. */
+  readonly proof: bigint | undefined;
 }
 
 /** `begins`: the first frame that counts of a session; the two others count for nothing. */
@@ -26,6 +26,8 @@ interface Session {
   sequence: bigint;
   heardAt: Instant;
   provenAt: Instant;
+  /** The highest of our numbers that it has listed. */
+  provenBy: bigint;
   countedAt: Instant;
 }
 
@@ -35,16 +37,13 @@ interface Session {
  */
 export const MEMORY = seconds(10);
 
-/** No frame is on its way for longer. */
-export const LATEST = seconds(1);
-
 /** So many sessions of a peer are remembered after their end; more can not have ended within MEMORY. */
 const REMEMBERED_SESSIONS = 8;
 
 export class PeerSessions {
   #proven: Session | undefined;
   /** Listed in our frames all the same, so that the peer can prove itself. */
-  #unproven: Omit<Session, 'provenAt' | 'countedAt'> | undefined;
+  #unproven: Omit<Session, 'provenAt' | 'provenBy' | 'countedAt'> | undefined;
   /** Those that came to an end, newest last. */
   #former: readonly bigint[] = [];
 
@@ -72,19 +71,20 @@ export class PeerSessions {
     this.#proven.provenAt = now;
   }
 
-  hear(now: Instant, { session, sequence, isProof }: SignOfLife): Verdict {
+  hear(now: Instant, { session, sequence, proof }: SignOfLife): Verdict {
     if (this.#former.includes(session)) return 'replayed';
     const known = [this.#proven, this.#unproven].find((each) => each?.session === session);
     if (known !== undefined && sequence <= known.sequence) return 'replayed';
-    if (this.#proven?.session === session) return goOn(now, this.#proven, { sequence, isProof });
-    if (!isProof) {
+    if (this.#proven?.session === session) return goOn(now, this.#proven, { sequence, proof });
+    if (proof === undefined) {
       this.#unproven = { session, sequence, heardAt: now };
       return 'unproven-session';
     }
-    if (this.#proven !== undefined && isEarlier(now, sequence, this.#proven)) return 'replayed';
+    // Who lives now has heard more of us than any earlier life had; a late frame of one of those has not.
+    if (this.#proven !== undefined && proof <= this.#proven.provenBy) return 'replayed';
     if (this.#proven !== undefined)
       this.#former = [...this.#former, this.#proven.session].slice(-REMEMBERED_SESSIONS);
-    this.#proven = { session, sequence, heardAt: now, provenAt: now, countedAt: now };
+    this.#proven = { session, sequence, heardAt: now, provenAt: now, provenBy: proof, countedAt: now };
     this.#unproven = undefined;
     return 'begins';
   }
@@ -102,21 +102,17 @@ export class PeerSessions {
  * A session that has proven itself counts for MEMORY, listed or not: a frame has no room to list all of many peers, and
  * none of an earlier life has a number above those of this one.
  */
-function goOn(now: Instant, proven: Session, { sequence, isProof }: Omit<SignOfLife, 'session'>): Verdict {
+function goOn(now: Instant, proven: Session, { sequence, proof }: Omit<SignOfLife, 'session'>): Verdict {
   proven.sequence = sequence;
   proven.heardAt = now;
-  if (isProof) proven.provenAt = now;
+  if (proof !== undefined) {
+    proven.provenAt = now;
+    if (proof > proven.provenBy) proven.provenBy = proof;
+  }
   if (between(proven.provenAt, now) >= MEMORY) return 'unproven-session';
   proven.countedAt = now;
   return 'counts';
 }
-
-/**
- * Numbers are taken from the sender's boot clock, and so grow over its restarts: a proof with a lower one than was just
- * heard is a late frame of an earlier life. A machine that was booted anew has been silent for longer than a frame is late.
- */
-const isEarlier = (now: Instant, sequence: bigint, proven: Session): boolean =>
-  sequence <= proven.sequence && between(proven.heardAt, now) < LATEST;
 
 const isFresh = (now: Instant, { heardAt }: Pick<Session, 'heardAt'>): boolean =>
   between(heardAt, now) < MEMORY;

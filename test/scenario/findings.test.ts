@@ -196,3 +196,19 @@ test('a move that is asked for takes one epoch (seed 1914)', () => {
     assert.deepEqual([holderOf(world, 'vip0'), world.api.get('vip0')?.epoch], [moveTo, epoch + 1]);
   });
 });
+
+test('a machine that is booted within seconds is heard at once, and takes nothing from who replaced it (seed 570)', () => {
+  everywhere(3, (world) => {
+    const node = holderOf(world, 'vip0');
+    strike(world, ANYTHING, () => world.node(node).crash('power off'));
+    pass(world, 1500);
+    const { moves } = world.judge;
+    world.node(node).start(true);
+    pass(world, 1500);
+    const heard = holderOf(world, 'vip0');
+    strike(world, ANYTHING, () => world.node(heard).leave());
+    pass(world, 500);
+    assert.ok(holders(world).every((each) => each.length === 1));
+    assert.ok(world.judge.moves > moves && world.judge.longestGap <= DETECTION + 5);
+  });
+});
