@@ -15,7 +15,7 @@ import type { ApiOutage } from '../observe/api-outage.ts';
 import type { Log } from '../observe/log.ts';
 import type { ControllerMetrics } from '../observe/metrics.ts';
 import type { Failure } from './failure.ts';
-import { keepYoungGenerationSmall } from './memory.ts';
+import { keepHeapSmall } from './memory.ts';
 import type { Patience } from './patience.ts';
 
 export interface LeadershipParts {
@@ -110,7 +110,7 @@ export class Leadership {
     metrics.leading(true);
     this.#key.start();
     // Not before: the list of everything is what a large young generation makes fast, and others wait for it.
-    controller.start().then(keepYoungGenerationSmall, (error: unknown) => {
+    controller.start().then(keepHeapSmall, (error: unknown) => {
       // Stopped before everything was seen once.
       if (this.#state !== 'Stopping') failure.died(error instanceof Error ? error : new Error(String(error)));
     });

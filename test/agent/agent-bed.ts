@@ -3,6 +3,7 @@
 
 import { Agent, type AgentWorker, type OwnLease } from '../../src/agent/agent.ts';
 import { LeaseLiveness } from '../../src/election/lease-liveness.ts';
+import type { StateStore } from '../../src/host/host.ts';
 import { LEASE, NAMESPACE, NODE, SECRET, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { AgentMetrics } from '../../src/observe/agent-metrics.ts';
 import { HEARTBEAT_SECRET, heartbeatSecretData } from '../../src/resource/heartbeat-secret.ts';
@@ -146,34 +147,37 @@ export class AgentBed {
   readonly fatal: Error[] = [];
   readonly virtualIPs = new FakeListWatch(this.cluster, VIRTUAL_IP);
   readonly leases = new FakeListWatch(this.cluster, LEASE);
-  readonly agent = new Agent(
-    {
-      api: this.api,
-      virtualIPs: this.virtualIPs,
-      leases: this.leases,
-      queue: new WatchedQueue(this.time, seconds(1)),
-      lease: this.lease,
-      liveness: new LeaseLiveness(),
-      worker: this.worker,
-      clock: this.time,
-      wallClock: this.time,
-      timers: this.time,
-      random: () => 0.5,
-      log: this.log,
-      metrics: this.metrics,
-    },
-    {
-      node: 'node1',
-      version: '0.0.0-test',
-      namespace: 'fairlead-system',
-      heartbeat: { intervalMs: 100, multiplier: 3 },
-      session: '9f3c0a11d2e47b60',
-      lease: { duration: seconds(15), renewInterval: seconds(7) },
-      onFatal: (error) => this.fatal.push(error),
-    },
-  );
+  readonly agent: Agent;
 
-  constructor() {
+  /** Without a store nothing is kept for the next start. */
+  constructor(store?: StateStore) {
+    this.agent = new Agent(
+      {
+        api: this.api,
+        virtualIPs: this.virtualIPs,
+        leases: this.leases,
+        queue: new WatchedQueue(this.time, seconds(1)),
+        lease: this.lease,
+        liveness: new LeaseLiveness(),
+        worker: this.worker,
+        clock: this.time,
+        wallClock: this.time,
+        timers: this.time,
+        random: () => 0.5,
+        log: this.log,
+        metrics: this.metrics,
+        ...(store && { store }),
+      },
+      {
+        node: 'node1',
+        version: '0.0.0-test',
+        namespace: 'fairlead-system',
+        heartbeat: { intervalMs: 100, multiplier: 3 },
+        session: '9f3c0a11d2e47b60',
+        lease: { duration: seconds(15), renewInterval: seconds(7) },
+        onFatal: (error) => this.fatal.push(error),
+      },
+    );
     for (const watch of [this.virtualIPs, this.leases]) watch.delaySync();
     this.cluster.put(NODE, { metadata: { name: 'node1', uid: 'uid-node1' } });
     this.cluster.put(NAMESPACE, { metadata: { name: 'kube-system', uid: 'uid-cluster' } });

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { inNamespace } from '../../lab/netns.ts';
 import type { LinkSocket } from '../../src/host/host.ts';
-import { openArpSocket } from '../../src/host/linux/packet-socket.ts';
+import { openArpSocket, openProbeSocket } from '../../src/host/linux/packet-socket.ts';
 import { createPoller } from '../../src/host/linux/poller.ts';
 import { requestFor } from '../fake/fake-wire.ts';
 import { Bed, run, SKIP } from './bed.ts';
@@ -68,6 +68,16 @@ test('the filter keeps replies, other protocols and runts out', { skip: SKIP }, 
   const reply = changed(request, 21, 2);
   const ipv4 = changed(request, 12, 8, 0);
   assert.deepEqual(await passed(pair, [reply, ipv4, request.slice(0, 16)]), []);
+});
+
+test('a socket for probes gives out replies too, and nothing but ARP', { skip: SKIP }, async (t) => {
+  const { bed, ...pair } = await pairFor(t);
+  const probes = inNamespace(bed.node, () => openProbeSocket(pair.node.link));
+  t.after(() => probes.close());
+  const request = requestFor(VIP);
+  const reply = changed(request, 21, 2);
+  const ipv4 = changed(request, 12, 8, 0);
+  assert.deepEqual(await passed({ ...pair, bed, node: probes }, [reply, ipv4, request]), [reply, request]);
 });
 
 test('frames for another host are counted and not given out, on a promiscuous link too', {
