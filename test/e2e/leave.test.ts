@@ -1,5 +1,5 @@
 // How an address moves: a holder that is asked to leave hands over without an interruption; one that loses its power
-// is replaced when its Lease has expired, and does not come back as a second answerer.
+// is replaced, and does not come back as a second answerer.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -44,7 +44,7 @@ describe('leaving', requirement('cluster'), () => {
     assert.deepEqual(await bed().holding(ADDRESS), before);
   });
 
-  test('a holder without power is followed when its Lease has expired', async (t) => {
+  test('a holder without power is followed, and takes nothing back when it has power again', async (t) => {
     const before = await bed().holding(ADDRESS);
     const { at } = await bed().lab.faults.powerOff(before.holder);
     const next = await bed().holding(ADDRESS, ({ holder }) => holder !== before.holder, AFTER_LEASE_EXPIRY);
@@ -58,6 +58,9 @@ describe('leaving', requirement('cluster'), () => {
       async () => (await bed().answerers(ADDRESS)).join() === bed().macOf(next.holder),
       AFTER_LEASE_EXPIRY,
     );
-    assert.deepEqual(await bed().holding(ADDRESS), next);
+    // The claim that stays is raised above the one that it was compared with.
+    const last = await bed().holding(ADDRESS);
+    assert.equal(last.holder, next.holder);
+    assert.ok(last.epoch >= next.epoch, `${last.epoch} after ${next.epoch}`);
   });
 });
