@@ -84,14 +84,20 @@ const isOver = (entry: Entry, view: ElectionView): boolean =>
 export const isLostUnheard = ({ record }: Entry, { epoch, isRecorded }: Held, me: NodeId): boolean =>
   !isRecorded || (record.holder !== undefined && record.holder !== me && record.epoch >= epoch);
 
+/** Until when a refused claim waits for the record that won; nodes that hear each other answer meanwhile. */
+export const refusalOverAt = ({ refusedAt }: Entry, { options }: ElectionView): Instant | undefined =>
+  refusedAt && after(refusedAt, options.retryPause);
+
 /**
  * Whether a refused claim may be recorded on top of what the API knows. Undefined when there is none, and while the
- * record that won is on its way: nodes that hear each other need not wait for it.
+ * record that won is on its way. If none comes it was no record that won: the write is tried again.
  */
 export function isRefusalOpen(entry: Entry, view: ElectionView): boolean | undefined {
-  const { record, claimedFrom, isRefused } = entry;
+  const { record, claimedFrom } = entry;
+  const overAt = refusalOverAt(entry, view);
+  if (overAt === undefined) return undefined;
   const isKnown = !isSameRecord(record, claimedFrom);
-  if (!isRefused || (!isKnown && !view.segment.isAlone)) return undefined;
+  if (!isKnown && !view.segment.isAlone) return hasPassed(overAt, view.now) ? true : undefined;
   const { holder } = record;
   const isOwn = holder === undefined || holder === view.options.me;
   return isKnown && (isOwn || isMutual(view.segment.peer(holder)) || isOver(entry, view));

@@ -73,6 +73,19 @@ test('a refused claim among nodes that hear each other is written on top of what
   assert.deepEqual(bed.done(), ['record vip5@4 over 2']);
 });
 
+test('a refusal without a record that won is none: the write is tried again', () => {
+  const bed = holding(2n);
+  bed.claim(2n, 3, { isRecorded: false });
+  bed.done();
+  bed.give({ kind: 'refused', uid: 'vip5', epoch: 4 });
+  bed.pass(999);
+  assert.deepEqual([bed.done(), bed.held()], [[], ['vip5@4 recorded']]);
+  bed.pass(1);
+  assert.deepEqual(bed.done(), ['record vip5@4 over 1']);
+  bed.pass(10_000);
+  assert.deepEqual(bed.done(), [], 'once, unless it is refused again');
+});
+
 test('a refused claim ends with the record of a node that is not heard', () => {
   const bed = holding(2n);
   bed.claim(2n, 3, { isRecorded: false });

@@ -7,7 +7,7 @@ import type { Machine, Timeout } from '../protocol/machine.ts';
 import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
-import { contest, isLostUnheard, isRefusalOpen, verdictOfRecord } from './contest.ts';
+import { contest, isLostUnheard, isRefusalOpen, refusalOverAt, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { HeldEntries } from './held.ts';
@@ -137,7 +137,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #recorded(now: Instant, { uid, epoch }: { readonly uid: string; readonly epoch: number }): void {
     const entry = this.#entries.get(uid);
     if (entry === undefined || epoch < entry.record.epoch) return;
-    entry.isRefused = false;
+    entry.refusedAt = undefined;
     this.#setRecord(now, entry, { holder: this.#options.me, epoch });
     this.#entries.touch(entry);
   }
@@ -151,7 +151,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (!isAsked || (isHeld(tenure) && tenure.isRecorded && entry.record.epoch === epoch)) return;
     this.#entries.touch(entry);
     if (isHeld(tenure)) {
-      entry.isRefused = true;
+      entry.refusedAt = now;
       return;
     }
     this.#withdraw(entry, 'LostElection');
@@ -288,7 +288,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #record(entry: Entry, epoch: number): void {
-    entry.isRefused = false;
+    entry.refusedAt = undefined;
     entry.claimedFrom = entry.record;
     this.#outputs.push({ kind: 'claim', uid: entry.wanted.uid, epoch, previous: entry.record.epoch });
   }
@@ -320,9 +320,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
   #settle(entry: Entry, held: Held, view: ElectionView): void {
     const isOpen = isRefusalOpen(entry, view);
+    const overAt = refusalOverAt(entry, view);
+    if (isOpen === undefined && overAt !== undefined) this.#entries.wakeAt(entry, overAt);
     if (isOpen === undefined) return;
     const { record } = entry;
-    entry.isRefused = false;
+    entry.refusedAt = undefined;
     if (!isOpen) {
       this.#withdraw(entry, 'LostElection');
       if (isSameRecord(record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: view.now };
@@ -371,7 +373,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       this.#outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
     entry.tenure = WATCHING;
     entry.offer = undefined;
-    entry.isRefused = false;
+    entry.refusedAt = undefined;
   }
 
   #finishLeaving(): void {

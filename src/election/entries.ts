@@ -90,7 +90,7 @@ export class Entries {
         heard: 0,
         offer: undefined,
         offeredBy: undefined,
-        isRefused: false,
+        refusedAt: undefined,
         beaten: new Map(),
       },
     };

@@ -108,6 +108,8 @@ export function waitOf({ wanted, record }: Entry, view: ElectionView): Duration 
   const rank = wanted.candidates.indexOf(me);
   if (rank < 0) return undefined;
   const before = wanted.candidates.slice(0, rank).filter((node) => isAble(node, view));
+  // Nobody has ever held it, so it is the API that tells of it, and some are told later than others.
+  if (record.holder === undefined) return times(recordStagger, before.length);
   // Who hears nobody takes what another one has held only if the API says so, and that decides between two.
   const isAsked = record.holder !== undefined && record.holder !== me;
   return times(view.segment.isAlone && !isAsked ? recordStagger : claimStagger, before.length);

@@ -91,8 +91,8 @@ export interface Entry {
   recordedAt: Instant;
   /** The record that the last claim supposed. */
   claimedFrom: KnownRecord;
-  /** The API has refused the last claim; what it knows instead may be still on its way. */
-  isRefused: boolean;
+  /** When the API refused the last claim; what it knows instead may be still on its way. */
+  refusedAt: Instant | undefined;
   /** The highest epoch seen or claimed: the next claim is above it. */
   highest: number;
   /** The highest epoch that a peer was heard claiming. */
