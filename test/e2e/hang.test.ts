@@ -13,6 +13,9 @@ import { requirement } from '../requirements.ts';
 import { type Bed, SOON, useBed } from './bed.ts';
 
 const ADDRESS = '10.77.0.50';
+const FORGOTTEN = 2;
+/** Ten times what a busy machine has shown; who falls silent before it is followed is silent for 2 s. */
+const SILENCE = seconds(1);
 
 /** Makes the client ask who has the address, some twenty times a second, until the test ends. */
 async function askingArp(t: TestContext, { lab }: Bed): Promise<ArpCapture> {
@@ -66,7 +69,9 @@ describe('a main thread that hangs', requirement('cluster'), () => {
         `${report.sent} sent, ${report.replies.length} answered, longest gap ${longestGap(report).toFixed(1)} ms`,
     );
     assert.equal(next.epoch, before.epoch + 1);
-    assert.equal(report.sent - report.replies.length, 0, 'requests were lost');
+    // The client's kernel throws away what waits for an answer to ARP in the instant in which the test makes it forget.
+    assert.ok(report.sent - report.replies.length <= FORGOTTEN, 'requests were lost');
+    assert.ok(longestGap(report) < SILENCE, 'nobody answered for a while');
     assert.ok(
       (old?.length ?? 0) >= 10,
       'the worker of the hung agent went on answering until it was followed',

@@ -24,8 +24,8 @@ test('the rest of any object is what it was', () => {
       ]) {
         const objects = [full, { metadata: meta, spec }, full];
         const wanted = [1, 2, 3].map(() => ({ metadata: meta, spec }));
-        const values: unknown = JSON.parse(withoutManagedFields(JSON.stringify(objects)));
-        assert.deepEqual(values, JSON.parse(JSON.stringify(wanted)));
+        // As text: Node 24.21 reads some texts with many escaped keys differently the second time.
+        assert.equal(withoutManagedFields(JSON.stringify(objects)), JSON.stringify(wanted));
       }
     }),
   );
