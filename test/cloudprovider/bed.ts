@@ -337,3 +337,11 @@ function read(object: KubeObject): VirtualIP {
   if (parsed.kind === 'problems') assert.fail(formatProblems(parsed.problems));
   return parsed.value;
 }
+
+/** A bed with two nodes and the pool `default`: ten addresses, unless others are given. */
+export function bedOf(...pool: string[]): Bed {
+  const bed = new Bed();
+  for (const name of ['n1', 'n2']) bed.node(name);
+  bed.pool('default', ...(pool.length > 0 ? pool : ['10.77.0.50-10.77.0.59']));
+  return bed;
+}
