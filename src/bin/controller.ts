@@ -24,14 +24,7 @@ import {
 } from '../kube/kinds.ts';
 import { LEADER_ELECTION_TIMES, leaderWriteLimit } from '../kube/leader-election.ts';
 import { processTime } from '../kube/time.ts';
-import {
-  translateApiServerSlice,
-  translateEndpointSlice,
-  translateLease,
-  translateNamespace,
-  translateNode,
-  translateService,
-} from '../kube/translate.ts';
+import { translate } from '../kube/translate.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
@@ -132,14 +125,7 @@ function createEvents(api: KubeApi, { log, random }: Parts): EventRecorder {
 
 function createDeps(flags: ControllerFlags, parts: Parts): Omit<ControllerDeps, 'api' | 'events'> {
   return {
-    translate: {
-      service: translateService,
-      namespace: translateNamespace,
-      node: translateNode,
-      lease: translateLease,
-      endpointSlice: translateEndpointSlice,
-      apiServerSlice: translateApiServerSlice,
-    },
+    translate,
     watches: createWatches(flags, parts),
     queue: parts.queue,
     clock: createBootClock(),

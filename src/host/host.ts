@@ -73,13 +73,16 @@ export interface LinkSocket {
   close(): void;
 }
 
+/** The gateways of default routes, by the index of their link. */
+export type Gateways = ReadonlyMap<number, readonly Address[]>;
+
 /** Reports the host's links and tells when something about them changed. */
 export interface LinkMonitor {
   readonly fd: number;
   /** A full dump of links with their addresses; undefined when the kernel could not give one now (ask again later). */
   links(): readonly Link[] | undefined;
-  /** The gateways of default routes by the index of their link, as of the last `links`. */
-  gateways(): ReadonlyMap<number, readonly Address[]>;
+  /** As of the last `links`. */
+  gateways(): Gateways;
   /**
    * Reads queued notifications, a storm of them in parts; true if anything changed or notifications were lost (then
    * dump again).

@@ -103,6 +103,16 @@ export function translateLease(object: KubeObject): LeaseView {
   };
 }
 
+/** All of them, by the kind that each one reads. */
+export const translate = {
+  service: translateService,
+  namespace: translateNamespace,
+  node: translateNode,
+  lease: translateLease,
+  endpointSlice: translateEndpointSlice,
+  apiServerSlice: translateApiServerSlice,
+};
+
 const servicePort = (port: Fields): ServicePort => ({
   name: text(port.name) ?? '',
   protocol: port.protocol === 'UDP' || port.protocol === 'SCTP' ? port.protocol : 'TCP',

@@ -40,9 +40,13 @@ const heldBy = ({ able, load }: Loads): number => sum(able.map(({ name }) => loa
 /** How many addresses each node holds when all hold the same, rounded up. */
 export const firstBound = (loads: Loads): number => Math.ceil((heldBy(loads) + 1) / loads.able.length);
 
+/** How many a node holds at most, with the slack, when so many share what all hold now and one more. */
+const boundAmong = (nodes: number, loads: Loads): number =>
+  Math.ceil((SLACK.over * (heldBy(loads) + 1)) / (SLACK.of * nodes));
+
 /** How many a node holds at most after the death of any other one. */
 export const afterDeathBound = (loads: Loads): number =>
-  Math.ceil((SLACK.over * (heldBy(loads) + 1)) / (SLACK.of * Math.max(1, loads.able.length - 1)));
+  boundAmong(Math.max(1, loads.able.length - 1), loads);
 
 /** Whether a node holds so much more than the mean that something may be moved away from it. */
 export const isOverloaded = (held: number, all: { readonly held: number; readonly nodes: number }): boolean =>
@@ -55,7 +59,7 @@ export const isOverloaded = (held: number, all: { readonly held: number; readonl
 export function chooseFirst(field: Field): PlacementNode | undefined {
   const { load, able, apart } = field;
   const bound = firstBound(field);
-  const limit = Math.ceil((SLACK.over * (heldBy(field) + 1)) / (SLACK.of * able.length));
+  const limit = boundAmong(able.length, field);
   const above = (most: number) => (node: PlacementNode) => Math.max(0, load.held(node.name) + 1 - most);
   return best(able, [
     ({ name }) => apart.filter((other) => other.name === name).length,

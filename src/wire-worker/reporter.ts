@@ -1,12 +1,9 @@
 // Tells the main thread what is held and which links there are, and only when that changed.
 
-import type { Link } from '../host/host.ts';
-import { type Address, formatAddress } from '../net/address.ts';
+import type { Gateways, Link } from '../host/host.ts';
+import { formatAddress } from '../net/address.ts';
 import { formatMac } from '../net/mac.ts';
 import type { FromWorker, HeldAddress, LinkReport } from './messages.ts';
-
-/** Of the default routes, by the index of their link. */
-type Gateways = ReadonlyMap<number, readonly Address[]>;
 
 export class Reporter {
   readonly #post: (message: FromWorker) => void;

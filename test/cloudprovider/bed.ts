@@ -18,14 +18,7 @@ import {
   SERVICE,
   VIRTUAL_IP,
 } from '../../src/kube/kinds.ts';
-import {
-  translateApiServerSlice,
-  translateEndpointSlice,
-  translateLease,
-  translateNamespace,
-  translateNode,
-  translateService,
-} from '../../src/kube/translate.ts';
+import { translate } from '../../src/kube/translate.ts';
 import { OWN_FINALIZER, UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import type { ServiceView } from '../../src/plan/views.ts';
 import { formatProblems } from '../../src/resource/parsed.ts';
@@ -162,7 +155,7 @@ export class Bed {
   }
 
   service(name: string): ServiceView {
-    return translateService(this.cluster.get(SERVICE, { namespace: 'web', name }));
+    return translate.service(this.cluster.get(SERVICE, { namespace: 'web', name }));
   }
 
   virtualIPs(): readonly VirtualIP[] {
@@ -206,11 +199,6 @@ export class Bed {
     const queue = new WatchedQueue(this.time);
     const events = new FakeEvents();
     const log = new FakeLog();
-    const translate = {
-      ...{ service: translateService, namespace: translateNamespace },
-      ...{ node: translateNode, lease: translateLease, endpointSlice: translateEndpointSlice },
-      apiServerSlice: translateApiServerSlice,
-    };
     const refused: string[] = [];
     const metrics = {
       reconciled: () => {},
@@ -348,4 +336,12 @@ function read(object: KubeObject): VirtualIP {
   const parsed = parseVirtualIP(object);
   if (parsed.kind === 'problems') assert.fail(formatProblems(parsed.problems));
   return parsed.value;
+}
+
+/** A bed with two nodes and the pool `default`: ten addresses, unless others are given. */
+export function bedOf(...pool: string[]): Bed {
+  const bed = new Bed();
+  for (const name of ['n1', 'n2']) bed.node(name);
+  bed.pool('default', ...(pool.length > 0 ? pool : ['10.77.0.50-10.77.0.59']));
+  return bed;
 }

@@ -7,7 +7,7 @@ import type { KubeObject } from '../../src/kube/api.ts';
 import { NODE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { UPSTREAM_FINALIZER } from '../../src/plan/service-class.ts';
 import { fail } from '../fake/fake-kube-api.ts';
-import { Bed, type Running } from './bed.ts';
+import { type Bed, bedOf, type Running } from './bed.ts';
 
 const UNCLASSED = { loadBalancerClass: undefined };
 const AS_DEFAULT = { servesClassless: true };
@@ -15,13 +15,6 @@ const IGNORE = { annotations: { 'fairlead.io/ignore': 'true' } };
 const foreign = (...ips: string[]) => ({
   loadBalancer: { ingress: ips.map((ip) => ({ ip, ipMode: 'VIP' })) },
 });
-
-function bedOf(...pool: string[]): Bed {
-  const bed = new Bed();
-  for (const name of ['n1', 'n2']) bed.node(name);
-  bed.pool('default', ...(pool.length > 0 ? pool : ['10.77.0.50-10.77.0.59']));
-  return bed;
-}
 
 /** `10.77.0.50 finalizers conditions`, of what is there. */
 function shown(bed: Bed, name: string): string {

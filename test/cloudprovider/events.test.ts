@@ -2,14 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Bed } from './bed.ts';
-
-function bedOf(...pool: string[]): Bed {
-  const bed = new Bed();
-  for (const name of ['n1', 'n2']) bed.node(name);
-  bed.pool('default', ...(pool.length > 0 ? pool : ['10.77.0.50-10.77.0.59']));
-  return bed;
-}
+import { bedOf } from './bed.ts';
 
 test('events name every address: where it is from, who answers for it, and that it is outside of its pool', async () => {
   const bed = bedOf('10.77.0.50');

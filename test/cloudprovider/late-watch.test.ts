@@ -5,14 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { OWN_FINALIZER } from '../../src/plan/service-class.ts';
-import { Bed } from './bed.ts';
-
-function bedOf(): Bed {
-  const bed = new Bed();
-  for (const name of ['n1', 'n2']) bed.node(name);
-  bed.pool('default', '10.77.0.50-10.77.0.59');
-  return bed;
-}
+import { bedOf } from './bed.ts';
 
 for (const slow of [
   'services',

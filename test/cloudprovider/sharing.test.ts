@@ -3,15 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
-import { Bed, type Running } from './bed.ts';
+import { type Bed, bedOf, type Running } from './bed.ts';
 
 const KEY = { annotations: { 'fairlead.io/sharing-key': 'dns' } };
 const onPort = (protocol: string, port = 53) => ({ ports: [{ protocol, port }] });
 
-async function bedOf(...pool: string[]): Promise<{ bed: Bed; running: Running }> {
-  const bed = new Bed();
-  for (const name of ['n1', 'n2']) bed.node(name);
-  bed.pool('default', ...(pool.length > 0 ? pool : ['10.77.0.50-10.77.0.59']));
+async function startedBedOf(...pool: string[]): Promise<{ bed: Bed; running: Running }> {
+  const bed = bedOf(...pool);
   const running = await bed.start();
   return { bed, running };
 }
@@ -21,7 +19,7 @@ const sharers = (bed: Bed) =>
 const ipsOf = (bed: Bed, name: string) => bed.service(name).ingress.map(({ ip }) => ip);
 
 test('TCP and UDP of one port share an address, and its VirtualIP stays until the last goes', async () => {
-  const { bed, running } = await bedOf();
+  const { bed, running } = await startedBedOf();
   bed.createService('tcp', onPort('TCP'), KEY);
   bed.createService('udp', onPort('UDP'), KEY);
   await bed.settle();
@@ -48,7 +46,7 @@ test('TCP and UDP of one port share an address, and its VirtualIP stays until th
 });
 
 test('the sharer that changes its port has to go, and says so where there is no other address', async () => {
-  const { bed, running } = await bedOf('10.77.0.50');
+  const { bed, running } = await startedBedOf('10.77.0.50');
   bed.createService('tcp', onPort('TCP'), KEY);
   bed.createService('udp', onPort('UDP'), KEY);
   await bed.settle();
@@ -69,7 +67,7 @@ test('the sharer that changes its port has to go, and says so where there is no 
 });
 
 test('the rules are named where an address is asked for', async () => {
-  const { bed } = await bedOf();
+  const { bed } = await startedBedOf();
   bed.createService('tcp', onPort('TCP'), KEY);
   await bed.settle();
   const asking = { annotations: { ...KEY.annotations, 'fairlead.io/addresses': '10.77.0.50' } };
@@ -85,7 +83,7 @@ test('the rules are named where an address is asked for', async () => {
 });
 
 test('with externalTrafficPolicy Local they share as long as they have the same pods', async () => {
-  const { bed } = await bedOf();
+  const { bed } = await startedBedOf();
   const local = (app: string) => ({ externalTrafficPolicy: 'Local', selector: { app } });
   bed.createService('tcp', { ...onPort('TCP'), ...local('dns') }, KEY);
   bed.createService('udp', { ...onPort('UDP'), ...local('dns') }, KEY);
@@ -100,7 +98,7 @@ test('with externalTrafficPolicy Local they share as long as they have the same 
 });
 
 test('a sharer that is renumbered leaves the others where they are; several addresses are shared as one is', async () => {
-  const { bed } = await bedOf();
+  const { bed } = await startedBedOf();
   const two = { annotations: { ...KEY.annotations, 'fairlead.io/count': '2' } };
   bed.createService('tcp', onPort('TCP'), two);
   await bed.settle();
@@ -121,7 +119,7 @@ test('a sharer that is renumbered leaves the others where they are; several addr
 });
 
 test('nobody joins an address that is being withdrawn', async () => {
-  const { bed, running } = await bedOf();
+  const { bed, running } = await startedBedOf();
   bed.createService('tcp', onPort('TCP'), KEY);
   await bed.settle();
   bed.deleteService('tcp');
@@ -136,7 +134,7 @@ test('nobody joins an address that is being withdrawn', async () => {
 });
 
 test('across namespaces only where the pool and both Services allow it', async () => {
-  const { bed } = await bedOf();
+  const { bed } = await startedBedOf();
   const open = { annotations: { ...KEY.annotations, 'fairlead.io/sharing-namespaces': '*' } };
   bed.createService('tcp', onPort('TCP'), open);
   const spec = {
@@ -161,7 +159,7 @@ test('across namespaces only where the pool and both Services allow it', async (
 });
 
 test('a sharer that another controller added, and that is not in view yet, stays', async () => {
-  const { bed, running } = await bedOf();
+  const { bed, running } = await startedBedOf();
   bed.createService('tcp', onPort('TCP'), KEY);
   await bed.settle();
   running.watches.services.hold();
@@ -188,7 +186,7 @@ test('a sharer that another controller added, and that is not in view yet, stays
 });
 
 test('sharers survive a restart as they are, without a write', async () => {
-  const { bed, running } = await bedOf();
+  const { bed, running } = await startedBedOf();
   for (const [name, port] of Object.entries({ a: 1, b: 2, c: 3 }))
     bed.createService(name, onPort('TCP', port), KEY);
   await bed.pass(6000);

@@ -101,6 +101,7 @@ function readVia(payload: Reader): Address | undefined {
   return size === undefined ? undefined : readGateway(payload, size);
 }
 
+/** Has the shape of `Gateways` in host/host.ts, which a pure file can not import. */
 export type Gateways = ReadonlyMap<number, readonly Address[]>;
 
 /** By the index of the link, each address once. */
