@@ -6,6 +6,7 @@ import type { Bench } from './bench.ts';
 import { create } from './create.ts';
 import { failover } from './failover.ts';
 import { falseFailover } from './false-failover.ts';
+import { faults } from './faults.ts';
 import { handover } from './handover.ts';
 import { ipam } from './ipam.ts';
 import { mass } from './mass.ts';
@@ -27,4 +28,5 @@ export const BENCHES: readonly Bench[] = [
   handover,
   apiLoad,
   falseFailover,
+  faults,
 ];
