@@ -15,6 +15,7 @@ import { type AnnouncerFacts, AnnouncerReporter } from './announcer-reporter.ts'
 import { Departure } from './departure.ts';
 import { HeartbeatKeys } from './heartbeat-keys.ts';
 import { LivenessFeed } from './liveness-feed.ts';
+import { ProxyHealth, type ProxyHealthMode } from './proxy-health.ts';
 import { type Saved, SavedState, savedObject } from './saved-state.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { VirtualIPs } from './virtual-ips.ts';
@@ -62,6 +63,8 @@ export interface AgentDeps {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: AgentMetrics;
+  /** Asks kube-proxy's health check on this node; resolves with the HTTP status, rejects without an answer. */
+  readonly proxyStatus: () => Promise<number>;
   /** Keeps what is needed while the API is away; undefined: nothing is kept. */
   readonly store?: StateStore;
 }
@@ -74,6 +77,7 @@ export interface AgentOptions {
   /** Of the heartbeat key. */
   readonly namespace: string;
   readonly heartbeat: Pick<HeartbeatSettings, 'intervalMs' | 'multiplier'>;
+  readonly proxyHealth: ProxyHealthMode;
   readonly lease: { readonly duration: Duration; readonly renewInterval: Duration };
   /** The wire worker has ended by itself: nothing is answered any more, and the process has to end. */
   readonly onFatal: (error: Error) => void;
@@ -102,6 +106,7 @@ export class Agent {
   readonly #totals: WireTotals;
   readonly #heartbeatKeys: HeartbeatKeys;
   readonly #saved: SavedState | undefined;
+  readonly #proxyHealth: ProxyHealth;
   #departure: Departure | undefined;
   #hasSynced = false;
   #knowsAllLeases = false;
@@ -135,6 +140,12 @@ export class Agent {
       send: (settings) => send({ kind: 'heartbeats', settings }),
       onRead: () => this.#saved?.changed(),
     });
+    this.#proxyHealth = new ProxyHealth({
+      ...deps,
+      mode: options.proxyHealth,
+      ask: deps.proxyStatus,
+      onChange: (isHealthy) => this.#proxyChanged(isHealthy),
+    });
     const { store } = deps;
     const collect = (): Saved => this.#collect();
     this.#saved = store && new SavedState({ ...deps, store, collect });
@@ -151,6 +162,7 @@ export class Agent {
     lease.start();
     this.#virtualIPs.onChange((name) => this.#changed(name));
     this.#heartbeatKeys.start();
+    this.#proxyHealth.start();
     queue.start(WRITERS, (name) => this.#reconciler.reconcile(name));
     this.#follow('VirtualIP', virtualIPs, () => {
       this.#hasSynced = true;
@@ -164,6 +176,7 @@ export class Agent {
     });
     metrics.attach({
       heldCount: () => this.#wire.heldCount(),
+      isProxyHealthy: () => this.#proxyHealth.isHealthy,
       leaseAge: () => this.#feed.renewAge(),
       wireTotals: () => this.#totals.read(),
     });
@@ -186,7 +199,8 @@ export class Agent {
     if (!this.#wire.isReady()) return 'the wire worker is starting';
     if (virtualIPs.state() !== 'Synced') return `VirtualIPs: ${virtualIPs.state()}`;
     if (leases.state() !== 'Synced') return `Leases: ${leases.state()}`;
-    return this.#feed.isReachable() ? undefined : "this node's Lease is not renewed";
+    if (!this.#feed.isReachable()) return "this node's Lease is not renewed";
+    return this.#proxyHealth.isHealthy ? undefined : 'kube-proxy is not healthy';
   }
 
   /** Hands over what is held, then ends everything. Takes 27 s at most. */
@@ -196,6 +210,7 @@ export class Agent {
     log.info('agent has left', { result, held: this.#wire.heldCount() });
     this.#wanted.close();
     this.#heartbeatKeys.stop();
+    this.#proxyHealth.stop();
     this.#saved?.stop();
     await Promise.all([this.#stopWorker(), this.#lastReport()]);
     this.#feed.stop();
@@ -308,6 +323,11 @@ export class Agent {
   #reachable(isReachable: boolean): void {
     if (isReachable) this.#deps.log.info('own Lease renewed');
     else this.#deps.log.warn('own Lease not renewed for too long; no node is suspected');
+    this.#report();
+  }
+
+  #proxyChanged(isHealthy: boolean): void {
+    this.#deps.worker.send({ kind: 'data-plane', isHealthy });
     this.#report();
   }
 

@@ -7,6 +7,7 @@ import { LeaseLiveness } from '../election/lease-liveness.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
 import { hasCapability } from '../host/linux/capabilities.ts';
 import { createWaker } from '../host/linux/event-waker.ts';
+import { httpStatus } from '../host/linux/http-status.ts';
 import { createRandom } from '../host/linux/random.ts';
 import { openStateFile } from '../host/linux/state-file.ts';
 import { createWallClock } from '../host/linux/wall-clock.ts';
@@ -41,6 +42,10 @@ const WRITE_RETRIES: RetrySchedule = {
 
 const LEASE_RETRY = seconds(1);
 
+/** Where kube-proxy serves its health check, its own default (healthzBindAddress). */
+const PROXY_HEALTHZ = 'http://127.0.0.1:10256/healthz';
+const PROXY_TIMEOUT = seconds(1);
+
 /** In what is told of an outage. */
 const OWN_LEASE = 'own Lease';
 
@@ -69,6 +74,7 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
     session: Buffer.from(createRandom().bytes(8)).toString('hex'),
     namespace: flags.namespace,
     heartbeat: { intervalMs: flags.heartbeatInterval, multiplier: flags.heartbeatMultiplier },
+    proxyHealth: flags.proxyHealth,
     lease: { duration, renewInterval },
     onFatal: (error) => failure.died(error),
   });
@@ -147,6 +153,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     random,
     log,
     metrics: parts.metrics,
+    proxyStatus: () => httpStatus(PROXY_HEALTHZ, PROXY_TIMEOUT),
     ...(flags.stateFile !== '' && { store: openStateFile(flags.stateFile) }),
   };
 }

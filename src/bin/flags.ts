@@ -3,6 +3,7 @@
 
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ProxyHealthMode } from '../agent/proxy-health.ts';
 import type { Rebalance } from '../cloudprovider/deps.ts';
 import { type ListenAddress, parseListenAddress } from '../observe/health.ts';
 import type { LogLevel } from '../observe/log.ts';
@@ -12,6 +13,7 @@ export type LogFormat = 'auto' | 'json' | 'pretty';
 
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 const REBALANCE: readonly Rebalance[] = ['Off', 'Slow'];
+const PROXY_HEALTH: readonly ProxyHealthMode[] = ['Auto', 'Required', 'Off'];
 const LOG_FORMATS: readonly LogFormat[] = ['auto', 'json', 'pretty'];
 
 export interface CommonFlags {
@@ -29,6 +31,7 @@ export interface AgentFlags extends CommonFlags {
   readonly heartbeatInterval: Duration;
   readonly heartbeatMultiplier: number;
   readonly hangTimeout: Duration;
+  readonly proxyHealth: ProxyHealthMode;
   readonly stateFile: string;
 }
 
@@ -159,6 +162,14 @@ export function addAgentFlags(command: Command): Command {
       )
         .argParser(hangTimeout)
         .default(seconds(2), '2s'),
+    )
+    .addOption(
+      new Option(
+        '--proxy-health <mode>',
+        'whether kube-proxy has to be healthy here: Auto once it has been, Required from the start, Off never',
+      )
+        .choices(PROXY_HEALTH)
+        .default('Auto'),
     )
     .addOption(
       new Option(

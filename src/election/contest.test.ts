@@ -59,7 +59,7 @@ test('the claim of a dead one and of one that only others hear counts for nothin
 
 test('who hangs lets go as soon as another one claims, and not before', () => {
   const bed = holding(2n);
-  bed.give({ kind: 'self', isAble: false, isHung: true });
+  bed.give({ kind: 'self', isAble: false, isHung: true, isUnable: false });
   bed.pass(60_000);
   assert.deepEqual(bed.done(), []);
   bed.claim(2n, 2, { isRecorded: false });
@@ -68,7 +68,7 @@ test('who hangs lets go as soon as another one claims, and not before', () => {
 
 test('of two that hang one stays: to have recorded it is better', () => {
   const bed = holding(2n);
-  bed.give({ kind: 'self', isAble: false, isHung: true });
+  bed.give({ kind: 'self', isAble: false, isHung: true, isUnable: false });
   bed.peer({ isHung: true }, 2n);
   bed.claim(2n, 2, { isRecorded: false });
   assert.deepEqual(bed.held(), ['vip5@1 recorded']);

@@ -24,8 +24,11 @@ export type ElectionInput =
   | { readonly kind: 'leases'; readonly alive: readonly NodeId[] }
   | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
-  /** Whether this node may take addresses; and whether its main thread hangs, so that it gives them up if it can. */
-  | { readonly kind: 'self'; readonly isAble: boolean; readonly isHung: boolean }
+  /**
+   * Whether this node may take addresses; and whether its main thread hangs, or it is of no use to clients, so that it
+   * gives up what it holds if it can.
+   */
+  | { readonly kind: 'self'; readonly isAble: boolean; readonly isHung: boolean; readonly isUnable: boolean }
   /** What the wire said about an address for which `probe` asked. */
   | { readonly kind: 'probed'; readonly uid: string; readonly address: Probe; readonly gateway: Probe }
   /** Claim nothing more; keep each held address until somebody else has claimed it. */

@@ -37,7 +37,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #heldCount = 0;
   #leases: ReadonlySet<NodeId> | undefined;
   #isAble = true;
-  #isHung = false;
+  /** What is held is answered until somebody else has claimed it. */
+  #isGivingUp = false;
   #departure: 'Staying' | 'Leaving' | 'Left' = 'Staying';
   #outputs: ElectionOutput[] = [];
 
@@ -80,7 +81,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       case 'refused':
         return this.#refused(now, input);
       case 'self':
-        [this.#isAble, this.#isHung] = [input.isAble, input.isHung];
+        [this.#isAble, this.#isGivingUp] = [input.isAble, input.isHung || input.isUnable];
         return this.#entries.touchAll();
       case 'probed':
         return this.#probed(input);
@@ -182,7 +183,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #mayTake({ wanted }: Entry, { segment }: ElectionView): boolean {
-    if (this.#departure !== 'Staying' || !this.#isAble || this.#isHung) return false;
+    if (this.#departure !== 'Staying' || !this.#isAble || this.#isGivingUp) return false;
     return !segment.isMute && wanted.candidates.includes(this.#options.me);
   }
 
@@ -299,7 +300,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (view === undefined) return this.#keepUnheard(entry, held);
     const { segment } = view;
     const isDoubtful = held.isDoubtful && !this.#hasListened(entry, view);
-    const isLeaving = this.#isHung || this.#departure !== 'Staying' || entry.offer !== undefined;
+    const isLeaving = this.#isGivingUp || this.#departure !== 'Staying' || entry.offer !== undefined;
     const isAlone = segment.isAlone || segment.isMute || (held.isAlone && !segment.isCompared);
     const mine = { ...held, isDoubtful, isAlone: isAlone || held.isAlone };
     const rival = contest(entry, mine, { ...view, isLeaving });

@@ -195,10 +195,10 @@ test('to hang, to move again and to leave are said at once, in the header', () =
   const bed = started();
   bed.want(wantedOf());
   bed.outputs.length = 0;
-  bed.give({ kind: 'self', isAble: false, isHung: false });
+  bed.give({ kind: 'self', isAble: false, isHung: false, isUnable: false });
   assert.deepEqual(bed.kinds(), [], 'that is nothing for others');
-  bed.give({ kind: 'self', isAble: false, isHung: true });
-  bed.give({ kind: 'self', isAble: true, isHung: false });
+  bed.give({ kind: 'self', isAble: false, isHung: true, isUnable: false });
+  bed.give({ kind: 'self', isAble: true, isHung: false, isUnable: false });
   bed.give({ kind: 'leave' });
   const flags = bed.sent(2).map(({ flags: { isHung, isLeaving } }) => [isHung, isLeaving]);
   assert.deepEqual(

@@ -63,6 +63,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   /** Who has no heartbeats by then does without, also on links that come later. */
   #keysBy: Instant | undefined;
   #isHung = false;
+  #isUnable = false;
   #isLeaving = false;
   #outputs: ElectorOutput[] = [];
   #offers: Extract<ElectionOutput, { readonly kind: 'offer' }>[] = [];
@@ -133,8 +134,8 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   }
 
   #setSelf(now: Instant, input: Extract<ElectorInput, { readonly kind: 'self' }>): void {
-    const isNews = input.isHung !== this.#isHung;
-    this.#isHung = input.isHung;
+    const isNews = input.isHung !== this.#isHung || input.isUnable !== this.#isUnable;
+    [this.#isHung, this.#isUnable] = [input.isHung, input.isUnable];
     this.#elect(now, input);
     if (isNews) this.#hurry(now);
   }
@@ -196,7 +197,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     const isAlone = this.#election.isAlone(link);
     return {
       isLeaving: this.#isLeaving,
-      isUnable: false,
+      isUnable: this.#isUnable,
       isHung: this.#isHung,
       hasNoApi: false,
       isAlone,

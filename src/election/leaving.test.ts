@@ -69,10 +69,10 @@ test('who is offered an address claims it at once, whatever its rank and the rec
 
 test('an offer is good for the instant in which it is heard, and not for one that can not take it', () => {
   const bed = watching(2n, 1, 3n);
-  bed.give({ kind: 'self', isAble: false, isHung: false });
+  bed.give({ kind: 'self', isAble: false, isHung: false, isUnable: false });
   bed.offer(2n, 4);
   bed.pass(1000);
-  bed.give({ kind: 'self', isAble: true, isHung: false });
+  bed.give({ kind: 'self', isAble: true, isHung: false, isUnable: false });
   bed.pass(60_000);
   assert.deepEqual(bed.done(), []);
 });
@@ -120,7 +120,7 @@ test('an address that somebody wants elsewhere is offered there alone', () => {
 
 test('who hangs offers nothing: its heartbeats say it, and whoever is first takes over', () => {
   const bed = holding(2n, 3n);
-  bed.give({ kind: 'self', isAble: false, isHung: true });
+  bed.give({ kind: 'self', isAble: false, isHung: true, isUnable: false });
   bed.pass(60_000);
   assert.deepEqual([bed.done(), bed.held()], [[], ['vip5@1 recorded']]);
 });

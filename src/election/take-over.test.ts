@@ -88,8 +88,8 @@ test('a holder that only others hear, or that says that it leaves, keeps the add
 test('who is no candidate, is not able, hangs or is heard by nobody takes nothing', () => {
   const preparations: readonly ((bed: ElectionBed) => void)[] = [
     (bed) => bed.want(wantedOf(5, { candidates: [2n, 3n], record: { holder: 2n, epoch: 4 } })),
-    (bed) => bed.give({ kind: 'self', isAble: false, isHung: false }),
-    (bed) => bed.give({ kind: 'self', isAble: true, isHung: true }),
+    (bed) => bed.give({ kind: 'self', isAble: false, isHung: false, isUnable: false }),
+    (bed) => bed.give({ kind: 'self', isAble: true, isHung: true, isUnable: false }),
     (bed) => bed.peer({ hearsMe: false }, 3n, BYSTANDER),
     (bed) => bed.give({ kind: 'leave' }),
   ];
@@ -104,10 +104,10 @@ test('who is no candidate, is not able, hangs or is heard by nobody takes nothin
 
 test('what kept it from taking an address is over: it does, after its rank', () => {
   const bed = watching(2n, 2, 3n);
-  bed.give({ kind: 'self', isAble: false, isHung: false });
+  bed.give({ kind: 'self', isAble: false, isHung: false, isUnable: false });
   bed.peer({ state: 'Dead' }, 2n);
   bed.pass(1000);
-  bed.give({ kind: 'self', isAble: true, isHung: false });
+  bed.give({ kind: 'self', isAble: true, isHung: false, isUnable: false });
   bed.pass(50);
   assert.deepEqual(bed.done(), TAKEN);
 });

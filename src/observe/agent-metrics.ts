@@ -23,6 +23,8 @@ export interface WireTotals {
 
 export interface AgentSources {
   heldCount(): number;
+  /** Whether kube-proxy on this node does its work, as far as it is asked. */
+  isProxyHealthy(): boolean;
   /** Seconds since this node's Lease was last renewed, or undefined if it never was. */
   leaseAge(): number | undefined;
   /** Undefined if the worker does not answer in time; then the page keeps the former totals. */
@@ -36,6 +38,7 @@ export class AgentMetrics extends ProgramMetrics {
   readonly #claims: Counter;
   readonly #held: Gauge;
   readonly #leaseAge: Gauge;
+  readonly #proxyHealthy: Gauge;
   readonly #replies: Counter;
   readonly #announcements: Counter;
   readonly #drops: Counter;
@@ -54,6 +57,7 @@ export class AgentMetrics extends ProgramMetrics {
     this.#claims = counter('claims_total', 'Claims written to the API by result.', 'result');
     this.#held = gauge('held_addresses', 'Addresses that this node answers for.');
     this.#leaseAge = gauge('lease_renew_age_seconds', "Time since this node's Lease was last renewed.");
+    this.#proxyHealthy = gauge('proxy_healthy', '1 while kube-proxy on this node does its work, else 0.');
     this.#replies = counter('arp_replies_total', 'ARP replies by link.', 'link');
     this.#announcements = counter('arp_announcements_total', 'Gratuitous ARP frames by link.', 'link');
     this.#drops = counter('arp_drops_total', 'ARP frames that were not answered, by reason.', 'reason');
@@ -80,6 +84,7 @@ export class AgentMetrics extends ProgramMetrics {
   override async page(): Promise<{ contentType: string; body: string }> {
     if (this.#sources !== undefined) {
       this.#held.set(this.#sources.heldCount());
+      this.#proxyHealthy.set(this.#sources.isProxyHealthy() ? 1 : 0);
       this.#leaseAge.set(this.#sources.leaseAge() ?? Number.NaN);
       const totals = await this.#sources.wireTotals();
       if (totals !== undefined) this.#refill(totals);

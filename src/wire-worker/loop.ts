@@ -57,6 +57,8 @@ export class WireLoop {
   #turns = 0;
   #turnedAt: Instant | undefined;
   #isStopped = false;
+  /** The main thread says that the data plane is not healthy. */
+  #isUnable = false;
   #malformedSeen = 0;
 
   constructor(options: WireLoopOptions) {
@@ -202,6 +204,9 @@ export class WireLoop {
         return this.#want(now, message);
       case 'liveness':
         return this.#perform(now, this.#election.setAlive(now, message.alive));
+      case 'data-plane':
+        this.#isUnable = !message.isHealthy;
+        return this.#tellSelf(now);
       case 'heartbeats':
         return this.#perform(now, this.#election.configure(now, message.settings));
       default:
@@ -222,8 +227,16 @@ export class WireLoop {
     if (change === undefined) return;
     if (change === 'Hangs') this.#log('error', 'main thread hangs', { ms: Math.round(watch.age) });
     if (change === 'Moves') this.#log('warn', 'main thread moves again', {});
-    const { isAble, isHung } = watch;
-    this.#perform(now, this.#election.step(now, { kind: 'self', isAble, isHung }));
+    this.#tellSelf(now);
+  }
+
+  #tellSelf(now: Instant): void {
+    const { isAble, isHung } = this.#mainWatch ?? MOVING;
+    const isUnable = this.#isUnable;
+    this.#perform(
+      now,
+      this.#election.step(now, { kind: 'self', isAble: isAble && !isUnable, isHung, isUnable }),
+    );
   }
 
   /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */
@@ -301,6 +314,9 @@ export class WireLoop {
     this.#monitor.close();
   }
 }
+
+/** A main thread that is not watched. */
+const MOVING: Pick<MainWatch, 'isAble' | 'isHung'> = { isAble: true, isHung: false };
 
 /** The uid of an address that is answered from now on, or not any more. */
 const touched = (output: Decision): readonly string[] =>

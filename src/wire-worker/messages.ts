@@ -44,6 +44,8 @@ export type ToWorker =
   | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
   /** The claim was refused: a lost election. The record that won, if it could be read, follows in a `want`. */
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
+  /** Whether packets for addresses that are answered here reach their pods; they do until the first message. */
+  | { readonly kind: 'data-plane'; readonly isHealthy: boolean }
   /** Make-before-break departure of this node: keep answering until somebody else has claimed. */
   | { readonly kind: 'leave' }
   /** Begin to exchange heartbeats, or go on with other keys. */

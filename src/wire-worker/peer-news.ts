@@ -11,6 +11,7 @@ export function peerNews(peer: PeerView | undefined): News {
   if (peer.state === 'Dead') return { level: 'warn', message: 'peer is dead' };
   if (peer.state === 'PathLost') return { level: 'warn', message: 'peer is heard by others only' };
   if (peer.isHung) return { level: 'warn', message: 'main thread of a peer hangs' };
+  if (peer.isUnable) return { level: 'warn', message: 'kube-proxy of a peer is not healthy' };
   if (peer.isDeaf) return { level: 'warn', message: 'peer hears nobody' };
   if (!peer.hearsMe) return { level: 'warn', message: 'peer does not hear this node' };
   return { level: 'info', message: peer.isLeaving ? 'peer leaves' : 'peer lives' };

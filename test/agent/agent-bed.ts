@@ -145,6 +145,8 @@ export class AgentBed {
   readonly log = new FakeLog();
   readonly metrics = new AgentMetrics({ version: '0.0.0-test', residentMemory: () => 1 });
   readonly fatal: Error[] = [];
+  /** What kube-proxy's health check answers. */
+  proxyStatus = 200;
   readonly virtualIPs = new FakeListWatch(this.cluster, VIRTUAL_IP);
   readonly leases = new FakeListWatch(this.cluster, LEASE);
   readonly agent: Agent;
@@ -166,6 +168,7 @@ export class AgentBed {
         random: () => 0.5,
         log: this.log,
         metrics: this.metrics,
+        proxyStatus: () => Promise.resolve(this.proxyStatus),
         ...(store && { store }),
       },
       {
@@ -174,6 +177,7 @@ export class AgentBed {
         namespace: 'fairlead-system',
         heartbeat: { intervalMs: 100, multiplier: 3 },
         session: '9f3c0a11d2e47b60',
+        proxyHealth: 'Auto',
         lease: { duration: seconds(15), renewInterval: seconds(7) },
         onFatal: (error) => this.fatal.push(error),
       },

@@ -37,6 +37,7 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [['agent', '--lease-renew-interval', 'soon'], /'soon' is invalid\. Want a duration from 500ms/],
   [['agent', '--heartbeat-interval', '9ms'], /Want a duration from 10ms to 1s/],
   [['agent', '--heartbeat-interval', '1.1s'], /Want a duration from 10ms to 1s/],
+  [['agent', '--proxy-health', 'on'], /Allowed choices are Auto, Required, Off/],
   [['agent', '--heartbeat-interval', '100'], /Want a duration from 10ms to 1s/],
   [['agent', '--heartbeat-multiplier', '1'], /Want a whole number from 2 to 10/],
   [['agent', '--heartbeat-multiplier', '11'], /Want a whole number from 2 to 10/],

@@ -179,7 +179,7 @@ export class Node {
     const { now } = this.#around.agenda;
     const age = life.hangs > 0 ? now - life.hungAt : 0;
     const isAble = age < HANG_TIMEOUT / 2 && now >= life.ableFrom;
-    life.worker.take({ kind: 'self', isAble, isHung: age >= HANG_TIMEOUT });
+    life.worker.take({ kind: 'self', isAble, isHung: age >= HANG_TIMEOUT, isUnable: false });
     this.#around.witness.answersChanged(this.index);
   }
 
