@@ -346,6 +346,9 @@ export class Agent {
       case 'links':
         this.#wire.setLinks(message.links);
         break;
+      case 'peers':
+        this.#wire.setPeers(message.link, message.peers);
+        break;
       case 'held':
         this.#heldChanged(this.#wire.setHeld(message));
         break;
@@ -386,6 +389,6 @@ export class Agent {
 
   #links(): Pick<AnnouncerFacts, 'links' | 'segments'> | undefined {
     const links = this.#wire.links();
-    return links && { links: announcerLinks(links), segments: announcerSegments(links) };
+    return links && { links: announcerLinks(links), segments: announcerSegments(links, this.#wire.peers()) };
   }
 }

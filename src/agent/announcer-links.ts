@@ -2,12 +2,13 @@
 // has hundreds of links of its Pods, which would only be noise (and the CRD bounds the lists).
 
 import type { AnnouncerLink, AnnouncerSegment } from '../resource/announcer.ts';
-import type { LinkReport } from '../wire-worker/messages.ts';
+import type { LinkReport, PeerReport } from '../wire-worker/messages.ts';
 
 /** As the CRD has them. */
 const MOST_LINKS = 256;
 const MOST_ADDRESSES = 64;
 const MOST_GATEWAYS = 8;
+const MOST_PEERS = 256;
 
 export function announcerLinks(links: readonly LinkReport[]): readonly AnnouncerLink[] {
   return links
@@ -21,14 +22,18 @@ export function announcerLinks(links: readonly LinkReport[]): readonly Announcer
 }
 
 /** The links of which there is more to say than what they are. */
-export function announcerSegments(links: readonly LinkReport[]): readonly AnnouncerSegment[] {
+export function announcerSegments(
+  links: readonly LinkReport[],
+  heard: ReadonlyMap<string, readonly PeerReport[]>,
+): readonly AnnouncerSegment[] {
   return links
     .filter(({ mac }) => isEthernetAddress(mac))
     .map(({ name, gateways }) => {
       const reported = gateways.filter((gateway) => !isLinkLocal(gateway)).slice(0, MOST_GATEWAYS);
-      return { link: name, gateways: reported };
+      const peers = (heard.get(name) ?? []).slice(0, MOST_PEERS);
+      return { link: name, gateways: reported, peers };
     })
-    .filter(({ gateways }) => gateways.length > 0)
+    .filter(({ gateways, peers }) => gateways.length + peers.length > 0)
     .slice(0, MOST_LINKS);
 }
 

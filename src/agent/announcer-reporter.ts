@@ -124,7 +124,8 @@ export class AnnouncerReporter {
     const facts = this.#facts;
     if (facts === undefined) return;
     const { api, node, wallClock, clock } = this.#deps;
-    this.#conditions = withCondition(this.#conditions, readyCondition(facts), wallClock.timestamp());
+    for (const condition of [readyCondition(facts), pathLostCondition(facts)])
+      this.#conditions = withCondition(this.#conditions, condition, wallClock.timestamp());
     const { version, session } = this.#deps;
     const { links, segments, held } = facts;
     const status = { version, session, links, segments, held, conditions: this.#conditions };
@@ -197,4 +198,14 @@ function readyCondition({ notReady }: AnnouncerFacts): Omit<Condition, 'lastTran
   return notReady === undefined
     ? { type: 'Ready', status: 'True', reason: 'Synced', message: '' }
     : { type: 'Ready', status: 'False', reason: 'NotReady', message: notReady };
+}
+
+/** A node that others hear and this one does not: something between the two is broken. */
+function pathLostCondition({ segments }: AnnouncerFacts): Omit<Condition, 'lastTransitionTime'> {
+  const lost = segments.flatMap(({ link, peers }) =>
+    peers.filter(({ state }) => state === 'PathLost').map(({ node }) => `${node} on ${link}`),
+  );
+  return lost.length === 0
+    ? { type: 'PathLost', status: 'False', reason: 'AllHeard', message: '' }
+    : { type: 'PathLost', status: 'True', reason: 'HeardByOthers', message: `not heard: ${lost.join(', ')}` };
 }

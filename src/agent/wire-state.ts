@@ -1,11 +1,12 @@
 // What the wire worker last said: whether it is ready, its links, and the addresses that are answered.
 
-import type { FromWorker, HeldAddress, LinkReport } from '../wire-worker/messages.ts';
+import type { FromWorker, HeldAddress, LinkReport, PeerReport } from '../wire-worker/messages.ts';
 
 type HeldMessage = Extract<FromWorker, { readonly kind: 'held' }>;
 
 export class WireState {
   readonly #held = new Map<string, HeldAddress>();
+  readonly #peers = new Map<string, readonly PeerReport[]>();
   #links: readonly LinkReport[] | undefined;
   #isReady = false;
   #hasLeft = false;
@@ -22,6 +23,11 @@ export class WireState {
   /** Undefined before the first report. */
   links(): readonly LinkReport[] | undefined {
     return this.#links;
+  }
+
+  /** Who is or was heard, by the link's name. */
+  peers(): ReadonlyMap<string, readonly PeerReport[]> {
+    return this.#peers;
   }
 
   held(uid: string): HeldAddress | undefined {
@@ -46,6 +52,11 @@ export class WireState {
 
   setLinks(links: readonly LinkReport[]): void {
     this.#links = links;
+  }
+
+  setPeers(link: string, peers: readonly PeerReport[]): void {
+    if (peers.length === 0) this.#peers.delete(link);
+    else this.#peers.set(link, peers);
   }
 
   /** Takes what changed; returns the names of the VirtualIPs that it changed something for. */

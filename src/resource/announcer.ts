@@ -22,6 +22,14 @@ export interface AnnouncerSegment {
   readonly link: string;
   /** Of the node's default routes over the link; those that are link-local are not reported. */
   readonly gateways: readonly string[];
+  /** The nodes whose heartbeats are or were heard on the link. */
+  readonly peers: readonly AnnouncerPeer[];
+}
+
+/** `PathLost`: heard by others and not by this node. */
+export interface AnnouncerPeer {
+  readonly node: string;
+  readonly state: 'Live' | 'PathLost' | 'Dead';
 }
 
 export interface Announcer {
@@ -49,9 +57,12 @@ const readLink: Reader<AnnouncerLink> = objectOf({
   addresses: withDefault(listOf(text), []),
 });
 
+const readPeer: Reader<AnnouncerPeer> = objectOf({ node: name, state: oneOf('Live', 'PathLost', 'Dead') });
+
 const readSegment: Reader<AnnouncerSegment> = objectOf({
   link: name,
   gateways: withDefault(listOf(text), []),
+  peers: withDefault(listOf(readPeer), []),
 });
 
 const readStatus = objectOf({

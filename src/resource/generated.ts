@@ -147,10 +147,20 @@ export interface AnnouncerStatus {
      * are left out.
      */
     readonly gateways?: readonly string[];
+    /** The nodes whose heartbeats are or were heard on the link. */
+    readonly peers?: readonly {
+      /** The node's name. */
+      readonly node: string;
+      /** Live is heard; PathLost is heard by others and not by this node; Dead is heard by nobody. */
+      readonly state: 'Live' | 'PathLost' | 'Dead';
+    }[];
   }[];
   /** How many addresses the node holds; the VirtualIPs say which. */
   readonly held?: number;
-  /** Ready says whether the agent takes part in announcing. */
+  /**
+   * Ready says whether the agent takes part in announcing; PathLost that it does not hear a node that others
+   * hear.
+   */
   readonly conditions?: readonly {
     /** The aspect. */
     readonly type: string;

@@ -142,10 +142,11 @@ test('an empty pool is a problem, an unreadable status of one is none', () => {
 test('an Announcer that has not reported yet has no links and no segments', () => {
   const announcer = value(parseAnnouncer({ metadata: { ...metadata, name: 'n1' } }));
   assert.deepEqual([announcer.links, announcer.segments], [[], []]);
-  const segments = [{ link: 'eth0', gateways: ['10.0.0.1', 'fd77::1'] }, { link: 'eth1' }];
+  const peers = [{ node: 'node2', state: 'PathLost' }];
+  const segments = [{ link: 'eth0', gateways: ['10.0.0.1', 'fd77::1'], peers }, { link: 'eth1' }];
   assert.deepEqual(value(parseAnnouncer({ metadata, status: { segments } })).segments, [
     segments[0],
-    { link: 'eth1', gateways: [] },
+    { link: 'eth1', gateways: [], peers: [] },
   ]);
   const links = [
     { name: 'eth0', index: 2, mac: '02:00:00:00:00:0b', state: 'Up', mtu: 1500, addresses: ['10.0.0.1/24'] },

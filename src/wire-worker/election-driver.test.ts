@@ -29,6 +29,7 @@ class Bed {
   readonly driver = new ElectionDriver({
     ...{ node: NODE, host: this.host, wanted: new WantedAddresses(this.#log), log: this.#log },
     options: { ...electionTimes(DEFAULT_HEARTBEAT), keyPatience: milliseconds(0) },
+    reportPeers: () => {},
     mainAge: () => milliseconds(0),
   });
   readonly decisions: Decision[] = [];

@@ -2,7 +2,6 @@
 // what it wants said or asked on the wire. What it wants answered and recorded is the loop's. ELECTION.md.
 
 import { LinkChoice } from '../announce/l2/link-choice.ts';
-import type { NodeId } from '../election/claim-order.ts';
 import type { HeldElection } from '../election/election-messages.ts';
 import { Elector, type ElectorInput, type ElectorOptions, type ElectorOutput } from '../election/elector.ts';
 import type { Link, WireHost } from '../host/host.ts';
@@ -16,7 +15,7 @@ import { Heartbeats } from './heartbeats.ts';
 import type { Log } from './log.ts';
 import type { ToWorker } from './messages.ts';
 import { NodeIds } from './node-ids.ts';
-import { peerNews } from './peer-news.ts';
+import { PeerReports, type PeerReportsDeps } from './peer-reports.ts';
 import { Prober } from './prober.ts';
 import type { WantedAddresses } from './wanted-addresses.ts';
 
@@ -28,6 +27,7 @@ export interface ElectionDriverDeps {
   /** Of the main thread's last tick. */
   readonly mainAge: () => Duration;
   readonly log: Log;
+  readonly reportPeers: PeerReportsDeps['report'];
 }
 
 /** What the election wants answered, recorded and told. */
@@ -44,8 +44,7 @@ export class ElectionDriver {
   readonly #prober: Prober;
   #choice = new LinkChoice([]);
   #links: ReadonlyMap<number, Link> = new Map();
-  /** What was last told of each peer, by link. */
-  readonly #told = new Map<number, Map<NodeId, string>>();
+  readonly #peers: PeerReports;
   #gateways: ReadonlyMap<number, readonly Address[]> = new Map();
   #fds: {
     readonly heartbeats: readonly number[];
@@ -60,6 +59,7 @@ export class ElectionDriver {
     this.#elector = new Elector({ ...options, me: this.#ids.idOf(node) });
     this.#heartbeats = new Heartbeats({ host, log, counters: this.#counters });
     this.#prober = new Prober({ host, log });
+    this.#peers = new PeerReports({ ids: this.#ids, log, report: deps.reportPeers });
     this.#fds = { heartbeats: this.#heartbeats.fds, probes: this.#prober.fds, all: [] };
   }
 
@@ -119,7 +119,7 @@ export class ElectionDriver {
     const decisions: Decision[] = [];
     for (const link of before.keys()) {
       if (this.#links.has(link)) continue;
-      this.#told.delete(link);
+      this.#peers.forget(link);
       decisions.push(...this.step(now, { kind: 'link', link, isOpen: false }));
     }
     for (const link of this.#links.keys())
@@ -151,7 +151,9 @@ export class ElectionDriver {
 
   /** The nodes whose Leases live. */
   setAlive(now: Instant, alive: readonly string[]): readonly Decision[] {
-    return this.step(now, { kind: 'leases', alive: alive.map((name) => this.#ids.idOf(name)) });
+    const ids = alive.map((name) => this.#ids.idOf(name));
+    this.#peers.rename();
+    return this.step(now, { kind: 'leases', alive: ids });
   }
 
   /** Reads what is waiting. */
@@ -221,14 +223,8 @@ export class ElectionDriver {
   }
 
   #tell({ link, node, peer }: Extract<ElectorOutput, { readonly kind: 'peer' }>): void {
-    const told = this.#told.get(link) ?? new Map<NodeId, string>();
-    this.#told.set(link, told);
-    const { level, message } = peerNews(peer);
-    if (told.get(node) === message) return;
-    if (peer === undefined) told.delete(node);
-    else told.set(node, message);
-    const values = { node: this.#ids.nameOf(node), link: this.#links.get(link)?.name ?? `${link}` };
-    this.#deps.log(level, message, values);
+    const known = this.#links.get(link);
+    if (known !== undefined) this.#peers.tell(known, node, peer);
   }
 
   close(): void {

@@ -82,6 +82,7 @@ export class WireLoop {
     this.#election = new ElectionDriver({
       ...{ node, host, wanted: this.#wanted, log: this.#log },
       options: { ...electionTimes(heartbeat), ...election },
+      reportPeers: (link, peers) => post({ kind: 'peers', link, peers }),
       mainAge: () => this.#mainWatch?.age ?? milliseconds(0),
     });
     this.#fds = { sockets: [], election: [], all: [this.#waker.fd, this.#monitor.fd] };

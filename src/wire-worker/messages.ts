@@ -7,6 +7,7 @@
 // Kubernetes API. So the worker asks for a claim to be recorded, and the main thread says what the record holds.
 
 import type { WithdrawReason } from '../election/record.ts';
+import type { PeerState } from '../election/segment.ts';
 import type { LinkState } from '../host/host.ts';
 import type { WantedAddress } from '../plan/desired.ts';
 import type { HeartbeatTotals } from './heartbeat-counters.ts';
@@ -25,6 +26,13 @@ export interface LinkReport {
   readonly addresses: readonly string[];
   /** Of the default routes over the link. */
   readonly gateways: readonly string[];
+}
+
+/** A node whose heartbeats are or were heard on a link. */
+export interface PeerReport {
+  /** Its name; the id that heartbeats give it, in hex, while no object has named it. */
+  readonly node: string;
+  readonly state: PeerState;
 }
 
 export type ToWorker =
@@ -67,6 +75,8 @@ export interface HeldAddress {
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'links'; readonly links: readonly LinkReport[] }
+  /** Who is heard on a link, whole, by name; nobody any more when the link is gone. */
+  | { readonly kind: 'peers'; readonly link: string; readonly peers: readonly PeerReport[] }
   /** What is held, when that changed. */
   | {
       readonly kind: 'held';

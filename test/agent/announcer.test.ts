@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { announcerLinks, announcerSegments } from '../../src/agent/announcer-links.ts';
 import { ANNOUNCER, NODE } from '../../src/kube/kinds.ts';
+import type { Condition } from '../../src/resource/condition.ts';
 import { fail } from '../fake/fake-kube-api.ts';
 import { AgentBed, ETH0 } from './agent-bed.ts';
 
@@ -29,7 +30,7 @@ test('the Announcer is created for the Node and reported at once', async () => {
     version: '0.0.0-test',
     session: '9f3c0a11d2e47b60',
     links: [eth0],
-    segments: [{ link: 'eth0', gateways }],
+    segments: [{ link: 'eth0', gateways, peers: [] }],
     held: 0,
   });
   assert.equal((conditions as { status: string }[])[0]?.status, 'True');
@@ -154,16 +155,36 @@ test('a status that can not be written is tried again with growing pauses', asyn
 test('the gateways of Ethernet links are reported, without those that no pool can hold', () => {
   const link = (name: string, mac: string, ...gateways: string[]) => ({ ...ETH0, name, mac, gateways });
   const many = Array.from({ length: 9 }, (_, i) => `10.77.0.${i + 1}`);
-  const segments = announcerSegments([
+  const links = [
     link('eth0', '02:00:00:00:00:0b', '10.77.0.1', 'fd77::1', 'fe80::1'),
     link('eth1', '02:00:00:00:00:0c', 'fe80::1'),
     link('wg0', '', '10.9.0.1'),
     link('eth2', '02:00:00:00:00:0d', ...many),
+  ];
+  const peers = [{ node: 'node2', state: 'Live' }] as const;
+  assert.deepEqual(announcerSegments(links, new Map([['eth1', peers]])), [
+    { link: 'eth0', gateways: ['10.77.0.1', 'fd77::1'], peers: [] },
+    { link: 'eth1', gateways: [], peers },
+    { link: 'eth2', gateways: many.slice(0, 8), peers: [] },
   ]);
-  assert.deepEqual(segments, [
-    { link: 'eth0', gateways: ['10.77.0.1', 'fd77::1'] },
-    { link: 'eth2', gateways: many.slice(0, 8) },
-  ]);
+});
+
+test('the peers of a link are reported, and a condition names those that only others hear', async () => {
+  const bed = await startedBed();
+  const pathLost = () => (statusOf(bed).conditions as Condition[]).find(({ type }) => type === 'PathLost');
+  assert.equal(pathLost()?.status, 'False');
+  const peers = [
+    { node: 'node2', state: 'Live' },
+    { node: 'node3', state: 'PathLost' },
+  ] as const;
+  bed.worker.say({ kind: 'peers', link: 'eth0', peers });
+  await bed.pass(5000);
+  assert.deepEqual(statusOf(bed).segments, [{ link: 'eth0', gateways: ETH0.gateways, peers }]);
+  assert.deepEqual([pathLost()?.status, pathLost()?.message], ['True', 'not heard: node3 on eth0']);
+  bed.worker.say({ kind: 'peers', link: 'eth0', peers: [] });
+  await bed.pass(5000);
+  assert.deepEqual(statusOf(bed).segments, [{ link: 'eth0', gateways: ETH0.gateways, peers: [] }]);
+  assert.equal(pathLost()?.status, 'False');
 });
 
 test('only Ethernet links with an address beyond the link are reported', () => {
