@@ -120,6 +120,8 @@ export class History {
     if (this.#stale.length > 0) this.bed.violations.length = 0;
     this.#fence();
     await this.bed.pass(12_000);
+    // A refusal that nothing has met yet would be one of a round that has none.
+    for (const { api } of this.#leading) api.recover();
   }
 
   async #start(): Promise<void> {

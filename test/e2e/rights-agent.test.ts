@@ -144,12 +144,17 @@ describe('an agent whose right was taken away', requirement('cluster'), () => {
   }
 
   test('to list leases: one that is started anew answers for what it held', async () => {
-    const { processes, faults } = bed().lab;
+    const { processes, faults, network } = bed().lab;
     const right = rights.find((one) => titleOf(one) === 'list leases');
     assert.ok(right);
     const address = await bed().addressOf('held');
     const before = await bed().holding(address);
     const target = `agent/${before.holder}`;
+    // The other one would take what the killed one held.
+    const others = network.nodes
+      .filter(({ name }) => name !== before.holder)
+      .map(({ name }) => `agent/${name}`);
+    await Promise.all(others.map((other) => processes.stop(other)));
     const giveBack = await revoke(bed().lab, 'agent', right);
     const from = readFileSync(processes.logFileOf(target)).length;
     await faults.kill(target);
@@ -167,5 +172,6 @@ describe('an agent whose right was taken away', requirement('cluster'), () => {
     await giveBack();
     await ready;
     assert.equal((await bed().holding(address)).holder, before.holder);
+    await Promise.all(others.map((other) => faults.start(other)));
   });
 });

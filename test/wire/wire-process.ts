@@ -16,6 +16,12 @@ const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 /** A namespace, or one with what is added to the environment. */
 type Place = string | { readonly netns: string; readonly env: Readonly<Record<string, string>> };
 
+/**
+ * Options of a worker that goes on answering when it has stood still for less than ten seconds: for tests of something
+ * else on a machine that is busy with it.
+ */
+export const STEADY: readonly string[] = ['sound', 'node1', '100'];
+
 export class WireProcess {
   readonly lines: Line[] = [];
   readonly #child: ChildProcess;
@@ -60,8 +66,13 @@ export class WireProcess {
   }
 
   /** Starts one with all it wants: ready, and `addresses` held. */
-  static async holding(test: TestContext, netns: string, addresses: readonly string[]): Promise<WireProcess> {
-    const wire = new WireProcess(test, netns);
+  static async holding(
+    test: TestContext,
+    netns: string,
+    addresses: readonly string[],
+    ...options: readonly string[]
+  ): Promise<WireProcess> {
+    const wire = new WireProcess(test, netns, ...options);
     await wire.line('ready');
     wire.send({ kind: 'liveness', alive: ['node1'] });
     wire.want(addresses);

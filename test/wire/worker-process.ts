@@ -1,6 +1,7 @@
 // A program for the tests: a main thread with a wire worker, in the namespace it was started in. Commands come as
 // lines of JSON on stdin, what the worker says goes out as lines of JSON on stdout. Arguments: how the waker is broken on
-// purpose (`sound` for not at all), and the name of the node.
+// purpose (`sound` for not at all), the name of the node, and how many heartbeats of its own it may miss before it doubts what
+// it holds.
 
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -71,7 +72,7 @@ process.on('worker', (started) => {
 const worker = startWireWorker({
   node: process.argv[3] ?? 'node1',
   hangTimeout: seconds(2),
-  heartbeat: { interval: milliseconds(100), multiplier: 3 },
+  heartbeat: { interval: milliseconds(100), multiplier: Number(process.argv[4] ?? 3) },
   waker: wakerFor(process.argv[2]),
   atExit: (handler) => process.on('exit', handler),
 });
