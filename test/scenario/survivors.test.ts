@@ -3,19 +3,28 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { HeartbeatFrame } from '../../src/protocol/heartbeat/heartbeat-frame.ts';
 import { ANYTHING, calm, holderOf, holders, NOTHING, part, pass, SEEDS, strike } from './scene.ts';
+import { MULTIPLIER } from './settings.ts';
 import type { World } from './world.ts';
+
+/** Sees every heartbeat from now on. */
+function watch(world: World, see: (from: number, frame: HeartbeatFrame) => void): void {
+  const { judge } = world;
+  const before = judge.sent.bind(judge);
+  judge.sent = (from, frame) => {
+    see(from, frame);
+    before(from, frame);
+  };
+}
 
 /** Whether any heartbeat of a node says from now on that it hears nobody, or that it held something so. */
 function aloneness(world: World, node: number): { isSaid: boolean } {
   const alone = { isSaid: false };
-  const { judge } = world;
-  const before = judge.sent.bind(judge);
-  judge.sent = (from, frame) => {
-    const isAlone = frame.flags.isAlone || frame.body.claims?.claims.some((claim) => claim.isAlone) === true;
+  watch(world, (from, { flags, body }) => {
+    const isAlone = flags.isAlone || body.claims?.claims.some((claim) => claim.isAlone) === true;
     if (from === node && isAlone) alone.isSaid = true;
-    before(from, frame);
-  };
+  });
   return alone;
 }
 
@@ -80,5 +89,43 @@ test('an API that was away, however long, has made nobody dead (ELECTION.md sect
     world.api.fail(false);
     pass(world, 10_000);
     assert.deepEqual(holders(world), before, world.timeline.lines.join('\n'));
+  }
+});
+
+test('the claims of a peer are asked for until they are known, and no longer (ELECTION.md section 1)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    let requests = 0;
+    watch(world, (_from, { body }) => {
+      if (body.isClaimsRequest) requests++;
+    });
+    strike(world, ANYTHING, () => world.node(0).crash('killed'));
+    world.agenda.after(50, () => world.node(0).start());
+    pass(world, 3000);
+    assert.ok(requests > 0);
+    requests = 0;
+    pass(world, 3000);
+    assert.equal(requests, 0, world.timeline.lines.join('\n'));
+  }
+});
+
+test('who was late asks for more patience, and for no more of it ten seconds later (ELECTION.md section 1)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    const asked: number[] = [];
+    watch(world, (from, { multiplier }) => {
+      if (from === 0) asked.push(multiplier);
+    });
+    const node = world.node(0);
+    strike(world, ANYTHING, () => {
+      node.lateness = 150;
+    });
+    pass(world, 3000);
+    node.lateness = 0;
+    assert.ok(Math.max(...asked) > MULTIPLIER, `${Math.max(...asked)}`);
+    pass(world, 10_500);
+    asked.length = 0;
+    pass(world, 1000);
+    assert.deepEqual([...new Set(asked)], [MULTIPLIER]);
   }
 });
