@@ -92,20 +92,54 @@ test('an API that was away, however long, has made nobody dead (ELECTION.md sect
   }
 });
 
-test('the claims of a peer are asked for until they are known, and no longer (ELECTION.md section 1)', () => {
+test('claims are asked for and told until they are known, and no longer (ELECTION.md section 1)', () => {
   for (const seed of SEEDS) {
     const world = calm({ nodes: 3, seed });
-    let requests = 0;
+    let [requests, tellings] = [0, 0];
     watch(world, (_from, { body }) => {
       if (body.isClaimsRequest) requests++;
+      if (body.claims !== undefined) tellings++;
     });
     strike(world, ANYTHING, () => world.node(0).crash('killed'));
     world.agenda.after(50, () => world.node(0).start());
     pass(world, 3000);
-    assert.ok(requests > 0);
-    requests = 0;
+    assert.ok(requests > 0 && tellings > 0, `${requests} requests, ${tellings} tellings`);
+    [requests, tellings] = [0, 0];
     pass(world, 3000);
-    assert.equal(requests, 0, world.timeline.lines.join('\n'));
+    assert.deepEqual([requests, tellings], [0, 0], world.timeline.lines.join('\n'));
+  }
+});
+
+test('the last frame of a dead node, heard again, changes nothing (ELECTION.md section 1)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    const node = holderOf(world, 'vip0');
+    let last: HeartbeatFrame | undefined;
+    watch(world, (from, frame) => {
+      if (from === node) last = frame;
+    });
+    pass(world, 200);
+    strike(world, ANYTHING, () => world.node(node).crash('power off'));
+    pass(world, 1000);
+    const records = world.api.list().stored;
+    assert.ok(last !== undefined);
+    for (const { worker } of world.nodes) worker?.receive(node, last);
+    pass(world, 1000);
+    assert.deepEqual(world.api.list().stored, records, world.timeline.lines.join('\n'));
+  }
+});
+
+test('a link that is down for a moment loses nothing', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    const before = holders(world);
+    strike(world, ANYTHING, () => world.node(0).setLink(false));
+    pass(world, 50);
+    world.node(0).setLink(true);
+    assert.deepEqual(holders(world), before);
+    pass(world, 3000);
+    assert.deepEqual(holders(world), before);
+    assert.ok(world.judge.longestGap <= 50, `${world.judge.longestGap} ms`);
   }
 });
 
