@@ -63,6 +63,18 @@ export const OUT_OF_REACH: readonly KnownEdit[] = [
     after: 'if (this.#released.size > REMEMBERED && oldest === undefined) this.#released.delete(oldest);',
     why: 'bounds memory at 4,096 released addresses, and a schedule has half a dozen',
   },
+  {
+    file: 'src/election/peer.ts',
+    before: 'else if (body.heard.length < HEARD_BESIDE_NEWS) this.#hearsMe = false;',
+    after: 'else if (body.heard.length <= HEARD_BESIDE_NEWS) this.#hearsMe = false;',
+    why: 'concerns lists of fifteen peers, and a virtual cluster has seven nodes at most',
+  },
+  {
+    file: 'src/election/peer-sessions.ts',
+    before: 'between(heardAt, now) < MEMORY;',
+    after: 'between(heardAt, now) <= MEMORY;',
+    why: 'a frame that lists who was heard exactly ten seconds ago; nothing else changes with it',
+  },
 ];
 
 export const isListed = (list: readonly KnownEdit[], edit: EditName): boolean =>
