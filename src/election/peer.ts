@@ -90,9 +90,9 @@ export class Peer {
 
   #takeHeard(now: Instant, { body }: HeartbeatFrame, { nodeId, session, detection }: Listener): void {
     this.#saidAt = now;
-    for (const { nodeId: node, age, ...heard } of body.heard) {
+    for (const { nodeId: node, session: heard, sequence, age } of body.heard) {
       const heardAt = after(now, milliseconds(-age));
-      this.#witnesses.set(node, { ...heard, heardAt });
+      this.#witnesses.set(node, { session: heard, sequence, heardAt });
       if (this.#heardAnybodyAt === undefined || heardAt > this.#heardAnybodyAt)
         this.#heardAnybodyAt = heardAt;
     }
