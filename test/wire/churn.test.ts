@@ -10,7 +10,7 @@ import { wantAll } from '../fake/fake-wire.ts';
 import { Asker, now } from './asker.ts';
 import { runBatch, SKIP } from './bed.ts';
 import { LanBed, nodeMac, vip } from './lan-bed.ts';
-import { STEADY, WireProcess } from './wire-process.ts';
+import { steady, WireProcess } from './wire-process.ts';
 import type { Weight } from './worker-process.ts';
 
 const DURATION_MS = 1000 * Number(process.env.FAIRLEAD_CHURN ?? 60);
@@ -55,7 +55,7 @@ class Churn {
 
   static async start(t: TestContext): Promise<Churn> {
     const bed = new LanBed(t, 2);
-    const wire = await WireProcess.holding(t, bed.node, [], ...STEADY);
+    const wire = await WireProcess.holding(t, steady(bed.node), []);
     wire.send(wantAll(wanted('quiet', vip(0))));
     await wire.until('the quiet one held', () => wire.held().length === 1);
     const asker = await Asker.start(t, bed, 2);

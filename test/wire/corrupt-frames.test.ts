@@ -21,7 +21,7 @@ import {
 import { fromHex, toHex } from '../arbitrary/byte-laws.ts';
 import { Bed, CLIENT_MAC, NODE_MAC, run, SKIP } from './bed.ts';
 import { receiveUntil } from './frames.ts';
-import { STEADY, WireProcess } from './wire-process.ts';
+import { steady, WireProcess } from './wire-process.ts';
 
 const SOL_SOCKET = 1;
 const SO_DETACH_FILTER = 27;
@@ -128,7 +128,7 @@ test('thousands of broken frames are counted by reason, and the requests between
   const bed = new Bed(t);
   // The node's kernel answers for nothing: what asks for 10.77.0.11 by chance is not its test.
   run('ip', 'netns', 'exec', bed.node, 'sysctl', '-qw', 'net.ipv4.conf.all.arp_ignore=8');
-  const wire = await WireProcess.holding(t, bed.node, [VIP], ...STEADY);
+  const wire = await WireProcess.holding(t, steady(bed.node), [VIP]);
   // The link takes frames from here on, and has answered what it was asked so far.
   assert.deepEqual(bed.arping(VIP, 10), [NODE_MAC]);
   const before = await countersOf(wire);

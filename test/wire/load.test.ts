@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { Asker, now } from './asker.ts';
 import { run, SKIP } from './bed.ts';
 import { LanBed, nodeMac, vip } from './lan-bed.ts';
-import { STEADY, WireProcess } from './wire-process.ts';
+import { steady, WireProcess } from './wire-process.ts';
 
 /** Asked for on each of the two LANs. */
 const PER_SECOND = 1000;
@@ -21,7 +21,7 @@ interface Scene {
 /** Two LANs with an address each, both asked for: everything happens to the link of LAN 0, nothing to that of LAN 1. */
 async function underLoad(t: TestContext): Promise<Scene> {
   const bed = new LanBed(t, 2);
-  const wire = await WireProcess.holding(t, bed.node, [vip(0), vip(1)], ...STEADY);
+  const wire = await WireProcess.holding(t, steady(bed.node), [vip(0), vip(1)]);
   const asker = await Asker.start(t, bed, 2);
   asker.ask(...[0, 1].map((lan) => ({ lan, address: vip(lan), perSecond: PER_SECOND })));
   for (const lan of [0, 1]) await asker.answered(lan, 200);

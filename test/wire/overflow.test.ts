@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { WireCounters } from '../../src/wire-worker/messages.ts';
 import { requestFor } from '../fake/fake-wire.ts';
 import { Bed, NODE_MAC, runBatch, SKIP } from './bed.ts';
-import { STEADY, WireProcess } from './wire-process.ts';
+import { steady, WireProcess } from './wire-process.ts';
 
 const VIP = '10.77.0.50';
 const OTHER_MAC = '02:00:00:00:00:99';
@@ -28,7 +28,7 @@ test('requests that fill the queue while the worker stands still are dropped and
 }, async (t) => {
   const bed = new Bed(t);
   const client = bed.socket(t, bed.client);
-  const wire = await WireProcess.holding(t, bed.node, [VIP], ...STEADY);
+  const wire = await WireProcess.holding(t, steady(bed.node), [VIP]);
   assert.deepEqual(bed.arping(VIP), [NODE_MAC]);
   const before = await wire.counters();
   assert.equal(before.kernelDrops, 0);
@@ -52,7 +52,7 @@ test('replies that the link does not take are counted, and the next ones leave',
 }, async (t) => {
   const bed = new Bed(t);
   const client = bed.socket(t, bed.client);
-  const wire = await WireProcess.holding(t, bed.node, [VIP], ...STEADY);
+  const wire = await WireProcess.holding(t, steady(bed.node), [VIP]);
   assert.deepEqual(bed.arping(VIP), [NODE_MAC]);
   const before = await wire.counters();
   bed.throttle(true);
@@ -67,7 +67,7 @@ test('replies that the link does not take are counted, and the next ones leave',
 
 test('changes whose notifications were lost are found', { skip: SKIP }, async (t) => {
   const bed = new Bed(t);
-  const wire = await WireProcess.holding(t, bed.node, [VIP], ...STEADY);
+  const wire = await WireProcess.holding(t, steady(bed.node), [VIP]);
   assert.deepEqual(bed.arping(VIP), [NODE_MAC]);
   wire.kill('SIGSTOP');
   const flood = Array.from({ length: 20_000 }, () => [
@@ -85,7 +85,7 @@ test('changes whose notifications were lost are found', { skip: SKIP }, async (t
 
 test('a link that is down takes nothing (ENETDOWN), and nothing spins', { skip: SKIP }, async (t) => {
   const bed = new Bed(t);
-  const wire = await WireProcess.holding(t, bed.node, [VIP], ...STEADY);
+  const wire = await WireProcess.holding(t, steady(bed.node), [VIP]);
   const before = await wire.counters();
   // Stopped, the worker learns of the flap by the errors on its socket and by the notification, both at once.
   for (let flap = 0; flap < 20; flap++) {

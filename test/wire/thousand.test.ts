@@ -6,7 +6,7 @@ import { Asker, now } from './asker.ts';
 import type { Heard } from './asker-process.ts';
 import { SKIP } from './bed.ts';
 import { LanBed, nodeMac, vip } from './lan-bed.ts';
-import { STEADY, WireProcess } from './wire-process.ts';
+import { steady, WireProcess } from './wire-process.ts';
 
 /** How many addresses are held on each LAN. */
 const COUNTS = [400, 300, 200, 100];
@@ -22,7 +22,7 @@ interface Scene {
 
 async function holdingAll(t: TestContext): Promise<Scene> {
   const bed = new LanBed(t, COUNTS.length);
-  const wire = await WireProcess.holding(t, bed.node, [], ...STEADY);
+  const wire = await WireProcess.holding(t, steady(bed.node), []);
   const asker = await Asker.start(t, bed, COUNTS.length);
   const addresses = LANS.flatMap(addressesOn);
   wire.want(addresses);
@@ -78,7 +78,7 @@ test('all are announced at once, then again at no more than 500 frames a second 
 
 test('a flap of one link announces its addresses again, and those of no other', { skip: SKIP }, async (t) => {
   const bed = new LanBed(t, LANS.length);
-  const wire = await WireProcess.holding(t, bed.node, [], ...STEADY);
+  const wire = await WireProcess.holding(t, steady(bed.node), []);
   const asker = await Asker.start(t, bed, LANS.length);
   const few = LANS.flatMap((lan) => addressesOn(lan).slice(0, 10));
   wire.want(few);

@@ -13,14 +13,20 @@ import type { Command, Line } from './worker-process.ts';
 
 const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 
-/** A namespace, or one with what is added to the environment. */
-type Place = string | { readonly netns: string; readonly env: Readonly<Record<string, string>> };
+/** A namespace, or one with what is added to the environment and to the arguments. */
+type Place =
+  | string
+  | {
+      readonly netns: string;
+      readonly env?: Readonly<Record<string, string>>;
+      readonly options?: readonly string[];
+    };
 
 /**
- * Options of a worker that goes on answering when it has stood still for less than ten seconds: for tests of something
- * else on a machine that is busy with it.
+ * For a worker that goes on answering when it has stood still for less than ten seconds: for tests of something else on
+ * a machine that is busy with it.
  */
-export const STEADY: readonly string[] = ['sound', 'node1', '100'];
+export const steady = (netns: string): Place => ({ netns, options: ['sound', 'node1', '100'] });
 
 export class WireProcess {
   readonly lines: Line[] = [];
@@ -31,8 +37,8 @@ export class WireProcess {
   #isKilled = false;
 
   constructor(test: TestContext, place: Place, ...options: readonly string[]) {
-    const { netns, env: own } = typeof place === 'string' ? { netns: place, env: {} } : place;
-    const argv = ['netns', 'exec', netns, process.execPath, PROGRAM, ...options];
+    const { netns, env: own = {}, options: more = [] } = typeof place === 'string' ? { netns: place } : place;
+    const argv = ['netns', 'exec', netns, process.execPath, PROGRAM, ...options, ...more];
     const env = { ...process.env, ...own };
     const child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'pipe'], env });
     this.#child = child;
@@ -66,13 +72,8 @@ export class WireProcess {
   }
 
   /** Starts one with all it wants: ready, and `addresses` held. */
-  static async holding(
-    test: TestContext,
-    netns: string,
-    addresses: readonly string[],
-    ...options: readonly string[]
-  ): Promise<WireProcess> {
-    const wire = new WireProcess(test, netns, ...options);
+  static async holding(test: TestContext, place: Place, addresses: readonly string[]): Promise<WireProcess> {
+    const wire = new WireProcess(test, place);
     await wire.line('ready');
     wire.send({ kind: 'liveness', alive: ['node1'] });
     wire.want(addresses);
