@@ -11,6 +11,7 @@ import { ipam } from './ipam.ts';
 import { mass } from './mass.ts';
 import { memory } from './memory.ts';
 import { restart } from './restart.ts';
+import { spread } from './spread.ts';
 import { start } from './start.ts';
 import { watch } from './watch.ts';
 
@@ -27,4 +28,5 @@ export const BENCHES: readonly Bench[] = [
   handover,
   apiLoad,
   falseFailover,
+  spread,
 ];
