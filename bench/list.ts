@@ -7,6 +7,9 @@ import { create } from './create.ts';
 import { failover } from './failover.ts';
 import { falseFailover } from './false-failover.ts';
 import { handover } from './handover.ts';
+import { heartbeatCost } from './heartbeat-cost.ts';
+import { heartbeatFlood } from './heartbeat-flood.ts';
+import { idle } from './idle.ts';
 import { ipam } from './ipam.ts';
 import { mass } from './mass.ts';
 import { memory } from './memory.ts';
@@ -29,4 +32,7 @@ export const BENCHES: readonly Bench[] = [
   apiLoad,
   falseFailover,
   spread,
+  idle,
+  heartbeatCost,
+  heartbeatFlood,
 ];
