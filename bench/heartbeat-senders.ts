@@ -34,7 +34,11 @@ const count = Number(process.argv[2]);
 const host = createWireHost();
 const counters = new HeartbeatCounters();
 const link = ownLink();
-const socket = host.openHeartbeatSocket(link, HEARTBEAT_PORT, HEARTBEAT_GROUP_MAC);
+// All share them: whoever is heard is a stranger.
+const sockets = {
+  known: host.openHeartbeatSocket(link, HEARTBEAT_PORT, HEARTBEAT_GROUP_MAC),
+  strangers: host.openStrangersSocket(link, HEARTBEAT_PORT, HEARTBEAT_GROUP_MAC),
+};
 const senders = Array.from({ length: count }, (_, index) => sender(index));
 /** What each has sent last, and what was heard of others. */
 const heard = new Map<bigint, Omit<Heard, 'age'> & { readonly at: Instant }>();
@@ -58,11 +62,13 @@ function sender(index: number) {
   const identity = identityOfNode(`peer${index}`);
   const own = { ...link, mac, addresses: [{ address, prefixLength: 16 }] };
   const dueAt = host.clock.now() + (INTERVAL * index) / count;
-  return { identity, dueAt, from: 0, link: new HeartbeatLink(socket, { link: own, identity }, counters) };
+  return { identity, dueAt, from: 0, link: new HeartbeatLink(sockets, { link: own, identity }, counters) };
 }
 
 function turn(): void {
-  for (const { frame } of senders[0]?.link.receive() ?? []) hear(frame);
+  senders[0]?.link.timeout(host.clock.now());
+  for (const { frame } of senders[0]?.link.receive(host.clock.now(), [sockets.strangers.fd]) ?? [])
+    hear(frame);
   for (const each of senders) {
     const now = host.clock.now();
     if (now < each.dueAt) continue;
