@@ -66,7 +66,6 @@ function sender(index: number) {
 }
 
 function turn(): void {
-  senders[0]?.link.timeout(host.clock.now());
   for (const { frame } of senders[0]?.link.receive(host.clock.now(), [sockets.strangers.fd]) ?? [])
     hear(frame);
   for (const each of senders) {

@@ -23,10 +23,11 @@ import {
 import { Dscp } from '../protocol/ipv4/ipv4-header.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
 import { decodeUdpV4, encodeUdpV4 } from '../protocol/udp/udp-v4.ts';
-import { type Duration, milliseconds } from '../time/duration.ts';
-import { after, hasPassed, type Instant } from '../time/instant.ts';
+import { type Duration, milliseconds, times } from '../time/duration.ts';
+import { earlier, type Instant } from '../time/instant.ts';
 import type { HeartbeatCounters } from './heartbeat-counters.ts';
 import type { HeartbeatIdentity } from './heartbeat-settings.ts';
+import { PausingSocket } from './pausing-socket.ts';
 
 /**
  * 224.0.0.254, for experiments on a link (RFC 4727 section 2.4.1): never forwarded by a router, and flooded by switches
@@ -53,6 +54,13 @@ export const MAX_KNOWN = 256;
  */
 const STRANGERS_BATCH = 16;
 const STRANGERS_PAUSE = milliseconds(8);
+
+/**
+ * The frames of many peers come one after the other: to wake up for each would cost more than what is in them. So they
+ * wait for this part of an interval, after the queue was empty.
+ */
+const MANY_PEERS = 20;
+const PAUSE_SHARE = 1 / 20;
 
 export interface HeartbeatSockets {
   /** Of the peers; everything is transmitted through it. */
@@ -86,8 +94,8 @@ export type OutgoingHeartbeat = Omit<
 };
 
 export class HeartbeatLink {
-  readonly socket: FilteredSocket;
-  readonly #strangers: FilteredSocket;
+  readonly #known: PausingSocket;
+  readonly #strangers: PausingSocket;
   readonly #counters: HeartbeatCounters;
   readonly #peers = new Map<bigint, PeerAddress>();
   readonly #frame = new Uint8Array(HEARTBEAT_FRAME_BYTES);
@@ -95,15 +103,14 @@ export class HeartbeatLink {
   #identity: HeartbeatIdentity;
   #identification = 0;
   #hasMore = false;
-  #pausedUntil: Instant | undefined;
 
   constructor(
     { known, strangers }: HeartbeatSockets,
     { link, identity }: HeartbeatLinkOptions,
     counters: HeartbeatCounters,
   ) {
-    this.socket = known;
-    this.#strangers = strangers;
+    this.#known = new PausingSocket(known);
+    this.#strangers = new PausingSocket(strangers);
     this.#filter();
     this.#link = link;
     this.#identity = identity;
@@ -117,16 +124,12 @@ export class HeartbeatLink {
 
   /** What to wait for. */
   get fds(): readonly number[] {
-    return this.#pausedUntil === undefined ? [this.socket.fd, this.#strangers.fd] : [this.socket.fd];
+    return [...this.#known.fds, ...this.#strangers.fds];
   }
 
-  /** When strangers are listened to again. */
+  /** When `receive` has to be called, whatever poll says. */
   deadline(): Instant | undefined {
-    return this.#pausedUntil;
-  }
-
-  timeout(now: Instant): void {
-    if (this.#pausedUntil !== undefined && hasPassed(this.#pausedUntil, now)) this.#pausedUntil = undefined;
+    return earlier(this.#known.deadline(), this.#strangers.deadline());
   }
 
   /** Takes what is known of the link now. */
@@ -154,25 +157,27 @@ export class HeartbeatLink {
   /** First who is let in, then who is kept out: a frame that comes in between is in both sockets, and a replay in one. */
   #filter(): void {
     const macs = Array.from(this.#peers.values(), ({ mac }) => mac).slice(0, MAX_KNOWN);
-    this.socket.setSources({ kind: 'Only', macs });
-    this.#strangers.setSources({ kind: 'AllBut', macs });
+    this.#known.socket.setSources({ kind: 'Only', macs });
+    this.#strangers.socket.setSources({ kind: 'AllBut', macs });
   }
 
   /** The frames that are waiting and that pass the codec's checks; the others are counted. */
   receive(now: Instant, ready: readonly number[]): readonly ReceivedHeartbeat[] {
     const received: ReceivedHeartbeat[] = [];
-    if (this.#hasMore || ready.includes(this.socket.fd)) this.#receiveKnown(received);
-    if (this.#pausedUntil === undefined && ready.includes(this.#strangers.fd)) {
-      const count = this.#receiveBatch(this.#strangers, received);
-      if (count >= STRANGERS_BATCH) this.#pausedUntil = after(now, STRANGERS_PAUSE);
+    if (this.#known.takeTurn(now, ready) || this.#hasMore) this.#receiveKnown(now, received);
+    if (this.#strangers.takeTurn(now, ready)) {
+      const count = this.#receiveBatch(this.#strangers.socket, received);
+      if (count >= STRANGERS_BATCH) this.#strangers.pause(now, STRANGERS_PAUSE);
     }
     return received;
   }
 
-  #receiveKnown(received: ReceivedHeartbeat[]): void {
+  #receiveKnown(now: Instant, received: ReceivedHeartbeat[]): void {
     this.#hasMore = true;
     for (let batch = 0; batch < BATCHES_PER_TURN && this.#hasMore; batch++)
-      this.#hasMore = this.#receiveBatch(this.socket, received) > 0;
+      this.#hasMore = this.#receiveBatch(this.#known.socket, received) > 0;
+    if (!this.#hasMore && received.length > 0 && this.#peers.size > MANY_PEERS)
+      this.#known.pause(now, times(this.#identity.interval, PAUSE_SHARE));
   }
 
   /** Adds what was received; returns how many frames there were. */
@@ -233,18 +238,18 @@ export class HeartbeatLink {
     const frame = new Uint8Array(ETHERNET_HEADER_LENGTH + packet.length);
     const ethernet = { destination: mac, source: this.#link.mac, etherType: EtherType.IPv4 };
     frame.set(packet, encodeEthernetHeader(ethernet, frame));
-    if (this.socket.transmit(frame, frame.length) === 'Sent') this.#counters.transmitted++;
+    if (this.#known.socket.transmit(frame, frame.length) === 'Sent') this.#counters.transmitted++;
     else this.#counters.transmitErrors++;
   }
 
   /** False after the link was deleted. */
   isBound(): boolean {
-    return this.socket.isBound() && this.#strangers.isBound();
+    return this.#known.socket.isBound() && this.#strangers.socket.isBound();
   }
 
   close(): void {
-    this.socket.close();
-    this.#strangers.close();
+    this.#known.socket.close();
+    this.#strangers.socket.close();
   }
 }
 

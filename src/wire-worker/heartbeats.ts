@@ -49,7 +49,7 @@ export class Heartbeats {
     return false;
   }
 
-  /** When a socket that could not be opened is tried again, or strangers are listened to again. */
+  /** When a socket that could not be opened is tried again, or `receive` has to be called. */
   deadline(): Instant | undefined {
     let deadline = this.#retryAt;
     for (const link of this.#links.values()) deadline = earlier(deadline, link.deadline());
@@ -142,21 +142,15 @@ export class Heartbeats {
     const received: (ReceivedHeartbeat & { readonly link: number })[] = [];
     let hasChanged = false;
     for (const [index, link] of this.#links) {
-      const wasPaused = link.deadline() !== undefined;
+      const before = link.fds.length;
       for (const each of link.receive(now, ready)) received.push({ ...each, link: index });
-      hasChanged ||= (link.deadline() !== undefined) !== wasPaused;
+      hasChanged ||= link.fds.length !== before || link.deadline() !== undefined;
     }
     if (hasChanged) this.#collectFds();
     return received;
   }
 
   timeouts(now: Instant): void {
-    for (const link of this.#links.values()) {
-      const until = link.deadline();
-      if (until === undefined || !hasPassed(until, now)) continue;
-      link.timeout(now);
-      this.#collectFds();
-    }
     if (this.#retryAt !== undefined && hasPassed(this.#retryAt, now)) this.update(now, this.#present);
   }
 
