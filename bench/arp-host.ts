@@ -4,15 +4,11 @@
 // Usage, inside a namespace with one link: node bench/arp-host.ts FIRST_ADDRESS COUNT. Prints `ready` when all are held.
 
 import { createInterface } from 'node:readline';
-import { Worker } from 'node:worker_threads';
 import { WireState } from '../src/agent/wire-state.ts';
 import { keepSmall } from '../src/bin/memory.ts';
-import { createWaker } from '../src/host/linux/event-waker.ts';
 import { formatAddress, parseAddress } from '../src/net/address.ts';
-import type { WireWorkerData } from '../src/wire-worker/client.ts';
-import { DEFAULT_HEARTBEAT } from '../src/wire-worker/election-times.ts';
-import type { FromWorker, ToWorker, WantedAddress } from '../src/wire-worker/messages.ts';
-import { createPulseBuffer, Pulse } from '../src/wire-worker/pulse.ts';
+import type { FromWorker, WantedAddress } from '../src/wire-worker/messages.ts';
+import { startBundledWorker } from './bundled-worker.ts';
 
 const NODE = 'bench';
 const BLOCKED_MS = 50;
@@ -20,30 +16,8 @@ const PERIOD_MS = 100;
 
 keepSmall();
 const [first = '', count = ''] = process.argv.slice(2);
-const waker = createWaker();
-const pulse = createPulseBuffer();
-const workerData: WireWorkerData = {
-  node: NODE,
-  wakerFd: waker.fd,
-  pulse,
-  hangTimeoutMs: 2000,
-  heartbeat: DEFAULT_HEARTBEAT,
-};
-// As src/wire-worker/client.ts starts it; from here that would start the sources instead of the bundle.
-const worker = new Worker(new URL('../dist/wire-worker.js', import.meta.url), {
-  name: 'wire-worker',
-  workerData,
-  resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 },
-});
-worker.on('message', take);
-const main = new Pulse(pulse);
-setInterval(() => main.beatMain(), 100);
+const send = startBundledWorker(NODE, take);
 createInterface({ input: process.stdin }).on('line', obey);
-
-function send(message: ToWorker): void {
-  worker.postMessage(message);
-  waker.wake();
-}
 
 const wire = new WireState();
 let isReady = false;

@@ -15,6 +15,7 @@ export interface CPrograms {
   /** Paths of the programs. */
   readonly prober: string;
   readonly responder: string;
+  readonly flooder: string;
 }
 
 /** Builds what is not in the cache yet; undefined on a machine without a C compiler. */
@@ -22,7 +23,11 @@ export async function ensureCPrograms(): Promise<CPrograms | undefined> {
   const compiler = await compilerVersion();
   if (compiler === undefined) return undefined;
   const directory = await ensureCached({ path: cachePath('bench', digestOf(compiler)), make: compile });
-  return { prober: join(directory, 'arp-prober'), responder: join(directory, 'arp-responder') };
+  return {
+    prober: join(directory, 'arp-prober'),
+    responder: join(directory, 'arp-responder'),
+    flooder: join(directory, 'frame-flooder'),
+  };
 }
 
 async function compilerVersion(): Promise<string | undefined> {
@@ -41,6 +46,6 @@ function digestOf(compiler: string): string {
 }
 
 async function compile(into: string): Promise<void> {
-  for (const name of ['arp-prober', 'arp-responder'])
+  for (const name of ['arp-prober', 'arp-responder', 'frame-flooder'])
     await mustExec([...COMPILE, '-o', join(into, name), join(SOURCES, `${name}.c`)]);
 }

@@ -8,10 +8,14 @@ import { failover } from './failover.ts';
 import { falseFailover } from './false-failover.ts';
 import { faults } from './faults.ts';
 import { handover } from './handover.ts';
+import { heartbeatCost } from './heartbeat-cost.ts';
+import { heartbeatFlood } from './heartbeat-flood.ts';
+import { idle } from './idle.ts';
 import { ipam } from './ipam.ts';
 import { mass } from './mass.ts';
 import { memory } from './memory.ts';
 import { restart } from './restart.ts';
+import { spread } from './spread.ts';
 import { start } from './start.ts';
 import { watch } from './watch.ts';
 
@@ -29,4 +33,8 @@ export const BENCHES: readonly Bench[] = [
   apiLoad,
   falseFailover,
   faults,
+  spread,
+  idle,
+  heartbeatCost,
+  heartbeatFlood,
 ];

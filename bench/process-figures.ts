@@ -18,6 +18,13 @@ export function readMemory(status: string): MemoryFigures {
   return { resident: megabytes(status, 'VmRSS'), peak: megabytes(status, 'VmHWM') };
 }
 
+/** Megabytes of a running process, with each page divided by the number of processes that share it. */
+export const proportionalOf = (pid: number): number =>
+  readProportional(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'));
+
+/** Reads the text of /proc/PID/smaps_rollup. */
+export const readProportional = (rollup: string): number => megabytes(rollup, 'Pss');
+
 /** The kernel's kB are 1,024 bytes. */
 function megabytes(status: string, field: string): number {
   const count = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];

@@ -73,6 +73,18 @@ export interface LinkSocket {
   close(): void;
 }
 
+/** By the source MAC of a frame: those of `macs` alone, or all but those. */
+export interface SourceFilter {
+  readonly kind: 'Only' | 'AllBut';
+  readonly macs: readonly Mac[];
+}
+
+/** A socket whose frames the kernel chooses by their senders, before they take up room in its queue. */
+export interface FilteredSocket extends LinkSocket {
+  /** From now on; what is in the queue already stays there. At first it is 'Only' nobody. */
+  setSources(sources: SourceFilter): void;
+}
+
 /** The gateways of default routes, by the index of their link. */
 export type Gateways = ReadonlyMap<number, readonly Address[]>;
 
@@ -138,7 +150,9 @@ export interface WireHost {
   /** Receives ARP of any kind. */
   openProbeSocket(link: Pick<Link, 'index' | 'name'>): LinkSocket;
   /** Receives UDP datagrams to `port` over IPv4, also those to the Ethernet multicast address `group`. */
-  openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>, port: number, group: Mac): LinkSocket;
+  openHeartbeatSocket(link: Pick<Link, 'index' | 'name'>, port: number, group: Mac): FilteredSocket;
+  /** The same with room for a few frames only. */
+  openStrangersSocket(link: Pick<Link, 'index' | 'name'>, port: number, group: Mac): FilteredSocket;
   /** Keeps a UDP port from being used by others, and the kernel from refusing what comes to it. */
   reservePort(port: number): PortReservation;
   openLinkMonitor(): LinkMonitor;

@@ -160,7 +160,7 @@ export class ElectionDriver {
   receive(now: Instant, ready: readonly number[]): readonly Decision[] {
     this.#prober.receive(ready);
     const decisions: Decision[] = [];
-    for (const { link, frame, from } of this.#heartbeats.receive(ready)) {
+    for (const { link, frame, from } of this.#heartbeats.receive(now, ready)) {
       const outputs = this.#elector.step(now, { kind: 'frame', link, frame });
       const drop = outputs.find((output) => output.kind === 'drop');
       if (drop === undefined) {
@@ -197,6 +197,7 @@ export class ElectionDriver {
           this.#counters.drop(output.reason);
           break;
         case 'peer':
+          if (output.peer === undefined) this.#heartbeats.link(output.link)?.forget(output.node);
           this.#tell(output);
           break;
         case 'probe':

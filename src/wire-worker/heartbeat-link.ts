@@ -1,8 +1,11 @@
 // Heartbeats on one link: puts frames into UDP over IPv4 on a packet socket, and takes them out. Through a packet
 // socket, so that a host's firewall or conntrack can not silence them. ELECTION.md section 1.
+//
+// Two sockets: one for frames from the MACs of peers that have proven themselves, one for those of everybody else. However
+// many frames a stranger sends, they take no room from those of the peers, and few of them are looked at.
 
 import type { ElectorOutput } from '../election/elector.ts';
-import type { Link, LinkSocket } from '../host/host.ts';
+import type { FilteredSocket, Link } from '../host/host.ts';
 import type { Mac } from '../net/mac.ts';
 import {
   decodeEthernetHeader,
@@ -20,9 +23,11 @@ import {
 import { Dscp } from '../protocol/ipv4/ipv4-header.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
 import { decodeUdpV4, encodeUdpV4 } from '../protocol/udp/udp-v4.ts';
-import type { Duration } from '../time/duration.ts';
+import { type Duration, milliseconds, times } from '../time/duration.ts';
+import { earlier, type Instant } from '../time/instant.ts';
 import type { HeartbeatCounters } from './heartbeat-counters.ts';
 import type { HeartbeatIdentity } from './heartbeat-settings.ts';
+import { PausingSocket } from './pausing-socket.ts';
 
 /**
  * 224.0.0.254, for experiments on a link (RFC 4727 section 2.4.1): never forwarded by a router, and flooded by switches
@@ -35,6 +40,33 @@ export const HEARTBEAT_FRAME_BYTES = 1518;
 
 /** After so many batches of one link the others, the messages and the timers have their turn. */
 const BATCHES_PER_TURN = 4;
+
+/**
+ * So many peers have room of their own; beyond that they are heard among the strangers. As many as one filter of the
+ * kernel can tell apart on every host.
+ */
+export const MAX_KNOWN = 256;
+
+/**
+ * A batch of frames from strangers is looked at in every turn, but after one that may not have been all they have to wait:
+ * so at most some 2,000 a second are, for a tenth of a core or less. Three heartbeats of 60 nodes that start together are
+ * looked at in the time of one interval.
+ */
+const STRANGERS_BATCH = 16;
+const STRANGERS_PAUSE = milliseconds(8);
+
+/**
+ * The frames of many peers come one after the other: to wake up for each would cost more than what is in them. So they
+ * wait for this part of an interval, after the queue was empty.
+ */
+const MANY_PEERS = 20;
+const PAUSE_SHARE = 1 / 20;
+
+export interface HeartbeatSockets {
+  /** Of the peers; everything is transmitted through it. */
+  readonly known: FilteredSocket;
+  readonly strangers: FilteredSocket;
+}
 
 export interface HeartbeatLinkOptions {
   readonly link: Link;
@@ -62,7 +94,8 @@ export type OutgoingHeartbeat = Omit<
 };
 
 export class HeartbeatLink {
-  readonly socket: LinkSocket;
+  readonly #known: PausingSocket;
+  readonly #strangers: PausingSocket;
   readonly #counters: HeartbeatCounters;
   readonly #peers = new Map<bigint, PeerAddress>();
   readonly #frame = new Uint8Array(HEARTBEAT_FRAME_BYTES);
@@ -71,16 +104,32 @@ export class HeartbeatLink {
   #identification = 0;
   #hasMore = false;
 
-  constructor(socket: LinkSocket, { link, identity }: HeartbeatLinkOptions, counters: HeartbeatCounters) {
-    this.socket = socket;
+  constructor(
+    { known, strangers }: HeartbeatSockets,
+    { link, identity }: HeartbeatLinkOptions,
+    counters: HeartbeatCounters,
+  ) {
+    this.#known = new PausingSocket(known);
+    this.#strangers = new PausingSocket(strangers);
+    this.#filter();
     this.#link = link;
     this.#identity = identity;
     this.#counters = counters;
   }
 
-  /** True if `receive` stopped before the socket was empty: call it again without waiting for poll. */
+  /** True if `receive` stopped before the peers' socket was empty: call it again without waiting for poll. */
   get hasMore(): boolean {
     return this.#hasMore;
+  }
+
+  /** What to wait for. */
+  get fds(): readonly number[] {
+    return [...this.#known.fds, ...this.#strangers.fds];
+  }
+
+  /** When `receive` has to be called, whatever poll says. */
+  deadline(): Instant | undefined {
+    return earlier(this.#known.deadline(), this.#strangers.deadline());
   }
 
   /** Takes what is known of the link now. */
@@ -95,32 +144,52 @@ export class HeartbeatLink {
 
   /** Where a peer was heard from that has proven itself. */
   learn(nodeId: bigint, address: PeerAddress): void {
+    const known = this.#peers.get(nodeId);
     this.#peers.set(nodeId, address);
+    if (known === undefined || !isSameMac(known.mac, address.mac)) this.#filter();
+  }
+
+  /** Nothing is known of a peer any more. */
+  forget(nodeId: bigint): void {
+    if (this.#peers.delete(nodeId)) this.#filter();
+  }
+
+  /** First who is let in, then who is kept out: a frame that comes in between is in both sockets, and a replay in one. */
+  #filter(): void {
+    const macs = Array.from(this.#peers.values(), ({ mac }) => mac).slice(0, MAX_KNOWN);
+    this.#known.socket.setSources({ kind: 'Only', macs });
+    this.#strangers.socket.setSources({ kind: 'AllBut', macs });
   }
 
   /** The frames that are waiting and that pass the codec's checks; the others are counted. */
-  receive(): readonly ReceivedHeartbeat[] {
+  receive(now: Instant, ready: readonly number[]): readonly ReceivedHeartbeat[] {
     const received: ReceivedHeartbeat[] = [];
-    this.#hasMore = true;
-    for (let batch = 0; batch < BATCHES_PER_TURN && this.#hasMore; batch++)
-      this.#hasMore = this.#receiveBatch(received) > 0;
+    if (this.#known.takeTurn(now, ready) || this.#hasMore) this.#receiveKnown(now, received);
+    if (this.#strangers.takeTurn(now, ready)) {
+      const count = this.#receiveBatch(this.#strangers.socket, received);
+      if (count >= STRANGERS_BATCH) this.#strangers.pause(now, STRANGERS_PAUSE);
+    }
     return received;
   }
 
+  #receiveKnown(now: Instant, received: ReceivedHeartbeat[]): void {
+    this.#hasMore = true;
+    for (let batch = 0; batch < BATCHES_PER_TURN && this.#hasMore; batch++)
+      this.#hasMore = this.#receiveBatch(this.#known.socket, received) > 0;
+    if (!this.#hasMore && received.length > 0 && this.#peers.size > MANY_PEERS)
+      this.#known.pause(now, times(this.#identity.interval, PAUSE_SHARE));
+  }
+
   /** Adds what was received; returns how many frames there were. */
-  #receiveBatch(received: ReceivedHeartbeat[]): number {
+  #receiveBatch(socket: FilteredSocket, received: ReceivedHeartbeat[]): number {
     let count = 0;
-    this.socket.fill();
-    for (let length = this.#next(); length > 0; length = this.#next()) {
+    socket.fill();
+    for (let length = socket.receive(this.#frame); length > 0; length = socket.receive(this.#frame)) {
       count++;
       const read = this.#read(this.#frame.subarray(0, length));
       if (read !== undefined) received.push(read);
     }
     return count;
-  }
-
-  #next(): number {
-    return this.socket.receive(this.#frame);
   }
 
   #read(bytes: Uint8Array): ReceivedHeartbeat | undefined {
@@ -169,11 +238,19 @@ export class HeartbeatLink {
     const frame = new Uint8Array(ETHERNET_HEADER_LENGTH + packet.length);
     const ethernet = { destination: mac, source: this.#link.mac, etherType: EtherType.IPv4 };
     frame.set(packet, encodeEthernetHeader(ethernet, frame));
-    if (this.socket.transmit(frame, frame.length) === 'Sent') this.#counters.transmitted++;
+    if (this.#known.socket.transmit(frame, frame.length) === 'Sent') this.#counters.transmitted++;
     else this.#counters.transmitErrors++;
   }
 
+  /** False after the link was deleted. */
+  isBound(): boolean {
+    return this.#known.socket.isBound() && this.#strangers.socket.isBound();
+  }
+
   close(): void {
-    this.socket.close();
+    this.#known.socket.close();
+    this.#strangers.socket.close();
   }
 }
+
+const isSameMac = (a: Mac, b: Mac): boolean => a.every((byte, i) => byte === b[i]);

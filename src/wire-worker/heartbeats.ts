@@ -4,9 +4,14 @@ import { canAnswer } from '../announce/l2/link-choice.ts';
 import type { Link, PortReservation, WireHost } from '../host/host.ts';
 import { HEARTBEAT_PORT } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { seconds } from '../time/duration.ts';
-import { after, hasPassed, type Instant } from '../time/instant.ts';
+import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import type { HeartbeatCounters } from './heartbeat-counters.ts';
-import { HEARTBEAT_GROUP_MAC, HeartbeatLink, type ReceivedHeartbeat } from './heartbeat-link.ts';
+import {
+  HEARTBEAT_GROUP_MAC,
+  HeartbeatLink,
+  type HeartbeatSockets,
+  type ReceivedHeartbeat,
+} from './heartbeat-link.ts';
 import type { HeartbeatIdentity } from './heartbeat-settings.ts';
 import { type Log, reasonOf } from './log.ts';
 
@@ -14,7 +19,7 @@ import { type Log, reasonOf } from './log.ts';
 const RETRY = seconds(1);
 
 export interface HeartbeatsDeps {
-  readonly host: Pick<WireHost, 'openHeartbeatSocket' | 'reservePort'>;
+  readonly host: Pick<WireHost, 'openHeartbeatSocket' | 'openStrangersSocket' | 'reservePort'>;
   readonly counters: HeartbeatCounters;
   readonly log: Log;
 }
@@ -34,7 +39,7 @@ export class Heartbeats {
     this.#deps = deps;
   }
 
-  /** The sockets' descriptors: the same array until the next update. */
+  /** The descriptors to wait for: the same array until there are others. */
   get fds(): readonly number[] {
     return this.#fds;
   }
@@ -44,9 +49,11 @@ export class Heartbeats {
     return false;
   }
 
-  /** When a socket that could not be opened is tried again. */
+  /** When a socket that could not be opened is tried again, or `receive` has to be called. */
   deadline(): Instant | undefined {
-    return this.#retryAt;
+    let deadline = this.#retryAt;
+    for (const link of this.#links.values()) deadline = earlier(deadline, link.deadline());
+    return deadline;
   }
 
   link(index: number): HeartbeatLink | undefined {
@@ -80,28 +87,32 @@ export class Heartbeats {
     if (this.#identity === undefined) return;
     const fitting = new Map(links.filter(canAnswer).map((link) => [link.index, link]));
     for (const [index, known] of this.#links)
-      if (!fitting.has(index) || !known.socket.isBound()) this.#close(index, known);
+      if (!fitting.has(index) || !known.isBound()) this.#close(index, known);
     for (const index of this.#failing) if (!fitting.has(index)) this.#failing.delete(index);
     for (const link of fitting.values()) {
       const known = this.#links.get(link.index);
       if (known === undefined) this.#open(now, link, this.#identity);
       else known.update(link);
     }
-    this.#fds = Array.from(this.#links.values(), ({ socket }) => socket.fd);
+    this.#collectFds();
+  }
+
+  #collectFds(): void {
+    this.#fds = [...this.#links.values()].flatMap(({ fds }) => fds);
   }
 
   #open(now: Instant, link: Link, identity: HeartbeatIdentity): void {
-    const socket = this.#socketOn(now, link);
-    if (socket === undefined) return;
-    this.#links.set(link.index, new HeartbeatLink(socket, { link, identity }, this.#deps.counters));
+    const sockets = this.#socketsOn(now, link);
+    if (sockets === undefined) return;
+    this.#links.set(link.index, new HeartbeatLink(sockets, { link, identity }, this.#deps.counters));
   }
 
-  #socketOn(now: Instant, link: Link): HeartbeatLink['socket'] | undefined {
-    const { host, log } = this.#deps;
+  #socketsOn(now: Instant, link: Link): HeartbeatSockets | undefined {
+    const { log } = this.#deps;
     try {
-      const socket = host.openHeartbeatSocket(link, HEARTBEAT_PORT, HEARTBEAT_GROUP_MAC);
+      const sockets = this.#openBoth(link);
       this.#failing.delete(link.index);
-      return socket;
+      return sockets;
     } catch (error) {
       this.#retryAt = after(now, RETRY);
       const level = this.#failing.has(link.index) ? 'debug' : 'warn';
@@ -112,13 +123,30 @@ export class Heartbeats {
     }
   }
 
-  /** What is waiting, by link. */
-  receive(ready: readonly number[]): readonly (ReceivedHeartbeat & { readonly link: number })[] {
-    const received: (ReceivedHeartbeat & { readonly link: number })[] = [];
-    for (const [index, link] of this.#links) {
-      if (!link.hasMore && !ready.includes(link.socket.fd)) continue;
-      for (const each of link.receive()) received.push({ ...each, link: index });
+  #openBoth(link: Link): HeartbeatSockets {
+    const { host } = this.#deps;
+    const known = host.openHeartbeatSocket(link, HEARTBEAT_PORT, HEARTBEAT_GROUP_MAC);
+    try {
+      return { known, strangers: host.openStrangersSocket(link, HEARTBEAT_PORT, HEARTBEAT_GROUP_MAC) };
+    } catch (error) {
+      known.close();
+      throw error;
     }
+  }
+
+  /** What is waiting, by link. */
+  receive(
+    now: Instant,
+    ready: readonly number[],
+  ): readonly (ReceivedHeartbeat & { readonly link: number })[] {
+    const received: (ReceivedHeartbeat & { readonly link: number })[] = [];
+    let hasChanged = false;
+    for (const [index, link] of this.#links) {
+      const before = link.fds.length;
+      for (const each of link.receive(now, ready)) received.push({ ...each, link: index });
+      hasChanged ||= link.fds.length !== before || link.deadline() !== undefined;
+    }
+    if (hasChanged) this.#collectFds();
     return received;
   }
 

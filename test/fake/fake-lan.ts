@@ -93,7 +93,7 @@ export class FakeLan {
     const first = this.nodes[0];
     if (first !== undefined) node.wire.host.now = first.wire.host.now;
     node.wire.host.onHeartbeat = (link, frame) =>
-      this.#carry({ from: node, link, frame }, ({ wire }) => deliverHeartbeat(wire, link, frame));
+      this.#carry({ from: node, link, frame }, ({ wire }) => wire.host.deliverHeartbeat(link, frame));
     node.wire.host.onArp = (link, frame) =>
       this.#carry({ from: node, link, frame }, ({ wire }) => wire.host.deliverArp(link, frame));
     this.nodes.push(node);
@@ -209,9 +209,4 @@ interface Carried {
   readonly from: LanNode;
   readonly link: string;
   readonly frame: Uint8Array;
-}
-
-function deliverHeartbeat({ host }: FakeWire, link: string, frame: Uint8Array): void {
-  for (const socket of host.heartbeatSockets)
-    if (!socket.isClosed && socket.link.name === link) socket.deliver(frame);
 }

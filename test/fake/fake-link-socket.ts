@@ -1,16 +1,18 @@
 // A packet socket in memory: frames are put into it and what it transmits is kept, with the time.
 
-import type { Clock, LinkSocket, TransmitResult } from '../../src/host/host.ts';
+import type { Clock, FilteredSocket, SourceFilter, TransmitResult } from '../../src/host/host.ts';
 import type { Instant } from '../../src/time/instant.ts';
 
 const BATCH = 48;
+/** Where an Ethernet frame has its source. */
+const SOURCE = 6;
 
 export interface SentFrame {
   readonly at: Instant;
   readonly bytes: Uint8Array;
 }
 
-export class FakeLinkSocket implements LinkSocket {
+export class FakeLinkSocket implements FilteredSocket {
   readonly fd: number;
   readonly link: { readonly index: number; readonly name: string };
   /** What left the host, in order. */
@@ -30,6 +32,7 @@ export class FakeLinkSocket implements LinkSocket {
   /** What `fill` took and `receive` has not given out yet. */
   readonly #batch: Uint8Array[] = [];
   readonly #queue: Uint8Array[] = [];
+  #sources: SourceFilter = { kind: 'Only', macs: [] };
   #isUp = true;
   #isBound = true;
   #hasError = false;
@@ -54,6 +57,18 @@ export class FakeLinkSocket implements LinkSocket {
 
   get isReadable(): boolean {
     return this.#hasError || this.#inbox.length > 0;
+  }
+
+  setSources(sources: SourceFilter): void {
+    this.#assertOpen();
+    this.#sources = sources;
+  }
+
+  /** A frame arrives that the kernel lets in only from who is asked for. */
+  offer(frame: Uint8Array): void {
+    const { kind, macs } = this.#sources;
+    const isListed = macs.some((mac) => mac.every((byte, i) => byte === frame[SOURCE + i]));
+    if (isListed === (kind === 'Only')) this.deliver(frame);
   }
 
   /** A frame arrives. */

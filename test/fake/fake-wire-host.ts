@@ -26,6 +26,8 @@ export class FakeWireHost implements WireHost {
   readonly sockets: FakeLinkSocket[] = [];
   /** Every heartbeat socket ever opened, in order. */
   readonly heartbeatSockets: FakeLinkSocket[] = [];
+  /** Every socket for heartbeats of strangers ever opened, in order. */
+  readonly strangerSockets: FakeLinkSocket[] = [];
   /** Every socket that probes were ever sent on, in order. */
   readonly probeSockets: FakeLinkSocket[] = [];
   /** Ports that are reserved now. */
@@ -120,7 +122,7 @@ export class FakeWireHost implements WireHost {
   }
 
   #allSockets(): readonly FakeLinkSocket[] {
-    return [...this.sockets, ...this.heartbeatSockets, ...this.probeSockets];
+    return [...this.sockets, ...this.heartbeatSockets, ...this.strangerSockets, ...this.probeSockets];
   }
 
   #socketsOn(index: number): readonly FakeLinkSocket[] {
@@ -164,6 +166,18 @@ export class FakeWireHost implements WireHost {
     socket.onSent = (frame) => this.onHeartbeat(link.name, frame);
     this.heartbeatSockets.push(socket);
     return socket;
+  }
+
+  openStrangersSocket(link: Pick<Link, 'index' | 'name'>): FakeLinkSocket {
+    const socket = this.#open(link);
+    this.strangerSockets.push(socket);
+    return socket;
+  }
+
+  /** A heartbeat arrives on a link. */
+  deliverHeartbeat(name: string, frame: Uint8Array): void {
+    for (const socket of [...this.heartbeatSockets, ...this.strangerSockets])
+      if (!socket.isClosed && socket.link.name === name) socket.offer(frame);
   }
 
   reservePort(port: number): PortReservation {

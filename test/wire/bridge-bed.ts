@@ -83,6 +83,7 @@ export class BridgeBed {
     const socket = inNamespace(this.stranger, () =>
       openHeartbeatSocket(of, HEARTBEAT_PORT, HEARTBEAT_GROUP_MAC),
     );
+    socket.setSources({ kind: 'AllBut', macs: [] });
     test.after(() => socket.close());
     return socket;
   }

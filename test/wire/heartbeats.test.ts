@@ -186,7 +186,7 @@ test('the port is reserved while it runs, and afterwards nothing is left', { ski
   assert.deepEqual(state(), [0, false, false]);
   const wire = await worker(t, bed, 1);
   await totalsWith(wire, ({ transmitted }) => transmitted > 0);
-  assert.deepEqual(state(), [2, true, true], 'ARP and heartbeats');
+  assert.deepEqual(state(), [3, true, true], 'ARP, and heartbeats of peers and of strangers');
   assert.equal(knock(), 0, 'what comes to it is not answered with "port unreachable"');
   wire.command({ kind: 'stop' });
   assert.equal((await wire.line('stopped')).error, undefined);

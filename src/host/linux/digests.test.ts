@@ -25,6 +25,17 @@ test('any key and any message have the HMAC that OpenSSL gives them', () => {
   );
 });
 
+test('a message that is as long as the memory kept for it, or longer by one byte', () => {
+  const key = new Uint8Array(32).fill(7);
+  for (const length of [1518, 1519, 1, 1518]) {
+    const message = new Uint8Array(length).fill(length);
+    assert.equal(
+      hex(digests.hmacSha256(key, message)),
+      createHmac('sha256', key).update(message).digest('hex'),
+    );
+  }
+});
+
 test('a digest is that of the text in UTF-8', () => {
   assert.equal(
     hex(digests.sha256('abc')),

@@ -11,16 +11,22 @@ const OUTER = 0x5c;
 
 const sha256 = (data: string | Uint8Array): Uint8Array => hash('sha256', data, 'buffer');
 
+/** Used again and again for messages that fit, as all frames do: a thousand a second would be as much garbage. */
+const scratch = new Uint8Array(BLOCK + 1518);
+
 /** RFC 2104 section 2. */
 function hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array {
   const short = key.length > BLOCK ? sha256(key) : key;
-  return sha256(behind(short, OUTER, sha256(behind(short, INNER, bytes))));
+  const inner = sha256(behind(short, INNER, bytes));
+  return sha256(behind(short, OUTER, inner));
 }
 
-/** The key, filled up to a block and masked, and the bytes behind it. */
+/** The key, filled up to a block and masked, and the bytes behind it; good until the next call. */
 function behind(key: Uint8Array, mask: number, bytes: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(BLOCK + bytes.length).fill(mask, 0, BLOCK);
-  for (const [i, byte] of key.entries()) whole[i] = byte ^ mask;
+  const length = BLOCK + bytes.length;
+  const whole = length > scratch.length ? new Uint8Array(length) : scratch.subarray(0, length);
+  whole.fill(mask, 0, BLOCK);
+  for (let i = 0; i < key.length; i++) whole[i] = (key[i] ?? 0) ^ mask;
   whole.set(bytes, BLOCK);
   return whole;
 }

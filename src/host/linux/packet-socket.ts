@@ -2,7 +2,7 @@
 // Receives and transmits in batches, so that a flood of requests costs two system calls per 64 frames.
 
 import type { Mac } from '../../net/mac.ts';
-import type { Link, LinkSocket, TransmitResult } from '../host.ts';
+import type { FilteredSocket, Link, LinkSocket, SourceFilter, TransmitResult } from '../host.ts';
 import { arpFrames, arpRequests } from './arp-filter.ts';
 import { datagramsTo } from './heartbeat-filter.ts';
 import {
@@ -56,16 +56,24 @@ const ARP: Purpose = {
 /** For the answers to a few questions. */
 const PROBES: Purpose = { ...ARP, filter: arpFrames, batch: 16, bufferBytes: 1 << 18 };
 
+const NOBODY: SourceFilter = { kind: 'Only', macs: [] };
+
 const heartbeats = (port: number): Purpose => ({
   etherType: ETHERTYPE_IPV4,
-  filter: (capture) => datagramsTo(port, capture),
+  filter: (capture) => datagramsTo(port, NOBODY, capture),
   batch: 16,
   slotBytes: 1518,
   bufferBytes: 1 << 20,
 });
 
+/** What waits here for long is of no use any more. */
+const strangers = (port: number): Purpose => ({ ...heartbeats(port), bufferBytes: 1 << 17 });
+
 /** struct sockaddr_ll: u16 family, u16 protocol (network order), int ifindex, then the address. */
 const SOCKADDR_LL = 20;
+
+/** Copied byte by byte, without anything to collect: ARP frames are. */
+const SHORT = 128;
 
 const TPACKET_STATS = 8;
 
@@ -78,11 +86,25 @@ export const openArpSocket = (link: LinkName): LinkSocket => openPacketSocket(li
 export const openProbeSocket = (link: LinkName): LinkSocket => openPacketSocket(link, PROBES);
 
 /** A socket for UDP datagrams over IPv4 to `port`, those to the Ethernet multicast address `group` included. */
-export function openHeartbeatSocket(link: LinkName, port: number, group: Mac): LinkSocket {
-  return openPacketSocket(link, heartbeats(port), (fd) => joinGroup(fd, link, group));
+export const openHeartbeatSocket = (link: LinkName, port: number, group: Mac): FilteredSocket =>
+  openFilteredSocket(link, port, { group, purpose: heartbeats(port) });
+
+/** The same with room for a few hundred frames. */
+export const openStrangersSocket = (link: LinkName, port: number, group: Mac): FilteredSocket =>
+  openFilteredSocket(link, port, { group, purpose: strangers(port) });
+
+function openFilteredSocket(
+  link: LinkName,
+  port: number,
+  { group, purpose }: { readonly group: Mac; readonly purpose: Purpose },
+): FilteredSocket {
+  const socket = openPacketSocket(link, purpose, (fd) => joinGroup(fd, link, group));
+  const setSources = (sources: SourceFilter): void =>
+    attachFilter(socket.fd, datagramsTo(port, sources, purpose.slotBytes), 'packet socket');
+  return Object.assign(socket, { setSources });
 }
 
-function openPacketSocket(link: LinkName, purpose: Purpose, prepare?: (fd: number) => void): LinkSocket {
+function openPacketSocket(link: LinkName, purpose: Purpose, prepare?: (fd: number) => void): PacketSocket {
   // Protocol 0 receives nothing until bind, so no frame slips in before the filter is there.
   const fd = check(libc.socket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0), 'open packet socket');
   try {
@@ -163,7 +185,9 @@ class PacketSocket implements LinkSocket {
   #take(slot: number, into: Uint8Array): number {
     const frame = this.#received.frame(slot);
     const length = Math.min(this.#received.receivedLength(slot), into.length);
-    for (let i = 0; i < length; i++) into[i] = frame[i] ?? 0;
+    // A call costs as much as some hundred bytes.
+    if (length > SHORT) into.set(frame.subarray(0, length));
+    else for (let i = 0; i < length; i++) into[i] = frame[i] ?? 0;
     return length;
   }
 

@@ -10,12 +10,16 @@ export type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: n
 
 /** Operation codes of linux/filter.h; an incomplete list. */
 export const Bpf = {
+  LoadWord: 0x20,
   LoadByte: 0x30,
   LoadHalf: 0x28,
   /** Loads the half word at X + k. */
   LoadHalfIndexed: 0x48,
   /** X = 4 * (byte at k & 0xf): the length of an IPv4 header. */
   LoadHeaderLength: 0xb1,
+  /** M[k] = A, and A = M[k]: sixteen words of memory. */
+  Store: 0x02,
+  LoadMemory: 0x60,
   JumpEqual: 0x15,
   JumpAnyBit: 0x45,
   Return: 0x06,
@@ -36,7 +40,7 @@ function encodeProgram(program: readonly Instruction[]): Uint8Array {
   return bytes;
 }
 
-/** Must come before bind, or frames that it would refuse are already in the queue. */
+/** The first one must come before bind, or frames that it would refuse are already in the queue; another takes its place at once. */
 export function attachFilter(fd: number, program: readonly Instruction[], what: string): void {
   const instructions = encodeProgram(program);
   // struct sock_fprog: unsigned short len, padding, pointer to the instructions (read during the call only).

@@ -5,7 +5,7 @@ import { createBootClock } from './boot-clock.ts';
 import { digests } from './digests.ts';
 import { openWaker } from './event-waker.ts';
 import { openLinkMonitor } from './link-monitor.ts';
-import { openArpSocket, openHeartbeatSocket, openProbeSocket } from './packet-socket.ts';
+import { openArpSocket, openHeartbeatSocket, openProbeSocket, openStrangersSocket } from './packet-socket.ts';
 import { createPoller } from './poller.ts';
 import { reservePort } from './port-reservation.ts';
 
@@ -17,6 +17,7 @@ export function createWireHost(): WireHost {
     openArpSocket,
     openProbeSocket,
     openHeartbeatSocket,
+    openStrangersSocket,
     reservePort,
     openLinkMonitor,
     openWaker,
