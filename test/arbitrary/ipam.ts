@@ -68,6 +68,9 @@ export function requestOf(name: string, changes: Partial<AllocationRequest> = {}
   };
 }
 
+/** Of an address that is held: nothing is to become of it. */
+export const STAYING = { isReady: true, isReplaced: false, isLeaving: false } as const;
+
 /** A VirtualIP of these Services comes into the book. */
 export function give(book: AddressBook, text: string, ...services: readonly Tenant[]): void {
   const tenancy = { kind: 'virtual-ip', services, reservedFor: undefined } as const;
