@@ -74,8 +74,13 @@ export function decide(
     decideFamily({ request, view, user, family, held: held.length === 0 ? held : ofFamily(family) }),
   );
   const unwanted = held.filter((one) => !one.isLeaving && !request.families.includes(one.address.family));
-  const failed = parts.filter((part) => part.refusal !== undefined);
-  const isSatisfied = failed.length === 0 || isEnough(request, parts);
+  // Who can not be renumbered has enough for everything else: what is published stays.
+  const isBlocked = ({ standing, refusal }: Part) =>
+    request.isRenumbering && refusal !== undefined && isUnfinished(standing);
+  const blocked = parts.find(isBlocked);
+  const failed = parts.find((part) => part.refusal !== undefined && !isBlocked(part));
+  const isEnough = failed === undefined || isOneEnough(request, parts, isBlocked);
+  const given = parts.filter(({ standing }) => blocked === undefined || !isUnfinished(standing));
   const isReplacing = parts.some(({ standing }) => isUnfinished(standing));
   const shares = parts.map(({ standing }) =>
     shareOf(standing, request.isRenumbering ? isReplacing : isUnfinished(standing)),
@@ -85,28 +90,24 @@ export function decide(
     coming: shares.flatMap((share) => share.coming),
     going: shares.flatMap((share) => share.going),
     drop: [...shares.flatMap((share) => share.drop), ...unwanted.map((one) => one.address)],
-    grants: isSatisfied ? parts.flatMap((part) => part.grants) : [],
-    refusal: failed[0]?.refusal,
-    isSatisfied,
+    grants: isEnough ? given.flatMap((part) => part.grants) : [],
+    refusal: (blocked ?? failed)?.refusal,
+    isSatisfied: isEnough && blocked === undefined,
     isWithdrawing: parts.some((part) => part.isWithdrawing),
     isReplacing,
   };
 }
 
-/**
- * One family is enough for PreferDualStack, unless the other one is asked for by its address, or is to be renumbered as
- * well.
- */
-function isEnough(
-  { isOneFamilyEnough, isRenumbering, families, addresses }: AllocationRequest,
+/** One family is enough for PreferDualStack, unless the other one is asked for by its address. */
+function isOneEnough(
+  { isOneFamilyEnough, families, addresses }: AllocationRequest,
   parts: readonly Part[],
+  isBlocked: (part: Part) => boolean,
 ): boolean {
   const isAsked = (family: Family | undefined) => addresses.some(({ value }) => value.family === family);
-  const isNeeded = ({ standing }: Part) => isRenumbering && isUnfinished(standing);
+  const hasIt = (part: Part) => part.refusal === undefined || isBlocked(part);
   return (
-    isOneFamilyEnough &&
-    parts.some((part) => part.refusal === undefined) &&
-    parts.every((part, i) => part.refusal === undefined || !(isAsked(families[i]) || isNeeded(part)))
+    isOneFamilyEnough && parts.some(hasIt) && parts.every((part, i) => hasIt(part) || !isAsked(families[i]))
   );
 }
 

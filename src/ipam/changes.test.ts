@@ -286,6 +286,13 @@ const CASES: readonly Case[] = [
     asked: { ...both, isRenumbering: true, isOneFamilyEnough: true },
     want: 'keep 10.0.0.9; get 10.0.0.8 of a without FamilyUnavailable',
   },
+  ...[true, false].map((isOneFamilyEnough) => ({
+    name: `renumbering one family, which can not be had, ${isOneFamilyEnough ? 'without' : 'with'} need of the other`,
+    had: [{ address: '10.0.0.8', isPublished: true }],
+    pools: { a: poolOf(['10.0.0.8', 'fd77::8']) },
+    asked: { ...both, isRenumbering: true, isOneFamilyEnough },
+    want: 'keep 10.0.0.8; get fd77::8 of a, PoolsExhausted',
+  })),
   {
     name: 'another address, that it has got, and nobody answers for it',
     had: [{ ...four, isPublished: true }, { address: '10.0.0.8' }],

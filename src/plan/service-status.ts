@@ -77,7 +77,7 @@ export interface Assigned {
  */
 export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: string): StatusPlan {
   const wanted = [
-    ...[allocated(assigned), announced(assigned), ...replacing(assigned)],
+    ...[allocated(assigned), announced(assigned), ...replacing(service, assigned)],
     ...[...outsidePool(assigned), ...openToAll(service)],
   ];
   let all: readonly Condition[] = service.conditions;
@@ -164,12 +164,16 @@ function allocated({ virtualIPs, going, refusal, isSatisfied }: Assigned): Wante
 }
 
 /** Why what is published is not replaced yet. */
-function replacing({ virtualIPs, coming, isReplacing, refusal, whyNobody }: Assigned): readonly Wanted[] {
+function replacing({ ingress }: ServiceView, assigned: Assigned): readonly Wanted[] {
+  const { virtualIPs, coming, isReplacing, refusal, isSatisfied, whyNobody } = assigned;
   if (!isReplacing) return [];
-  const start = `${virtualIPs.map(({ address }) => formatAddress(address)).join(', ')} published until replaced`;
+  const texts = virtualIPs.map(({ address }) => formatAddress(address));
+  const published = texts.filter((text) => ingress.some(({ ip }) => ip === text));
+  const start = `${published.join(', ')} published until replaced`;
   const [obstacle] = coming.filter((one) => !isReady(one)).map((one) => announcedOne(one, whyNobody));
-  const { reason, message } =
-    (refusal && { reason: refusal.code, message: refusal.message }) ?? obstacle ?? NOT_CHOSEN;
+  const refused = refusal && { reason: refusal.code, message: refusal.message };
+  // One that leaves it satisfied is of another family.
+  const { reason, message } = (isSatisfied ? (obstacle ?? refused) : refused) ?? NOT_CHOSEN;
   return [{ type: REPLACING, status: 'True', reason, message: `${start}: ${message}` }];
 }
 

@@ -133,6 +133,7 @@ export class History {
   /** Nobody acts any more who does not lead; everything that is held by a retry is tried again, and who waits is served. */
   async rest(): Promise<void> {
     await this.bed.settle();
+    for (const { api } of this.#leading) api.recover();
     // One that has not seen a Service go may make its VirtualIP again before the finalizer is away. It has to be swept.
     if (this.#stale.length > 0) this.bed.violations.length = 0;
     this.#fence();

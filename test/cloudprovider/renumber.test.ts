@@ -343,3 +343,24 @@ test('a pool that is deleted: the Service leaves it when another one comes', asy
   assert.deepEqual([ipsOf(bed), namesOf(bed)], ['10.77.0.90', '10.77.0.90']);
   assertSound();
 });
+
+test('a family that no pool has is not the reason why the other one waits', async () => {
+  const { bed, assertSound } = await started(DUAL);
+  moveOn(bed, '10.78.0.1');
+  bed.annotate('shop', RENUMBER);
+  await bed.settle();
+  assert.match(replacing(bed) ?? '', /^NoCandidates: 10.77.0.50 published until replaced: 10.78.0.1 can not/);
+  assertSound();
+});
+
+test('a Service that can not be renumbered is given the family that it lacks', async () => {
+  const { bed, assertSound } = await started(DUAL);
+  bed.poolWith('default', { disabled: true });
+  bed.annotate('shop', RENUMBER);
+  await bed.settle();
+  bed.pool('six', 'fd77::1');
+  await bed.settle();
+  assert.deepEqual([ipsOf(bed), namesOf(bed)], ['10.77.0.50', '10.77.0.50,fd77::1']);
+  assert.match(replacing(bed) ?? '', /^(PoolDisabled|FamilyUnavailable): 10.77.0.50 published until/);
+  assertSound();
+});
