@@ -44,6 +44,8 @@ export interface LabOptions {
   readonly programArguments?: readonly string[];
   /** Added to the arguments of agents alone. */
   readonly agentArguments?: readonly string[];
+  /** Added to the arguments of controllers alone. */
+  readonly controllerArguments?: readonly string[];
   /** Added to the environment of a program, by its target (`agent/node1`, `controller/0`). */
   readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
   /** Whether the faults hang-main and heal-main work: controllers and agents start with a preload; default false. */
@@ -248,6 +250,7 @@ async function assemble(
     controlPlane: proxy === undefined ? controlPlane : { ...controlPlane, admin: proxy.access },
     programArguments: options.programArguments ?? [],
     agentArguments: options.agentArguments ?? [],
+    controllerArguments: options.controllerArguments ?? [],
     ...(options.environmentOf === undefined ? {} : { environmentOf: options.environmentOf }),
     hangable: options.hangable ?? false,
     defaultClass: options.defaultClass ?? false,

@@ -43,6 +43,8 @@ export interface InstallationOptions {
   readonly programArguments?: readonly string[];
   /** Added to the arguments of agents alone. */
   readonly agentArguments?: readonly string[];
+  /** Added to the arguments of controllers alone. */
+  readonly controllerArguments?: readonly string[];
   /** Added to the environment of `agent/NODE`, `controller/N`. */
   readonly environmentOf?: (target: string) => Readonly<Record<string, string>>;
   /** Whether the programs can be made to hang (lab/hang.ts). */
@@ -108,7 +110,8 @@ export class Installation {
   ): Promise<void> {
     const port = PORTS.controller + index;
     const host = this.#options.network.controlPlane;
-    const argv = [...this.#argv('controller', port), ...(defaultClass ? ['--default-class'] : [])];
+    const own = this.#options.controllerArguments ?? [];
+    const argv = [...this.#argv('controller', port), ...(defaultClass ? ['--default-class'] : []), ...own];
     await this.#start(`controller/${index}`, host, { argv, port });
   }
 

@@ -62,6 +62,7 @@ export async function runController(flags: ControllerFlags): Promise<void> {
     loadBalancerClasses: flags.loadBalancerClass,
     servesClassless: flags.defaultClass,
     rebalance: flags.rebalance,
+    replacementOverlap: flags.replacementOverlap,
   };
   const api = fenced(connection.within(leaderWriteLimit(LEADER_ELECTION_TIMES)), () => leadership.mayAct());
   const controller = new Controller(

@@ -7,7 +7,7 @@ import type { ProxyHealthMode } from '../agent/proxy-health.ts';
 import type { Rebalance } from '../cloudprovider/deps.ts';
 import { type ListenAddress, parseListenAddress } from '../observe/health.ts';
 import type { LogLevel } from '../observe/log.ts';
-import { type Duration, milliseconds, parseDuration, seconds } from '../time/duration.ts';
+import { type Duration, milliseconds, minutes, parseDuration, seconds } from '../time/duration.ts';
 
 export type LogFormat = 'auto' | 'json' | 'pretty';
 
@@ -39,6 +39,7 @@ export interface ControllerFlags extends CommonFlags {
   readonly loadBalancerClass: readonly string[];
   readonly defaultClass: boolean;
   readonly rebalance: Rebalance;
+  readonly replacementOverlap: Duration;
 }
 
 /** A parser for commander: what `read` does not understand is refused with what it wants. */
@@ -90,6 +91,7 @@ const heartbeatInterval = wants(
 const heartbeatMultiplier = wants('a whole number from 2 to 10', (text) =>
   /^([2-9]|10)$/.test(text) ? Number(text) : undefined,
 );
+const overlap = wants('a duration from 0 to 24h, such as 1m', between(milliseconds(0), minutes(24 * 60)));
 const hangTimeout = wants('a duration from 1s to 60s, such as 2s', between(seconds(1), seconds(60)));
 
 /** The flags that both programs have. */
@@ -204,6 +206,14 @@ export function addControllerFlags(command: Command): Command {
       )
         .choices(REBALANCE)
         .default('Off'),
+    )
+    .addOption(
+      new Option(
+        '--replacement-overlap <duration>',
+        'how long an address that was replaced is published beside the new one',
+      )
+        .argParser(overlap)
+        .default(minutes(1), '1m'),
     );
 }
 

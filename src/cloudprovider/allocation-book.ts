@@ -6,13 +6,21 @@ import type { Tenancy } from '../ipam/address-entry.ts';
 import { conflictRefusal, type Decision } from '../ipam/allocator.ts';
 import type { Pool } from '../ipam/pool.ts';
 import type { Refusal } from '../ipam/refusal.ts';
+import type { Share } from '../ipam/replacement.ts';
 import type { HeldAddress, Tenant } from '../ipam/request.ts';
 import { type SharingClaim, sameClaim } from '../ipam/sharing.ts';
 import { type Address, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
 import { parsePrefix, unassignableIn } from '../net/prefix.ts';
 import { type ClassRules, isOurs, mayBeAnothers, ourFinalizers } from '../plan/service-class.ts';
 import { isPublished } from '../plan/service-contract.ts';
-import { ingressAddresses, rankOf, requestOf, sharingClaimOf } from '../plan/service-request.ts';
+import {
+  ingressAddresses,
+  rankOf,
+  replacedAddresses,
+  requestOf,
+  sharingClaimOf,
+} from '../plan/service-request.ts';
+import { isReady } from '../plan/service-status.ts';
 import type { ServiceView } from '../plan/views.ts';
 import type { Announcer } from '../resource/announcer.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
@@ -22,9 +30,11 @@ import { keyOf } from './mirror.ts';
 import type { WaitingServices } from './waiting-services.ts';
 
 /** A decision with the VirtualIPs that it is about. */
-export interface Assignment extends Pick<Decision, 'grants' | 'refusal' | 'isSatisfied' | 'isWithdrawing'> {
+export interface Assignment extends Omit<Decision, keyof Share> {
   /** In the order of the Service's families. */
   readonly keep: readonly VirtualIP[];
+  readonly coming: readonly VirtualIP[];
+  readonly going: readonly VirtualIP[];
   readonly drop: readonly VirtualIP[];
 }
 
@@ -167,14 +177,22 @@ export class AllocationBook {
     if (granted.length + addresses.length > 0)
       this.#hold(grantsOf(service.uid), addresses, { kind: 'granted', service: tenantOf(service) });
     this.#waiting.set(keyOf(service), decision.refusal);
-    return { ...decision, keep: among(living, decision.keep), drop: among(living, decision.drop) };
+    return {
+      ...decision,
+      keep: among(living, decision.keep),
+      coming: among(living, decision.coming),
+      going: among(living, decision.going),
+      drop: among(living, decision.drop),
+    };
   }
 
   /** A request that can not be read changes nothing of what the Service has. */
-  #refuse(service: ServiceView, keep: readonly VirtualIP[], refusal: Refusal): Assignment {
+  #refuse(service: ServiceView, living: readonly VirtualIP[], refusal: Refusal): Assignment {
     this.settle(service);
     this.#waiting.set(keyOf(service), refusal);
-    return { keep, drop: [], grants: [], refusal, isSatisfied: false, isWithdrawing: false };
+    const { keep, coming, going } = asPublished(service, living);
+    const nothing = { drop: [], grants: [], isSatisfied: false, isWithdrawing: false, isReplacing: false };
+    return { ...nothing, keep, coming, going, refusal };
   }
 
   #holdVirtualIP(name: string, virtualIP: VirtualIP | undefined, isThere: boolean): void {
@@ -255,10 +273,27 @@ function inOrderOfPreference(service: ServiceView, living: readonly VirtualIP[])
   return [...living].sort((a, b) => placeOf(a) - placeOf(b) || (isBefore(a, b) ? -1 : 1));
 }
 
+/** What is published stays so, and what was to take its place waits. */
+function asPublished(
+  service: ServiceView,
+  living: readonly VirtualIP[],
+): Pick<Assignment, 'keep' | 'coming' | 'going'> {
+  const published = living.filter((one) => isPublished(service, one));
+  const keep = published.filter((one) => !isReplaced(service, one));
+  if (keep.length === 0) return { keep: living, coming: [], going: [] };
+  const coming = living.filter((one) => !published.includes(one));
+  return { keep, coming, going: published.filter((one) => !keep.includes(one)) };
+}
+
+const isReplaced = (service: ServiceView, { address }: VirtualIP): boolean =>
+  replacedAddresses(service).some((one) => sameAddress(one, address));
+
 const heldAddress = (service: ServiceView, one: VirtualIP): HeldAddress => ({
   address: one.address,
   pool: one.pool,
   isPublished: isPublished(service, one),
+  isReady: isReady(one),
+  isReplaced: isReplaced(service, one),
   isLeaving: one.isDeleting,
 });
 

@@ -10,6 +10,7 @@ import { ClusterState } from './cluster-state.ts';
 import { ClusterWrites } from './cluster-writes.ts';
 import { type ControllerDeps, type ControllerOptions, rulesOf } from './deps.ts';
 import { LIVENESS_KEY, NodeLiveness } from './node-liveness.ts';
+import { Overlaps } from './overlaps.ts';
 import { PlacementNodes } from './placement-nodes.ts';
 import { PoolStatusReconciler } from './pool-status.ts';
 import { REBALANCE_KEY, Rebalancer } from './rebalancer.ts';
@@ -56,14 +57,16 @@ export class Controller {
     const repairs = new StatusRepairs({ clock, queue, reporter });
     const arrivals = new Arrivals(clock);
     const retries = new RefusalRetries(clock);
-    const services = new ServiceReconciler({ ...shared, addresses, repairs, arrivals, retries });
+    const overlaps = new Overlaps(clock, options.replacementOverlap);
+    const parts = { addresses, repairs, arrivals, retries, overlaps };
+    const services = new ServiceReconciler({ ...shared, ...parts });
     const virtualIPs = new VirtualIPReconciler(shared);
     const isOn = options.rebalance === 'Slow';
     const rebalancer = new Rebalancer({ ...shared, isOn, clock, queue });
     const pools = new PoolStatusReconciler({ ...shared, clock, interval: options.poolStatusInterval });
     this.#retrying = new RetryingKeys(this.#watches(), queue);
-    const parts = { state, book, placement, lists, endpoints, rebalancer, liveness, queue, options };
-    this.#triggers = new Triggers(parts);
+    const sources = { state, book, placement, lists, endpoints, rebalancer, liveness, queue, options };
+    this.#triggers = new Triggers(sources);
     this.#reconcilers = {
       service: (key) => services.reconcile(key),
       vip: (name) => virtualIPs.reconcile(name),

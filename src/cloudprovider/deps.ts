@@ -13,6 +13,7 @@ import type {
   NodeView,
   ServiceView,
 } from '../plan/views.ts';
+import { type Duration, minutes } from '../time/duration.ts';
 
 /** One watch for each kind that the controller reads; it starts and stops them. */
 export interface ControllerWatches {
@@ -64,6 +65,8 @@ export interface ControllerOptions {
   readonly servesClassless: boolean;
   /** Whether addresses are moved, one at a time, away from nodes that hold too many. */
   readonly rebalance: Rebalance;
+  /** How long an address that was replaced is published beside the new one, in ms. */
+  readonly replacementOverlap: Duration;
   /** How many keys are reconciled at a time. */
   readonly workers: number;
   /** How long changes are collected before a pool's status is written, in ms. */
@@ -81,6 +84,7 @@ export const DEFAULT_OPTIONS: ControllerOptions = {
   loadBalancerClasses: ['fairlead.io/lb'],
   servesClassless: false,
   rebalance: 'Off',
+  replacementOverlap: minutes(1),
   workers: 8,
   poolStatusDelay: 200,
   poolStatusInterval: 5000,

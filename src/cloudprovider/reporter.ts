@@ -20,6 +20,8 @@ const WARNING = [
   'UnAvailableLoadBalancer',
   /** Ours: no other implementation keeps an address whose pool is gone. */
   'OutsidePool',
+  /** Ours: what is published stays, because what is to take its place can not be had or is not answered for. */
+  'Replacing',
   /** Ours: its status named an address that is somebody else's now. */
   'AddressLost',
   /** Ours: an annotation that providers of clouds keep lets everybody in. */

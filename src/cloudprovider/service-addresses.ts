@@ -136,11 +136,12 @@ export class ServiceAddresses {
 
   async #read(name: string): Promise<void> {
     const { state, writes } = this.#deps;
+    // What the watch brings while the answer is on its way is newer than that.
+    const known = state.virtualIPs.get(name);
     try {
       state.virtualIPs.note(await writes.readVirtualIP(name));
     } catch (error) {
       if (!hasCode(error, 'NotFound')) throw error;
-      const known = state.virtualIPs.get(name);
       if (known !== undefined) state.virtualIPs.gone({ metadata: known.meta });
     }
   }

@@ -23,6 +23,7 @@ import {
   OPEN_TO_ALL,
   OUTSIDE_POOL,
   originOf,
+  REPLACING,
   type StatusPlan,
   statusPlan,
 } from '../plan/service-status.ts';
@@ -33,6 +34,7 @@ import type { Arrivals } from './arrivals.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
 import { keyOf } from './mirror.ts';
+import type { Overlaps } from './overlaps.ts';
 import type { PlacementNodes } from './placement-nodes.ts';
 import type { RefusalRetries } from './refusal-retries.ts';
 import type { Reporter } from './reporter.ts';
@@ -46,6 +48,7 @@ export interface ServiceReconcilerDeps {
   readonly addresses: ServiceAddresses;
   readonly arrivals: Arrivals;
   readonly retries: RefusalRetries;
+  readonly overlaps: Overlaps;
   readonly placement: PlacementNodes;
   readonly writes: ClusterWrites;
   readonly reporter: Reporter;
@@ -98,7 +101,10 @@ export class ServiceReconciler {
     let failures = 0;
     for (let steps = 0; steps < MAX_STEPS && failures < MAX_FAILURES; steps++) {
       const service = state.services.get(key)?.value;
-      if (service === undefined) return { kind: 'done' };
+      if (service === undefined) {
+        this.#deps.overlaps.forget(key);
+        return { kind: 'done' };
+      }
       const virtualIPs = state.virtualIPsOf(service.uid);
       const step = nextStep(service, virtualIPs, rules);
       try {
@@ -141,7 +147,7 @@ export class ServiceReconciler {
   }
 
   async #assign(service: ServiceView): Promise<Result> {
-    const { book, addresses, arrivals } = this.#deps;
+    const { book, addresses, arrivals, overlaps } = this.#deps;
     const assignment = book.assign(service);
     if (assignment.grants.length > 0) {
       arrivals.enter(keyOf(service));
@@ -158,19 +164,23 @@ export class ServiceReconciler {
     if (assignment.isWithdrawing) return 'done';
     const wait = arrivals.wait(keyOf(service), assignment.keep);
     if (wait > 0) return wait;
+    const { lasting, over, next } = overlaps.of(keyOf(service), assignment.going);
     // What it is to leave goes only when its status says nothing of it any more.
-    if ((await this.#publish(service, assignment)) === 'contested') return 'done';
-    const outcome =
-      assignment.drop.length === 0 ? 'done' : await addresses.leave(service, assignment.drop, false);
-    return outcome === 'done' && assignment.refusal !== undefined
-      ? this.#waitRefused(keyOf(service), assignment.refusal)
-      : outcome;
+    if ((await this.#publish(service, { ...assignment, going: lasting })) === 'contested') return 'done';
+    const left = [...assignment.drop, ...over];
+    const outcome = left.length === 0 ? 'done' : await addresses.leave(service, left, false);
+    return outcome === 'done' ? this.#comeAgain(keyOf(service), assignment.refusal, next) : outcome;
   }
 
-  #waitRefused(key: string, refusal: Refusal): Duration {
+  /** By time: for one that is refused, and when the overlap of an address is over. */
+  #comeAgain(key: string, refusal: Refusal | undefined, overlap: Duration | undefined): Result {
     const { arrivals, retries } = this.#deps;
+    if (refusal === undefined) retries.forget(key);
+    const waits = [overlap ?? [], refusal === undefined ? [] : retries.wait(key, refusal)].flat();
+    const [first] = waits.sort((a, b) => a - b);
+    if (first === undefined) return 'done';
     arrivals.leave(key);
-    return retries.wait(key, refusal);
+    return first;
   }
 
   async #publish(service: ServiceView, assignment: Assignment): Promise<Publication> {
@@ -204,6 +214,9 @@ export class ServiceReconciler {
       metrics.refused(refusal.code);
       reporter.warning(service, 'SyncLoadBalancerFailed', `${refusal.code}: ${refusal.message}`);
     }
+    const replacing = changed(REPLACING);
+    if (replacing !== undefined && replacing.reason !== 'Pending')
+      reporter.warning(service, 'Replacing', `${replacing.reason}: ${replacing.message}`);
     const outside = changed(OUTSIDE_POOL);
     if (outside !== undefined) reporter.warning(service, 'OutsidePool', outside.message);
     const open = changed(OPEN_TO_ALL);
@@ -224,10 +237,13 @@ export class ServiceReconciler {
       reporter.warning(service, 'UnAvailableLoadBalancer', announced.message);
   }
 
-  #assigned({ keep, refusal, isSatisfied }: Assignment, lost: readonly Lost[]): Assigned {
+  #assigned(
+    { keep, coming, going, isReplacing, refusal, isSatisfied }: Assignment,
+    lost: readonly Lost[],
+  ): Assigned {
     const { book, placement } = this.#deps;
     return {
-      virtualIPs: keep,
+      ...{ virtualIPs: keep, coming, going, isReplacing },
       refusal,
       isSatisfied,
       forfeited: lost.map(({ address }) => address),

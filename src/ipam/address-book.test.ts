@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { address, claim, requestOf } from '../../test/arbitrary/ipam.ts';
+import { address, claim, requestOf, STAYING } from '../../test/arbitrary/ipam.ts';
 import { type Address, type Family, formatAddress } from '../net/address.ts';
 import { AddressBook } from './address-book.ts';
 import type { Decision } from './allocator.ts';
@@ -207,9 +207,7 @@ class Run {
 
   #decide(name: number): ReturnType<AddressBook['decide']> {
     const had = this.model.has.get(name) ?? [];
-    const held = had.map(
-      (one): HeldAddress => ({ address: one, pool: '', isPublished: true, isLeaving: false }),
-    );
+    const held = had.map((one): HeldAddress => ({ address: one, pool: '', isPublished: true, ...STAYING }));
     return this.book.decide(this.model.request(name), held);
   }
 

@@ -85,7 +85,8 @@ export class AddressBook implements AllocationView {
   ): Decision & { readonly letsIn: boolean } {
     const decision = decide(request, held, this);
     let letsIn = false;
-    for (const address of decision.keep) letsIn = this.#accept(address, request) || letsIn;
+    const { keep, coming, going } = decision;
+    for (const address of [...keep, ...coming, ...going]) letsIn = this.#accept(address, request) || letsIn;
     // Who comes to others is judged by what it says now; who comes to a free address has nobody to agree with.
     if (request.sharing.key !== '') for (const { address } of decision.grants) this.#accept(address, request);
     return { ...decision, letsIn };

@@ -7,6 +7,7 @@ import type { Pool } from './pool.ts';
 import { exclusionFrom, obstacleIn, type PoolUser } from './pool-choice.ts';
 import type { Refusal } from './refusal.ts';
 import * as refusals from './refusal.ts';
+import { isUnfinished, nothingHeld, type Share, type Standing, shareOf, standingOf } from './replacement.ts';
 import type { AllocationRequest, Asked, Grant, HeldAddress } from './request.ts';
 
 /** Why an address can not be given to a Service now. */
@@ -30,10 +31,7 @@ export interface AllocationView {
   isHeldIn(namespace: string, address: Address): boolean;
 }
 
-export interface Decision {
-  readonly keep: readonly Address[];
-  /** Held, and not to be kept. */
-  readonly drop: readonly Address[];
+export interface Decision extends Share {
   readonly grants: readonly Grant[];
   /** Why something that it asks for can not be had; it waits for it. */
   readonly refusal: Refusal | undefined;
@@ -41,18 +39,19 @@ export interface Decision {
   readonly isSatisfied: boolean;
   /** Something of its own has to be withdrawn before it gets more. */
   readonly isWithdrawing: boolean;
+  /** Published addresses are to be replaced, and those that take their place are not all there and answered for. */
+  readonly isReplacing: boolean;
 }
 
 interface Part {
-  readonly keep: readonly Address[];
-  readonly drop: readonly Address[];
+  readonly standing: Standing;
   readonly grants: readonly Grant[];
   readonly refusal: Refusal | undefined;
   readonly isWithdrawing: boolean;
 }
 
 /** What is known while one family is decided. */
-interface Search {
+export interface Search {
   readonly request: AllocationRequest;
   readonly view: AllocationView;
   readonly user: PoolUser;
@@ -60,9 +59,10 @@ interface Search {
   readonly held: readonly HeldAddress[];
 }
 
-const NOTHING: Part = { keep: [], drop: [], grants: [], refusal: undefined, isWithdrawing: false };
-
-/** `held` in the order of preference in which they are kept. */
+/**
+ * `held` in the order of preference in which they are kept. Who is renumbered changes all its published addresses at once,
+ * of both families, so that none is published that the same wish would replace again.
+ */
 export function decide(
   request: AllocationRequest,
   held: readonly HeldAddress[],
@@ -74,67 +74,53 @@ export function decide(
     decideFamily({ request, view, user, family, held: held.length === 0 ? held : ofFamily(family) }),
   );
   const unwanted = held.filter((one) => !one.isLeaving && !request.families.includes(one.address.family));
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1 && unwanted.length === 0)
-    return { ...only, isSatisfied: only.refusal === undefined };
-  const failed = parts.filter((part) => part.refusal !== undefined);
-  const isSatisfied = failed.length === 0 || isEnough(request, parts);
+  // Who can not be renumbered has enough for everything else: what is published stays.
+  const isBlocked = ({ standing, refusal }: Part) =>
+    request.isRenumbering && refusal !== undefined && isUnfinished(standing);
+  const blocked = parts.find(isBlocked);
+  const failed = parts.find((part) => part.refusal !== undefined && !isBlocked(part));
+  const isEnough = failed === undefined || isOneEnough(request, parts, isBlocked);
+  const given = parts.filter(({ standing }) => blocked === undefined || !isUnfinished(standing));
+  const isReplacing = parts.some(({ standing }) => isUnfinished(standing));
+  const shares = parts.map(({ standing }) =>
+    shareOf(standing, request.isRenumbering ? isReplacing : isUnfinished(standing)),
+  );
   return {
-    keep: parts.flatMap((part) => part.keep),
-    drop: [...parts.flatMap((part) => part.drop), ...unwanted.map((one) => one.address)],
-    grants: isSatisfied ? parts.flatMap((part) => part.grants) : [],
-    refusal: failed[0]?.refusal,
-    isSatisfied,
+    keep: shares.flatMap((share) => share.keep),
+    coming: shares.flatMap((share) => share.coming),
+    going: shares.flatMap((share) => share.going),
+    drop: [...shares.flatMap((share) => share.drop), ...unwanted.map((one) => one.address)],
+    grants: isEnough ? given.flatMap((part) => part.grants) : [],
+    refusal: (blocked ?? failed)?.refusal,
+    isSatisfied: isEnough && blocked === undefined,
     isWithdrawing: parts.some((part) => part.isWithdrawing),
+    isReplacing,
   };
 }
 
 /** One family is enough for PreferDualStack, unless the other one is asked for by its address. */
-function isEnough(
+function isOneEnough(
   { isOneFamilyEnough, families, addresses }: AllocationRequest,
   parts: readonly Part[],
+  isBlocked: (part: Part) => boolean,
 ): boolean {
   const isAsked = (family: Family | undefined) => addresses.some(({ value }) => value.family === family);
+  const hasIt = (part: Part) => part.refusal === undefined || isBlocked(part);
   return (
-    isOneFamilyEnough &&
-    parts.some((part) => part.refusal === undefined) &&
-    parts.every((part, i) => part.refusal === undefined || !isAsked(families[i]))
+    isOneFamilyEnough && parts.some(hasIt) && parts.every((part, i) => hasIt(part) || !isAsked(families[i]))
   );
 }
 
 function decideFamily(search: Search): Part {
-  const { request, view, held, family } = search;
+  const { request, held, family } = search;
   const asked = request.addresses.find(({ value }) => value.family === family);
-  if (held.length === 0) return foundPart(NOTHING, new Finder(search, asked).find([], request.count));
-  const living = held.filter((one) => !one.isLeaving);
-  const lawful = living.filter((one) => view.conflictAt(one.address, request) === undefined);
-  const unlawful = living.filter((one) => !lawful.includes(one)).map((one) => one.address);
-  const kept = chooseKept(search, lawful);
-  const missing = request.count - kept.length;
-  const spare = lawful.map((one) => one.address).filter((address) => !isAmong(address, kept));
-  if (missing <= 0) return { ...NOTHING, keep: kept, drop: [...unlawful, ...spare] };
-  // What it leaves because of its own wishes is kept until it has the other.
-  const part: Part = { ...NOTHING, keep: [...kept, ...spare], drop: unlawful };
+  const standing = held.length === 0 ? nothingHeld(request) : standingOf(search);
+  const part: Part = { standing, grants: [], refusal: undefined, isWithdrawing: false };
+  if (standing.missing <= 0) return part;
   if (held.some((one) => one.isLeaving)) return { ...part, isWithdrawing: true };
-  return foundPart(part, new Finder(search, asked).find(kept, missing));
-}
-
-const foundPart = (part: Part, found: Found): Part =>
-  'code' in found ? { ...part, refusal: found } : { ...part, grants: found };
-
-/** The asked address first, then the others in their order, as far as they still are what the Service asks for. */
-function chooseKept({ request, view, family }: Search, lawful: readonly HeldAddress[]): readonly Address[] {
-  const asked = request.addresses.find(({ value }) => value.family === family)?.value;
-  const named = view.pools.find((pool) => pool.name === request.pool?.value);
-  const isAsked = ({ address }: HeldAddress) => asked !== undefined && sameAddress(address, asked);
-  const fits = (one: HeldAddress) =>
-    (request.pool === undefined ||
-      one.pool === request.pool.value ||
-      named?.contains(one.address) === true) &&
-    !(request.isRenumbering && one.isPublished);
-  const others = lawful.filter((one) => !isAsked(one) && fits(one));
-  const places = request.count - (asked === undefined ? 0 : 1);
-  return [...lawful.filter(isAsked), ...others.slice(0, places)].map((one) => one.address);
+  const kept = standing.kept.map((one) => one.address);
+  const found = new Finder(search, asked).find(kept, standing.missing);
+  return 'code' in found ? { ...part, refusal: found } : { ...part, grants: found };
 }
 
 type Found = readonly Grant[] | Refusal;

@@ -12,6 +12,8 @@ interface Had {
   readonly address: string;
   readonly pool?: string;
   readonly isPublished?: boolean;
+  readonly isReady?: boolean;
+  readonly isReplaced?: boolean;
   readonly isLeaving?: boolean;
 }
 
@@ -20,7 +22,7 @@ interface Case {
   readonly pools?: Readonly<Record<string, PoolSpec>>;
   readonly had: readonly Had[];
   readonly asked?: Partial<AllocationRequest>;
-  /** `keep …; drop …; get …`, without what is empty. */
+  /** `keep …; coming …; going …; drop …; get …`, without what is empty. */
   readonly want: string;
 }
 
@@ -153,7 +155,149 @@ const CASES: readonly Case[] = [
     name: 'renumbering, with the new address',
     had: [{ ...four, isPublished: true }, { address: '10.0.0.8' }],
     asked: { isRenumbering: true },
+    want: 'keep 10.0.0.9; coming 10.0.0.8',
+  },
+  {
+    name: 'renumbering, with the new address answered for',
+    had: [
+      { ...four, isPublished: true },
+      { address: '10.0.0.8', isReady: true },
+    ],
+    asked: { isRenumbering: true },
+    want: 'keep 10.0.0.8; going 10.0.0.9',
+  },
+  {
+    name: 'renumbered, in the overlap',
+    had: [
+      { address: '10.0.0.8', isPublished: true },
+      { ...four, isPublished: true, isReplaced: true },
+    ],
+    want: 'keep 10.0.0.8; going 10.0.0.9',
+  },
+  {
+    name: 'renumbered, and the overlap is over',
+    had: [
+      { address: '10.0.0.8', isPublished: true },
+      { ...four, isReplaced: true },
+    ],
     want: 'keep 10.0.0.8; drop 10.0.0.9',
+  },
+  {
+    name: 'renumbering again in the overlap',
+    had: [
+      { address: '10.0.0.8', isPublished: true },
+      { ...four, isPublished: true, isReplaced: true },
+    ],
+    asked: { isRenumbering: true },
+    want: 'keep 10.0.0.8; going 10.0.0.9; get 10.0.0.10 of a',
+  },
+  {
+    name: 'the replaced address asked for again in the overlap',
+    had: [
+      { address: '10.0.0.8', isPublished: true },
+      { ...four, isPublished: true, isReplaced: true },
+    ],
+    asked: asking('10.0.0.9'),
+    want: 'keep 10.0.0.9; drop 10.0.0.8',
+  },
+  {
+    name: 'the only address said to be replaced',
+    had: [{ ...four, isPublished: true, isReplaced: true }],
+    want: 'keep 10.0.0.9',
+  },
+  {
+    name: 'renumbering, no more wished for before the new address is published',
+    had: [
+      { ...four, isPublished: true },
+      { address: '10.0.0.8', isReady: true },
+    ],
+    want: 'keep 10.0.0.9; drop 10.0.0.8',
+  },
+  {
+    name: 'renumbering, with a new address of a pool that is drained meanwhile',
+    had: [
+      { ...four, isPublished: true },
+      { address: '10.0.1.0', isReady: true },
+    ],
+    pools: { b: poolOf(['10.0.1.0/30'], { disabled: true }), c: poolOf(['10.0.2.0/30']) },
+    asked: { isRenumbering: true },
+    want: 'keep 10.0.0.9; coming 10.0.1.0; get 10.0.2.0 of c',
+  },
+  {
+    name: 'the same, with another one',
+    had: [{ ...four, isPublished: true }, { address: '10.0.1.0' }, { address: '10.0.2.0' }],
+    pools: { b: poolOf(['10.0.1.0/30'], { disabled: true }), c: poolOf(['10.0.2.0/30']) },
+    asked: { isRenumbering: true },
+    want: 'keep 10.0.0.9; coming 10.0.2.0; drop 10.0.1.0',
+  },
+  {
+    name: 'renumbering several, one of them not answered for',
+    had: [
+      { ...four, isPublished: true },
+      { address: '10.0.0.8', isPublished: true },
+      { address: '10.0.0.10', isReady: true },
+      { address: '10.0.0.11' },
+    ],
+    asked: { isRenumbering: true, count: 2 },
+    want: 'keep 10.0.0.9,10.0.0.8; coming 10.0.0.10,10.0.0.11',
+  },
+  {
+    name: 'renumbering several, one of them not there any more',
+    had: [
+      { ...four, isPublished: true },
+      { address: '10.0.0.8', isPublished: true },
+      { address: '10.0.0.10', isReady: true },
+    ],
+    pools: { a: poolOf(['10.0.0.8-10.0.0.10']) },
+    asked: { isRenumbering: true, count: 2 },
+    want: 'keep 10.0.0.9,10.0.0.8; coming 10.0.0.10; PoolsExhausted',
+  },
+  {
+    name: 'renumbering both families, of which one can not be had',
+    had: [
+      { ...four, isPublished: true },
+      { ...six, isPublished: true },
+    ],
+    pools: { a: poolOf(['10.0.0.8/30', 'fd77::9']) },
+    asked: { ...both, isRenumbering: true, isOneFamilyEnough: true },
+    want: 'keep 10.0.0.9,fd77::9; PoolsExhausted',
+  },
+  {
+    name: 'renumbering both families, of which one is answered for',
+    had: [
+      { ...four, isPublished: true },
+      { ...six, isPublished: true },
+      { address: '10.0.0.8', isReady: true },
+      { address: 'fd77::8' },
+    ],
+    asked: { ...both, isRenumbering: true },
+    want: 'keep 10.0.0.9,fd77::9; coming 10.0.0.8,fd77::8',
+  },
+  {
+    name: 'renumbering one family, of which the other was never published',
+    had: [{ ...four, isPublished: true }, six, { address: '10.0.0.8', isReady: true }],
+    asked: { ...both, isRenumbering: true },
+    want: 'keep 10.0.0.8,fd77::9; going 10.0.0.9',
+  },
+  {
+    name: 'renumbering one family, of which the other can not be had',
+    had: [{ ...four, isPublished: true }],
+    pools: { a: poolOf(['10.0.0.8/30']) },
+    asked: { ...both, isRenumbering: true, isOneFamilyEnough: true },
+    want: 'keep 10.0.0.9; get 10.0.0.8 of a without FamilyUnavailable',
+  },
+  ...[true, false].map((isOneFamilyEnough) => ({
+    name: `renumbering one family, which can not be had, ${isOneFamilyEnough ? 'without' : 'with'} need of the other`,
+    had: [{ address: '10.0.0.8', isPublished: true }],
+    pools: { a: poolOf(['10.0.0.8', 'fd77::8']) },
+    asked: { ...both, isRenumbering: true, isOneFamilyEnough },
+    want: 'keep 10.0.0.8; get fd77::8 of a, PoolsExhausted',
+  })),
+  {
+    name: 'another address, that it has got, and nobody answers for it',
+    had: [{ ...four, isPublished: true }, { address: '10.0.0.8' }],
+    asked: asking('10.0.0.8'),
+    want: 'keep 10.0.0.9; coming 10.0.0.8',
   },
   {
     name: 'renumbering, and there is no other',
@@ -165,11 +309,10 @@ const CASES: readonly Case[] = [
 ];
 
 const shop = tenant('shop');
-const heldOf = ({ address: text, pool = 'a', isPublished = false, isLeaving = false }: Had): HeldAddress => ({
+const heldOf = ({ address: text, ...had }: Had): HeldAddress => ({
+  ...{ pool: 'a', isPublished: false, isReady: false, isReplaced: false, isLeaving: false },
+  ...had,
   address: address(text),
-  pool,
-  isPublished,
-  isLeaving,
 });
 
 for (const { name, pools = DEFAULT, had, asked = {}, want } of CASES) {
@@ -182,9 +325,11 @@ for (const { name, pools = DEFAULT, had, asked = {}, want } of CASES) {
       .sort((a, b) => Number(b.isPublished ?? false) - Number(a.isPublished ?? false))
       .map(heldOf);
     const decision = book.decide(requestOf('shop', { preferred, ...asked }), held);
-    const { keep, drop, isWithdrawing } = decision;
+    const { keep, coming, going, drop, isWithdrawing } = decision;
     const parts = [
       keep.length > 0 ? `keep ${keep.map(formatAddress).join()}` : '',
+      coming.length > 0 ? `coming ${coming.map(formatAddress).join()}` : '',
+      going.length > 0 ? `going ${going.map(formatAddress).join()}` : '',
       drop.length > 0 ? `drop ${drop.map(formatAddress).join()}` : '',
       decision.grants.length > 0 ? `get ${shown(decision)}` : shown(decision),
       isWithdrawing ? 'wait' : '',

@@ -44,6 +44,10 @@ export interface HeldAddress {
   /** The pool that it was taken from. */
   readonly pool: string;
   readonly isPublished: boolean;
+  /** Somebody answers for it, or nobody of ours is to: who comes to it finds the Service. */
+  readonly isReady: boolean;
+  /** Others have taken its place, and it is published for as long as their overlap lasts. */
+  readonly isReplaced: boolean;
   /** It is being withdrawn, and takes its name up until that is done. */
   readonly isLeaving: boolean;
 }

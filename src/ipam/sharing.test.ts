@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { address, claim, give, poolOf, requestOf, shown, tenant } from '../../test/arbitrary/ipam.ts';
+import {
+  address,
+  claim,
+  give,
+  poolOf,
+  requestOf,
+  STAYING,
+  shown,
+  tenant,
+} from '../../test/arbitrary/ipam.ts';
 import { AddressBook } from './address-book.ts';
 import type { Decision } from './allocator.ts';
 import type { AllocationRequest, HeldAddress } from './request.ts';
@@ -72,7 +81,7 @@ function bookOf(): AddressBook {
   return book;
 }
 
-const first: HeldAddress = { address: address('10.0.0.1'), pool: 'a', isPublished: true, isLeaving: false };
+const first: HeldAddress = { address: address('10.0.0.1'), pool: 'a', isPublished: true, ...STAYING };
 function ask(book: AddressBook, name: string, sharing: SharingClaim): Decision {
   return book.decide(claiming(book, name, sharing));
 }

@@ -12,6 +12,8 @@ export const SHARING_NAMESPACES = 'fairlead.io/sharing-namespaces';
 export const RETAIN = 'fairlead.io/retain';
 /** `now`: it wants another address. Taken away when it has one. */
 export const RENUMBER = 'fairlead.io/renumber';
+/** Written by the controller: addresses that others have replaced, as long as they are published beside those. */
+export const REPLACED = 'fairlead.io/replaced-addresses';
 /** Written by the controller: the pools that its addresses are from. */
 export const ALLOCATED_FROM = 'fairlead.io/allocated-from';
 

@@ -8,6 +8,7 @@ import { type Address, type Family, parseAddress, sameAddress } from '../net/add
 import {
   COUNT,
   RENUMBER,
+  REPLACED,
   RETAIN,
   SAME_ADDRESSES,
   SAME_POOL,
@@ -63,6 +64,10 @@ export function sharingClaimOf(service: ServiceView): SharingClaim {
 
 export const isToBeRenumbered = ({ annotations }: ServiceView): boolean => annotations[RENUMBER] === 'now';
 export const isToBeRetained = ({ annotations }: ServiceView): boolean => annotations[RETAIN] === 'true';
+
+/** The addresses that others have replaced, and that are published for a while. */
+export const replacedAddresses = ({ annotations }: ServiceView): readonly Address[] =>
+  listed(annotations[REPLACED] ?? '').flatMap((text) => parseAddress(text) ?? []);
 
 /** The addresses in its status. */
 export const ingressAddresses = ({ ingress }: ServiceView): readonly Address[] =>

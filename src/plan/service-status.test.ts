@@ -20,7 +20,15 @@ const planOf = (
   statusPlan(
     on,
     {
-      ...{ virtualIPs, refusal: undefined, isSatisfied: true, forfeited: [] },
+      ...{
+        virtualIPs,
+        coming: [],
+        going: [],
+        isReplacing: false,
+        refusal: undefined,
+        isSatisfied: true,
+        forfeited: [],
+      },
       whyOutside: () => undefined,
       whyNobody: () => 'nobody can',
       ...changes,
@@ -170,6 +178,6 @@ test('the wish to be renumbered goes when it is met', () => {
     'fairlead.io/allocated-from': 'default',
     'fairlead.io/renumber': null,
   });
-  const unmet = planOf(wishing, [virtualIP(1)], { refusal: FULL, isSatisfied: false });
+  const unmet = planOf(wishing, [virtualIP(1)], { refusal: FULL, isSatisfied: false, isReplacing: true });
   assert.deepEqual(unmet.annotations, { 'fairlead.io/allocated-from': 'default' });
 });

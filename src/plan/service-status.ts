@@ -4,7 +4,7 @@ import type { Refusal } from '../ipam/refusal.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import { type Condition, withCondition } from '../resource/condition.ts';
 import type { VirtualIP } from '../resource/virtual-ip.ts';
-import { ALLOCATED_FROM, LEGACY_SOURCE_RANGES, RENUMBER } from './annotations.ts';
+import { ALLOCATED_FROM, LEGACY_SOURCE_RANGES, RENUMBER, REPLACED } from './annotations.ts';
 import type { IngressView, ServiceView } from './views.ts';
 
 export const ALLOCATED = 'fairlead.io/Allocated';
@@ -13,9 +13,11 @@ export const ANNOUNCED = 'fairlead.io/Announced';
 export const OUTSIDE_POOL = 'fairlead.io/OutsidePool';
 /** Only there while it is true. */
 export const OPEN_TO_ALL = 'fairlead.io/SourceRangesIgnored';
-export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED, OUTSIDE_POOL, OPEN_TO_ALL];
+/** Only there while it is true: a published address stays until others that take its place are answered for. */
+export const REPLACING = 'fairlead.io/Replacing';
+export const OUR_CONDITIONS: readonly string[] = [ALLOCATED, ANNOUNCED, REPLACING, OUTSIDE_POOL, OPEN_TO_ALL];
 /** What we write into the annotations of a Service. */
-export const OUR_ANNOTATIONS: readonly string[] = [ALLOCATED_FROM];
+export const OUR_ANNOTATIONS: readonly string[] = [ALLOCATED_FROM, REPLACED];
 
 /** Written together with an upstream finalizer, whose name alone does not say that it is ours. */
 export const claim = (timestamp: string): Condition => ({
@@ -51,6 +53,12 @@ export interface StatusPlan {
 export interface Assigned {
   /** In the order in which they are published. */
   readonly virtualIPs: readonly VirtualIP[];
+  /** To take the place of published ones, not published themselves yet. */
+  readonly coming: readonly VirtualIP[];
+  /** Replaced, and published after the others for a while. */
+  readonly going: readonly VirtualIP[];
+  /** Published ones are to be replaced, and can not be yet. */
+  readonly isReplacing: boolean;
   readonly refusal: Refusal | undefined;
   /** With a refusal: what it has is enough all the same. */
   readonly isSatisfied: boolean;
@@ -63,11 +71,15 @@ export interface Assigned {
 }
 
 /**
- * An address is published as soon as somebody can announce it, and not taken back for reachability later. One that is
- * refused keeps what its status says, because that is what it gets back when it can.
+ * An address is published as soon as somebody can announce it, and not taken back for reachability later. One that takes
+ * the place of another is published when somebody answers for it. A Service that is refused keeps what its status says,
+ * because that is what it gets back when it can.
  */
 export function statusPlan(service: ServiceView, assigned: Assigned, timestamp: string): StatusPlan {
-  const wanted = [allocated(assigned), announced(assigned), ...outsidePool(assigned), ...openToAll(service)];
+  const wanted = [
+    ...[allocated(assigned), announced(assigned), ...replacing(service, assigned)],
+    ...[...outsidePool(assigned), ...openToAll(service)],
+  ];
   let all: readonly Condition[] = service.conditions;
   for (const condition of wanted) all = withCondition(all, condition, timestamp);
   const conditions = all.filter((condition) => !service.conditions.includes(condition));
@@ -104,6 +116,10 @@ export function allocatedTexts({ conditions }: ServiceView): readonly string[] {
 export const originOf = ({ address, pool }: Pick<VirtualIP, 'address' | 'pool'>): string =>
   `${formatAddress(address)}${pool === '' ? '' : ` from pool ${pool}`}`;
 
+/** Whether who comes to it finds the Service, as far as that is ours to see to. */
+export const isReady = (virtualIP: VirtualIP): boolean =>
+  isAllocatedOnly(virtualIP) || isAnsweredFor(virtualIP);
+
 /** Whether a node answers for it, and has nothing to say against that. */
 export const isAnsweredFor = (virtualIP: VirtualIP): boolean =>
   isHeld(virtualIP) && reportOf(virtualIP)?.status !== 'False';
@@ -119,10 +135,10 @@ type Wanted = Omit<Condition, 'lastTransitionTime'>;
 
 function ingressOf(
   service: ServiceView,
-  { virtualIPs, forfeited }: Assigned,
+  { virtualIPs, going, forfeited }: Assigned,
 ): readonly Ingress[] | undefined {
   if (virtualIPs.length === 0) return forfeited.length === 0 ? undefined : remaining(service, forfeited);
-  return virtualIPs.flatMap((virtualIP) => {
+  return [...virtualIPs, ...going].flatMap((virtualIP) => {
     const ip = formatAddress(virtualIP.address);
     const present = service.ingress.find((one) => one.ip === ip);
     const canBe = virtualIP.candidates.length > 0 || isAllocatedOnly(virtualIP) || present !== undefined;
@@ -139,13 +155,29 @@ function remaining({ ingress }: ServiceView, forfeited: readonly Address[]): rea
 /** Somebody else announces it (spec.announce of the pool). */
 const isAllocatedOnly = ({ advertisements }: VirtualIP): boolean => advertisements.length === 0;
 
-function allocated({ virtualIPs, refusal, isSatisfied }: Assigned): Wanted {
+function allocated({ virtualIPs, going, refusal, isSatisfied }: Assigned): Wanted {
   if (refusal !== undefined && !isSatisfied)
     return { type: ALLOCATED, status: 'False', reason: refusal.code, message: refusal.message };
-  const has = virtualIPs.map(originOf).join(', ');
+  const has = [...virtualIPs, ...going].map(originOf).join(', ');
   const missing = refusal === undefined ? '' : `; not more, because ${refusal.code}: ${refusal.message}`;
   return { type: ALLOCATED, status: 'True', reason: 'Allocated', message: `${has}${missing}` };
 }
+
+/** Why what is published is not replaced yet. */
+function replacing({ ingress }: ServiceView, assigned: Assigned): readonly Wanted[] {
+  const { virtualIPs, coming, isReplacing, refusal, isSatisfied, whyNobody } = assigned;
+  if (!isReplacing) return [];
+  const texts = virtualIPs.map(({ address }) => formatAddress(address));
+  const published = texts.filter((text) => ingress.some(({ ip }) => ip === text));
+  const start = `${published.join(', ')} published until replaced`;
+  const [obstacle] = coming.filter((one) => !isReady(one)).map((one) => announcedOne(one, whyNobody));
+  const refused = refusal && { reason: refusal.code, message: refusal.message };
+  // One that leaves it satisfied is of another family.
+  const { reason, message } = (isSatisfied ? (obstacle ?? refused) : refused) ?? NOT_CHOSEN;
+  return [{ type: REPLACING, status: 'True', reason, message: `${start}: ${message}` }];
+}
+
+const NOT_CHOSEN = { reason: 'Pending', message: 'the new addresses are being chosen' };
 
 function outsidePool({ virtualIPs, whyOutside }: Assigned): readonly Wanted[] {
   const reasons = virtualIPs.flatMap((one) => whyOutside(one) ?? []);
@@ -202,18 +234,23 @@ function announcedOne(virtualIP: VirtualIP, whyNobody: Assigned['whyNobody']): A
   return { status: 'False', reason: phase, message: reported?.message ?? `no node answers for ${ip}` };
 }
 
-/** The pools, each once; and a wish to be renumbered that is met, because nothing that it left is held any more. */
+/**
+ * The pools, each once; what is replaced and still there; and a wish to be renumbered that is met. That goes with the write
+ * that publishes the new addresses: one that is published while the wish is there is an old one.
+ */
 function changedAnnotations(
   { annotations }: ServiceView,
-  { virtualIPs, refusal, forfeited }: Assigned,
+  { virtualIPs, going, isReplacing, refusal, forfeited }: Assigned,
 ): Readonly<Record<string, string | null>> {
   const changed: Record<string, string | null> = {};
   const from = [...new Set(virtualIPs.map(({ pool }) => pool).filter((pool) => pool !== ''))].join();
   const isDecided = virtualIPs.length > 0 || forfeited.length > 0;
   if (isDecided && from !== (annotations[ALLOCATED_FROM] ?? ''))
     changed[ALLOCATED_FROM] = from === '' ? null : from;
-  if (virtualIPs.length > 0 && refusal === undefined && annotations[RENUMBER] !== undefined)
-    changed[RENUMBER] = null;
+  const replaced = going.map(({ address }) => formatAddress(address)).join();
+  if (replaced !== (annotations[REPLACED] ?? '')) changed[REPLACED] = replaced === '' ? null : replaced;
+  const isMet = virtualIPs.length > 0 && !isReplacing && refusal?.code !== 'InvalidRequest';
+  if (isMet && annotations[RENUMBER] !== undefined) changed[RENUMBER] = null;
   return changed;
 }
 

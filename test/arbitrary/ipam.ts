@@ -68,6 +68,9 @@ export function requestOf(name: string, changes: Partial<AllocationRequest> = {}
   };
 }
 
+/** Of an address that is held: nothing is to become of it. */
+export const STAYING = { isReady: true, isReplaced: false, isLeaving: false } as const;
+
 /** A VirtualIP of these Services comes into the book. */
 export function give(book: AddressBook, text: string, ...services: readonly Tenant[]): void {
   const tenancy = { kind: 'virtual-ip', services, reservedFor: undefined } as const;
@@ -77,9 +80,10 @@ export function give(book: AddressBook, text: string, ...services: readonly Tena
 export const take = (book: AddressBook, text: string): boolean =>
   book.hold(`VirtualIP ${text}`, [], { kind: 'virtual-ip', services: [], reservedFor: undefined });
 
-/** `10.0.0.8 of a, 10.0.0.9 of a` or the code of the refusal; both for a partial success. */
+/** `10.0.0.8 of a, 10.0.0.9 of a` or the code of the refusal; both for a partial success, also if it is not enough. */
 export function shown({ grants, refusal, isSatisfied }: Decision): string {
   const given = grants.map((grant) => `${formatAddress(grant.address)} of ${grant.pool}`).join(', ');
   if (refusal === undefined) return given;
-  return isSatisfied ? `${given} without ${refusal.code}` : refusal.code;
+  if (isSatisfied) return `${given} without ${refusal.code}`;
+  return [given, refusal.code].filter((text) => text !== '').join(', ');
 }

@@ -42,6 +42,8 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [['agent', '--heartbeat-multiplier', '1'], /Want a whole number from 2 to 10/],
   [['agent', '--heartbeat-multiplier', '11'], /Want a whole number from 2 to 10/],
   [['agent', '--heartbeat-multiplier', '2.5'], /Want a whole number from 2 to 10/],
+  [['controller', '--replacement-overlap', '25h'], /Want a duration from 0 to 24h/],
+  [['controller', '--replacement-overlap', 'soon'], /Want a duration from 0 to 24h/],
   [['agent', '--hang-timeout', '999ms'], /Want a duration from 1s to 60s/],
   [['agent', '--hang-timeout', '61s'], /Want a duration from 1s to 60s/],
   [['agent', '--hang-timeout', 'never'], /Want a duration from 1s to 60s/],

@@ -53,7 +53,17 @@ describe('the program', () => {
         ...['--heartbeat-interval', '100ms', '--heartbeat-multiplier', '--hang-timeout', '2s'],
       ],
     ],
-    ['controller', ['--load-balancer-class', 'fairlead.io/lb', '--default-class', '--rebalance', ':9374']],
+    [
+      'controller',
+      [
+        '--load-balancer-class',
+        'fairlead.io/lb',
+        '--default-class',
+        '--rebalance',
+        '--replacement-overlap',
+        ':9374',
+      ],
+    ],
   ] as const) {
     test(`${command} --help names every flag`, async () => {
       const { code, stdout } = await bundle.run(command, '--help');

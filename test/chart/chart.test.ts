@@ -189,6 +189,17 @@ test('the controller rebalances only where that is asked for', async () => {
   assert.match(await argsOf('controller.rebalance=Slow'), /"--rebalance=Slow"\]/);
 });
 
+test('the overlap of addresses that are replaced is told where it is another than the default', async () => {
+  const argsOf = async (...settings: string[]) =>
+    JSON.stringify((await render(...settings)).find(({ kind }) => kind === 'Deployment')?.spec);
+  assert.doesNotMatch(await argsOf(), /--replacement-overlap/);
+  for (const overlap of ['0', '10m'])
+    assert.match(
+      await argsOf(`controller.replacementOverlap=${overlap}`),
+      new RegExp(`"--replacement-overlap=${overlap}"]`),
+    );
+});
+
 test('Helm keeps the CRDs, and renders them as they are in the files', async () => {
   const rendered = (await render()).filter(({ kind }) => kind === 'CustomResourceDefinition');
   assert.equal(rendered.length, 3);

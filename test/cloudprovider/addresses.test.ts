@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_OPTIONS } from '../../src/cloudprovider/deps.ts';
 import { ADDRESS_POOL, NAMESPACE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { Bed } from './bed.ts';
 
@@ -93,6 +94,8 @@ test('another address is given before the one that was there is taken away', asy
   assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.50'], 'it keeps what it has');
   bed.deleteService('rival');
   await bed.settle();
+  assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.55', '10.77.0.50'], 'both for a while');
+  await bed.pass(DEFAULT_OPTIONS.replacementOverlap);
   assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.55']);
   assert.equal(namesOf(bed, 'shop'), '10.77.0.55');
   bed.assertSound();
@@ -141,6 +144,7 @@ test('a pool that shrinks, is drained or goes moves nobody, and says so; renumbe
   assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.50'], 'not before there is another');
   bed.pool('next', '10.77.0.70');
   await bed.settle();
+  await bed.pass(DEFAULT_OPTIONS.replacementOverlap);
   assert.deepEqual(ipsOf(bed, 'shop'), ['10.77.0.70']);
   assert.equal(namesOf(bed, 'shop'), '10.77.0.70');
   assert.equal(outside(), undefined);

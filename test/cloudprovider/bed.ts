@@ -177,8 +177,8 @@ export class Bed {
   }
 
   /** A node's agent records itself as holder, whether a controller sees it or not. */
-  claim(name: string, holder: string): void {
-    this.#patchStatus('virtualips', name, { holder, epoch: 1, phase: 'Announced' });
+  claim(name: string, holder: string, conditions: readonly object[] = []): void {
+    this.#patchStatus('virtualips', name, { holder, epoch: 1, phase: 'Announced', conditions });
   }
 
   /** A controller that has not been started yet. */
@@ -263,8 +263,10 @@ export class Bed {
     assert.equal(new Set(single).size, single.length, 'two VirtualIPs of a family for one Service');
   }
 
+  /** By its own wish, or while others take the place of what it has. */
   #wantsMany(key: string): boolean {
-    return this.cluster.objects(SERVICE).get(key)?.metadata.annotations?.['fairlead.io/count'] !== undefined;
+    const annotations = this.cluster.objects(SERVICE).get(key)?.metadata.annotations ?? {};
+    return ['count', 'renumber', 'replaced-addresses'].some((name) => `fairlead.io/${name}` in annotations);
   }
 
   /** As living agents do: claims what nobody holds that lives and is a candidate, lets go of what is being deleted. */

@@ -28,8 +28,9 @@ import {
 } from './history.ts';
 
 /** No two Services have one port of one address, and what is published is what is held. */
-function checkUnique({ bed, violations }: History): void {
+function checkUnique({ bed, violations, lost }: History): void {
   assert.deepEqual(violations, []);
+  assert.deepEqual(lost, []);
   for (const { name, services } of bed.virtualIPs()) {
     const ports = services.flatMap((ref) => ref.ports.map(({ protocol, port }) => `${protocol}/${port}`));
     assert.equal(new Set(ports).size, ports.length, `${name} has a port twice`);
@@ -50,11 +51,16 @@ function checkSticky(steps: readonly Step[], before: Holdings, after: Holdings):
   const isAnew = steps.some(isFault);
   for (const [uid, { service, names }] of before) {
     const isFreed = !after.has(uid) && steps.some(({ kind }) => kind === 'free');
-    if (isFreed || isTouched(service, steps) || (isAnew && isSharing(service))) continue;
+    if (isFreed || isTouched(service, steps) || (isAnew && isSharing(service)) || isRenumbering(service))
+      continue;
     const lost = names.filter((name) => !after.get(uid)?.names.includes(name));
     assert.deepEqual(lost, [], `${service.name} asked for nothing`);
   }
 }
+
+/** Its wish may come true at any time. What it publishes meanwhile is watched at each moment. */
+const isRenumbering = ({ annotations }: ServiceView): boolean =>
+  annotations['fairlead.io/renumber'] !== undefined;
 
 type Holdings = ReadonlyMap<string, Holding>;
 
@@ -164,9 +170,16 @@ const ask: fc.Arbitrary<Ask> = fc.record({
   port: fc.integer({ min: 80, max: 82 }),
 });
 const service = fc.nat(SERVICES - 1);
+const renumber: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant('renumber'),
+  service,
+  wish: fc.constantFrom('now', 'now', 'now', null),
+});
+
 const edit: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom('create', 'change'), service, ask }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete'), service }) },
+  { weight: 1, arbitrary: renumber },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -209,8 +222,25 @@ const scarce: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+/** Wishes for another address, while pools are edited and controllers are killed. */
+const renumbering: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: renumber },
+  { weight: 2, arbitrary: edit },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('pool'),
+      pool: fc.constantFrom(...POOLS),
+      ranges: fc.constantFrom(['10.78.0.1-10.78.0.2'], ['10.77.0.50-10.77.0.59'], ['10.77.0.60-10.77.0.69']),
+      exclude: fc.constant([]),
+      disabled: fc.constantFrom(false, false, true),
+    }),
+  },
+  { weight: 2, arbitrary: fault },
+);
+
 /** How often there was something to check. */
-const seen = { turns: 0, waiting: 0, faulty: 0, faultless: 0, stale: 0, given: 0 };
+const seen = { turns: 0, renumbered: 0, blocked: 0, waiting: 0, faulty: 0, faultless: 0, stale: 0, given: 0 };
 
 async function checkRound(history: History, steps: readonly Step[]): Promise<void> {
   const { bed } = history;
@@ -228,6 +258,15 @@ async function checkRound(history: History, steps: readonly Step[]): Promise<voi
 
 function count(bed: Bed, { steps, known }: Past): void {
   seen[steps.some(isFault) ? 'faulty' : 'faultless']++;
+  const services = [...holdings(bed).values()];
+  const isMet = ({ service }: Holding) =>
+    steps.some(
+      (one) => one.kind === 'renumber' && one.wish === 'now' && service.name === `s${one.service}`,
+    ) &&
+    !isRenumbering(service) &&
+    service.ingress.length > 0;
+  seen.renumbered += services.filter(isMet).length;
+  seen.blocked += services.filter(({ service }) => isRenumbering(service)).length;
   seen.stale += steps.filter(({ kind }) => kind === 'stale').length;
   seen.given += bed.virtualIPs().filter(({ uid }) => known.every((one) => one.uid !== uid)).length;
   seen.waiting += [...holdings(bed).values()].filter((one) => missing(bed, one).length > 0).length;
@@ -241,7 +280,7 @@ test('unique, sticky, complete and fair, whatever happens', async () => {
       for (const steps of all) await checkRound(history, steps);
       await checkEnd(history);
     }),
-    { numRuns: 60 },
+    { numRuns: 90 },
   );
   for (const what of ['waiting', 'faulty', 'faultless', 'stale', 'given'] as const)
     assert.ok(seen[what] >= 20, `${what}: ${seen[what]} times only`);
@@ -268,12 +307,39 @@ test('in order of creation where there is not enough for all, with one controlle
   assert.ok(seen.turns >= 15, `${seen.turns} turns only`);
 });
 
+test('renumbered without a moment in which nothing of its own is published and answered for', async () => {
+  const first = fc.shuffledSubarray(
+    Array.from({ length: SERVICES }, (_, i) => i),
+    { minLength: 2 },
+  );
+  const many = fc.array(fc.array(renumbering, { minLength: 1, maxLength: 4 }), {
+    minLength: 2,
+    maxLength: 6,
+  });
+  await fc.assert(
+    fc.asyncProperty(first, many, async (created, all) => {
+      const history = new History();
+      await history.begin();
+      for (const index of created) await history.apply({ kind: 'create', service: index, ask: SINGLE });
+      await history.rest();
+      for (const steps of all) await checkRound(history, steps);
+      await checkEnd(history);
+    }),
+    { numRuns: 40 },
+  );
+  for (const what of ['renumbered', 'blocked'] as const)
+    assert.ok(seen[what] >= 20, `${what}: ${seen[what]} times only`);
+});
+
 /** With room for everybody nobody waits; and without Services nothing is left. */
 async function checkEnd({ bed }: History): Promise<void> {
+  if (bed.cluster.objects(ADDRESS_POOL).has('b')) bed.cluster.remove(ADDRESS_POOL, { name: 'b' });
   bed.poolWith('a', { addresses: ['10.77.0.50-10.77.0.99', 'fd77::/120'], exclude: null, disabled: false });
   await bed.pass(12_000);
-  for (const { service: each, names } of holdings(bed).values())
+  for (const { service: each, names } of holdings(bed).values()) {
+    assert.ok(!isRenumbering(each), `${each.name} is still to be renumbered`);
     assert.equal(names.length, each.ipFamilies.length, `${each.name} has ${names.join()}`);
+  }
   for (const { service: each } of holdings(bed).values()) bed.deleteService(each.name);
   await bed.pass(12_000);
   assert.deepEqual(bed.virtualIPs(), []);

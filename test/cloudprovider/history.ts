@@ -4,8 +4,10 @@
 import { ApiError } from '../../src/kube/api-error.ts';
 import { ADDRESS_POOL, SERVICE } from '../../src/kube/kinds.ts';
 import type { ServiceView } from '../../src/plan/views.ts';
+import { seconds } from '../../src/time/duration.ts';
 import { fail } from '../fake/fake-kube-api.ts';
 import { Bed, type Running } from './bed.ts';
+import { watchPublished } from './published.ts';
 
 export const SERVICES = 6;
 export const POOLS = ['a', 'b'] as const;
@@ -13,6 +15,8 @@ export const RANGES: readonly string[] = [
   '10.77.0.50-10.77.0.51',
   '10.77.0.51-10.77.0.54',
   '10.77.0.53',
+  // No node can announce it.
+  '10.78.0.1-10.78.0.2',
   'fd77::1-fd77::3',
   'fd77::3-fd77::9',
 ];
@@ -40,6 +44,8 @@ export interface PoolEdit {
 type Edit =
   | { readonly kind: 'create' | 'change'; readonly service: number; readonly ask: Ask }
   | { readonly kind: 'delete'; readonly service: number }
+  /** The wish for another address comes or is taken back. */
+  | { readonly kind: 'renumber'; readonly service: number; readonly wish: 'now' | null }
   /** Whoever has the lowest address goes. */
   | { readonly kind: 'free' }
   | { readonly kind: 'gateways'; readonly gateways: readonly string[] }
@@ -67,6 +73,9 @@ interface Stale {
 
 export type Step = Edit | Fault;
 
+/** Several of them are over when a history rests. */
+const OVERLAP = seconds(2);
+
 const FAULTS: ReadonlySet<string> = new Set(['kill', 'second', 'stale', 'fence', 'catch-up', 'refuse']);
 export const isFault = ({ kind }: Step): boolean => FAULTS.has(kind);
 
@@ -80,10 +89,18 @@ export class History {
   readonly bed = new Bed();
   /** What must never be and was: an address in the status of two Services at once that do not share it. */
   readonly violations: string[] = [];
+  /** What was published and was not the Service's own, or given up for nothing. */
+  readonly lost: readonly string[];
+  /** Whoever does not lead any more may have undone something in this round. */
+  #isStale = false;
   /** Addresses of pools that are a gateway's now. */
   gateways: readonly string[] = [];
   readonly #leading: Running[] = [];
   readonly #stale: Running[] = [];
+
+  constructor() {
+    this.lost = watchPublished(this.bed, () => !this.#isStale);
+  }
 
   async begin(): Promise<void> {
     for (const name of ['n1', 'n2']) this.bed.node(name);
@@ -116,19 +133,22 @@ export class History {
   /** Nobody acts any more who does not lead; everything that is held by a retry is tried again, and who waits is served. */
   async rest(): Promise<void> {
     await this.bed.settle();
+    for (const { api } of this.#leading) api.recover();
     // One that has not seen a Service go may make its VirtualIP again before the finalizer is away. It has to be swept.
     if (this.#stale.length > 0) this.bed.violations.length = 0;
     this.#fence();
     await this.bed.pass(12_000);
     // A refusal that nothing has met yet would be one of a round that has none.
     for (const { api } of this.#leading) api.recover();
+    this.#isStale = false;
   }
 
   async #start(): Promise<void> {
-    this.#leading.push(await this.bed.start({ workers: 3 }));
+    this.#leading.push(await this.bed.start({ workers: 3, replacementOverlap: OVERLAP }));
   }
 
   async #supersede({ misses, writes }: Stale): Promise<void> {
+    this.#isStale = true;
     for (const running of this.#leading.splice(0)) {
       for (const name of misses) running.watches[name].hold();
       let count = 0;
@@ -155,6 +175,8 @@ export class History {
     const name = `s${step.service}`;
     if (step.kind === 'delete') {
       if (bed.hasService(name)) bed.deleteService(name);
+    } else if (step.kind === 'renumber') {
+      if (bed.hasService(name)) bed.annotate(name, { 'fairlead.io/renumber': step.wish });
     } else if (!bed.hasService(name)) {
       const key = step.ask.key === '' ? {} : { 'fairlead.io/sharing-key': step.ask.key };
       bed.createService(name, specOf(step.ask), { annotations: key });

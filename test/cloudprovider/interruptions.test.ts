@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import type { ControllerOptions } from '../../src/cloudprovider/deps.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { OUR_ANNOTATIONS } from '../../src/plan/service-status.ts';
+import { seconds } from '../../src/time/duration.ts';
 import { Bed, type Running } from './bed.ts';
+import { watchPublished } from './published.ts';
 
 type Moment = 'before' | 'after';
 interface Journey {
@@ -66,6 +68,17 @@ const journeysOf = (
     act: (bed) => bed.editService('shop', { metadata: { annotations: { 'fairlead.io/ignore': 'true' } } }),
     check: assertUntouched,
   },
+  {
+    name: `renumbering${suffix}`,
+    options: { ...options, replacementOverlap: seconds(1) },
+    prepare: (bed) => creates(bed, spec),
+    act: (bed) => bed.annotate('shop', { 'fairlead.io/renumber': 'now' }),
+    check: (bed) => {
+      assert.deepEqual(bed.service('shop').ingress, [{ ip: '10.77.0.51', ipMode: 'VIP' }]);
+      assert.deepEqual(bed.plan(), ['10.77.0.51 web/shop n1,n2']);
+      assert.deepEqual(bed.service('shop').annotations, { 'fairlead.io/allocated-from': 'default' });
+    },
+  },
 ];
 
 function assertUntouched(bed: Bed): void {
@@ -80,8 +93,9 @@ const JOURNEYS = [
   ...journeysOf(' without class', { loadBalancerClass: undefined }, { servesClassless: true }),
 ];
 
-async function prepared(journey: Journey): Promise<{ bed: Bed; running: Running }> {
+async function prepared(journey: Journey): Promise<Prepared> {
   const bed = new Bed();
+  const lost = watchPublished(bed);
   bed.node('n1');
   bed.node('n2');
   bed.pool('default', '10.77.0.50-10.77.0.52');
@@ -89,7 +103,19 @@ async function prepared(journey: Journey): Promise<{ bed: Bed; running: Running 
   await bed.pass(1000);
   await journey.prepare(bed);
   await bed.pass(1000);
-  return { bed, running };
+  const check = (): void => {
+    journey.check(bed);
+    bed.assertSound();
+    assert.deepEqual(lost, []);
+  };
+  return { bed, running, check };
+}
+
+interface Prepared {
+  readonly bed: Bed;
+  readonly running: Running;
+  /** What the journey asks for, and what has to hold at each moment of it. */
+  readonly check: () => void;
 }
 
 interface Point {
@@ -112,14 +138,14 @@ function interruptAt(running: Running, point: Point, interrupt: () => void): () 
 
 /** How many requests the journey makes when nothing interrupts it. */
 async function requestsOf(journey: Journey): Promise<number> {
-  const { bed, running } = await prepared(journey);
+  const { bed, running, check } = await prepared(journey);
   let count = 0;
   running.api.before = ({ plural }) => {
     if (plural !== 'addresspools') count++;
   };
   journey.act(bed);
-  await bed.settle();
-  journey.check(bed);
+  await bed.pass(2000);
+  check();
   assert.ok(count >= 2, `${journey.name} makes ${count} requests`);
   return count;
 }
@@ -130,30 +156,28 @@ const unreachable = (): never => {
 
 function testKilled(journey: Journey, point: Point): void {
   test(`${journey.name}: killed ${point.moment} request ${point.number}, another controller goes on`, async () => {
-    const { bed, running } = await prepared(journey);
+    const { bed, running, check } = await prepared(journey);
     const wasReached = interruptAt(running, point, () => {
       bed.kill(running);
       unreachable();
     });
     journey.act(bed);
-    await bed.settle();
+    await bed.pass(2000);
     assert.ok(wasReached());
     await bed.start(journey.options);
-    await bed.pass(1000);
-    journey.check(bed);
-    bed.assertSound();
+    await bed.pass(3000);
+    check();
   });
 }
 
 function testUnanswered(journey: Journey, point: Point): void {
   test(`${journey.name}: no answer ${point.moment} request ${point.number} was carried out`, async () => {
-    const { bed, running } = await prepared(journey);
+    const { bed, running, check } = await prepared(journey);
     const wasReached = interruptAt(running, point, unreachable);
     journey.act(bed);
     await bed.pass(10_000);
     assert.ok(wasReached());
-    journey.check(bed);
-    bed.assertSound();
+    check();
   });
 }
 
@@ -174,7 +198,7 @@ function testDeleted(journey: Journey, point: Point): void {
 
 function testOvertaken(journey: Journey, number: number): void {
   test(`${journey.name}: somebody else writes the Service just before request ${number}`, async () => {
-    const { bed, running } = await prepared(journey);
+    const { bed, running, check } = await prepared(journey);
     const { services } = running.watches;
     const wasReached = interruptAt(running, { moment: 'before', number }, () => {
       // What the controller decides on is old now, and it can not see it.
@@ -183,11 +207,11 @@ function testOvertaken(journey: Journey, number: number): void {
     });
     journey.act(bed);
     await running.queue.idle();
+    await bed.pass(2000);
     services.release();
-    await bed.settle();
+    await bed.pass(2000);
     assert.ok(wasReached());
-    journey.check(bed);
-    bed.assertSound();
+    check();
   });
 }
 

@@ -3,8 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiError } from '../../src/kube/api-error.ts';
 import { SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { OWN_FINALIZER } from '../../src/plan/service-class.ts';
+import { WITHDRAW_FINALIZER } from '../../src/resource/virtual-ip.ts';
 import { bedOf } from './bed.ts';
 
 for (const slow of [
@@ -133,5 +135,37 @@ test('a node whose agent is silent becomes no candidate', async () => {
   bed.silent.delete('n2');
   await bed.pass(1000);
   assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2']);
+  bed.assertSound();
+});
+
+test('a VirtualIP that another controller makes while the answer that there is none is on its way is seen', async () => {
+  const bed = bedOf();
+  // Nobody claims it or plans it anew, which would tell of it a second time.
+  bed.poolWith('default', { announce: false });
+  const running = await bed.start();
+  const isOne = (plural: string, method: string, wanted: string) =>
+    plural === 'virtualips' && method === wanted;
+  running.api.before = ({ plural, method }) => {
+    if (isOne(plural, method, 'POST'))
+      throw new ApiError('another has it', { code: 'AlreadyExists', status: 409 });
+  };
+  let isMade = false;
+  running.api.after = ({ plural, method }) => {
+    if (!isOne(plural, method, 'GET')) return;
+    running.api.recover();
+    isMade = true;
+    const { namespace, name, uid } = bed.service('shop');
+    const services = [{ namespace, name, uid, ports: [{ protocol: 'TCP', port: 80 }] }];
+    const spec = { address: '10.77.0.50', family: 'IPv4', pool: 'default', services };
+    bed.cluster.create(VIRTUAL_IP, undefined, {
+      metadata: { name: spec.address, finalizers: [WITHDRAW_FINALIZER] },
+      spec,
+    });
+  };
+  bed.createService('shop');
+  await bed.settle();
+  assert.ok(isMade);
+  assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop ']);
+  assert.deepEqual(bed.service('shop').ingress, [{ ip: '10.77.0.50', ipMode: 'VIP' }]);
   bed.assertSound();
 });

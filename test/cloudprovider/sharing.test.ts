@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_OPTIONS } from '../../src/cloudprovider/deps.ts';
 import { SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { type Bed, bedOf, type Running } from './bed.ts';
 
@@ -108,6 +109,8 @@ test('a sharer that is renumbered leaves the others where they are; several addr
   assert.deepEqual(sharers(bed), ['10.77.0.50 tcp,udp,one', '10.77.0.51 tcp,udp']);
   bed.annotate('udp', { 'fairlead.io/renumber': 'now' });
   await bed.settle();
+  assert.deepEqual(ipsOf(bed, 'udp'), ['10.77.0.52', '10.77.0.53', '10.77.0.50', '10.77.0.51']);
+  await bed.pass(DEFAULT_OPTIONS.replacementOverlap);
   assert.deepEqual(sharers(bed), [
     '10.77.0.50 tcp,one',
     '10.77.0.51 tcp',

@@ -25,7 +25,10 @@ const KEY = { 'fairlead.io/sharing-key': 'one' };
 const onPort = (port: number) => ({ ports: [{ name: 'http', port, targetPort: 'http' }] });
 
 describe('addresses', requirement('cluster'), () => {
-  const bed = useBed({ name: 'e2e-addresses', nodes: 3, kubeProxy: { minSyncPeriod: '0s' } });
+  const bed = useBed({
+    ...{ name: 'e2e-addresses', nodes: 3, kubeProxy: { minSyncPeriod: '0s' } },
+    controllerArguments: ['--replacement-overlap', '1s'],
+  });
 
   const pool = (name: string, { addresses, ...rules }: PoolSpec) =>
     bed().lab.apply(poolManifest(name, addresses, rules));

@@ -192,6 +192,11 @@ export class Bed {
     return this.lab.waitFor(`event ${reason} about service ${service}`, read, SOON);
   }
 
+  virtualIPThere(name: string): Promise<true> {
+    const isThere = async () => !(await isGone(this.virtualIP(name)));
+    return this.lab.waitFor(`virtualip ${name} to be there`, isThere, SOON);
+  }
+
   /** Resolves when nothing of the address is left in the API. */
   virtualIPGone(name: string): Promise<true> {
     return this.lab.waitFor(`virtualip ${name} to be gone`, () => isGone(this.virtualIP(name)), SOON);
