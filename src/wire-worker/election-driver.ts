@@ -158,12 +158,15 @@ export class ElectionDriver {
   receive(now: Instant, ready: readonly number[]): readonly Decision[] {
     this.#prober.receive(ready);
     const decisions: Decision[] = [];
-    for (const { link, frame, from } of this.#heartbeats.receive(ready)) {
+    for (const { link, frame, from } of this.#heartbeats.receive(now, ready)) {
       const outputs = this.#elector.step(now, { kind: 'frame', link, frame });
       const drop = outputs.find((output) => output.kind === 'drop');
       if (drop === undefined) {
         this.#counters.received++;
         this.#heartbeats.link(link)?.learn(frame.nodeId, from);
+      } else {
+        const node = this.#ids.nameOf(frame.nodeId);
+        this.#heartbeats.link(link)?.drop(now, drop.reason, { frame, from, node });
       }
       decisions.push(...this.#perform(now, outputs));
     }
@@ -192,7 +195,7 @@ export class ElectionDriver {
           this.#heartbeats.link(output.link)?.transmit({ ...output, mainAge: this.#deps.mainAge() });
           break;
         case 'drop':
-          this.#counters.drop(output.reason);
+          // Told with the frame.
           break;
         case 'peer':
           this.#tell(output);

@@ -21,7 +21,9 @@ import { Dscp } from '../protocol/ipv4/ipv4-header.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
 import { decodeUdpV4, encodeUdpV4 } from '../protocol/udp/udp-v4.ts';
 import type { Duration } from '../time/duration.ts';
-import type { HeartbeatCounters } from './heartbeat-counters.ts';
+import type { Instant } from '../time/instant.ts';
+import type { HeartbeatCounters, HeartbeatDropReason } from './heartbeat-counters.ts';
+import type { HeartbeatDrops } from './heartbeat-drops.ts';
 import type { HeartbeatIdentity } from './heartbeat-settings.ts';
 
 /**
@@ -35,6 +37,11 @@ export const HEARTBEAT_FRAME_BYTES = 1518;
 
 /** After so many batches of one link the others, the messages and the timers have their turn. */
 const BATCHES_PER_TURN = 4;
+
+export interface HeartbeatLinkDeps {
+  readonly counters: HeartbeatCounters;
+  readonly drops: HeartbeatDrops;
+}
 
 export interface HeartbeatLinkOptions {
   readonly link: Link;
@@ -53,6 +60,11 @@ export interface ReceivedHeartbeat {
   readonly from: PeerAddress;
 }
 
+interface DroppedFrame extends ReceivedHeartbeat {
+  /** The name of who made it. */
+  readonly node: string;
+}
+
 /** What the election wants said, but for what the link itself knows. */
 export type OutgoingHeartbeat = Omit<
   Extract<ElectorOutput, { readonly kind: 'transmit' }>,
@@ -64,6 +76,7 @@ export type OutgoingHeartbeat = Omit<
 export class HeartbeatLink {
   readonly socket: LinkSocket;
   readonly #counters: HeartbeatCounters;
+  readonly #drops: HeartbeatDrops;
   readonly #peers = new Map<bigint, PeerAddress>();
   readonly #frame = new Uint8Array(HEARTBEAT_FRAME_BYTES);
   #link: Link;
@@ -71,11 +84,12 @@ export class HeartbeatLink {
   #identification = 0;
   #hasMore = false;
 
-  constructor(socket: LinkSocket, { link, identity }: HeartbeatLinkOptions, counters: HeartbeatCounters) {
+  constructor(socket: LinkSocket, { link, identity }: HeartbeatLinkOptions, deps: HeartbeatLinkDeps) {
     this.socket = socket;
     this.#link = link;
     this.#identity = identity;
-    this.#counters = counters;
+    this.#counters = deps.counters;
+    this.#drops = deps.drops;
   }
 
   /** True if `receive` stopped before the socket was empty: call it again without waiting for poll. */
@@ -99,21 +113,21 @@ export class HeartbeatLink {
   }
 
   /** The frames that are waiting and that pass the codec's checks; the others are counted. */
-  receive(): readonly ReceivedHeartbeat[] {
+  receive(now: Instant): readonly ReceivedHeartbeat[] {
     const received: ReceivedHeartbeat[] = [];
     this.#hasMore = true;
     for (let batch = 0; batch < BATCHES_PER_TURN && this.#hasMore; batch++)
-      this.#hasMore = this.#receiveBatch(received) > 0;
+      this.#hasMore = this.#receiveBatch(now, received) > 0;
     return received;
   }
 
   /** Adds what was received; returns how many frames there were. */
-  #receiveBatch(received: ReceivedHeartbeat[]): number {
+  #receiveBatch(now: Instant, received: ReceivedHeartbeat[]): number {
     let count = 0;
     this.socket.fill();
     for (let length = this.#next(); length > 0; length = this.#next()) {
       count++;
-      const read = this.#read(this.#frame.subarray(0, length));
+      const read = this.#read(now, this.#frame.subarray(0, length));
       if (read !== undefined) received.push(read);
     }
     return count;
@@ -123,20 +137,27 @@ export class HeartbeatLink {
     return this.socket.receive(this.#frame);
   }
 
-  #read(bytes: Uint8Array): ReceivedHeartbeat | undefined {
+  #read(now: Instant, bytes: Uint8Array): ReceivedHeartbeat | undefined {
     const ethernet = decodeEthernetHeader(bytes);
     const { ok: udp } = decodeUdpV4(bytes.subarray(ETHERNET_HEADER_LENGTH));
-    if (ethernet instanceof Error || udp === undefined) {
-      this.#counters.drop('malformed-packet');
-      return undefined;
-    }
-    const { ok: frame, drop } = decodeHeartbeat(udp.payload, { ...this.#identity, hopLimit: udp.ttl });
-    if (drop !== undefined) {
-      this.#counters.drop(drop);
-      return undefined;
-    }
+    const mac = ethernet instanceof Error ? undefined : ethernet.source.slice();
+    const drop = (reason: HeartbeatDropReason): undefined => {
+      this.#drops.take(now, { reason, link: this.#link.name, mac, address: udp?.source });
+    };
+    if (ethernet instanceof Error || mac === undefined || udp === undefined) return drop('malformed-packet');
+    const { ok: frame, drop: reason } = decodeHeartbeat(udp.payload, {
+      ...this.#identity,
+      hopLimit: udp.ttl,
+    });
     // The buffer is used again for the next frame.
-    return { frame, from: { mac: ethernet.source.slice(), address: udp.source } };
+    return frame === undefined ? drop(reason) : { frame, from: { mac, address: udp.source } };
+  }
+
+  /** Counts and logs a frame that the election has dropped. */
+  drop(now: Instant, reason: HeartbeatDropReason, { frame, from, node }: DroppedFrame): void {
+    // Our own, on a second link of the same segment.
+    if (frame.session === this.#identity.session) this.#counters.drop(reason);
+    else this.#drops.take(now, { reason, link: this.#link.name, ...from, node });
   }
 
   transmit({ to, body, sequence, claimsDigest, multiplier, flags, mainAge }: OutgoingHeartbeat): void {

@@ -4,8 +4,9 @@ import { canAnswer } from '../announce/l2/link-choice.ts';
 import type { Link, PortReservation, WireHost } from '../host/host.ts';
 import { HEARTBEAT_PORT } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { seconds } from '../time/duration.ts';
-import { after, hasPassed, type Instant } from '../time/instant.ts';
+import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import type { HeartbeatCounters } from './heartbeat-counters.ts';
+import { HeartbeatDrops } from './heartbeat-drops.ts';
 import { HEARTBEAT_GROUP_MAC, HeartbeatLink, type ReceivedHeartbeat } from './heartbeat-link.ts';
 import type { HeartbeatIdentity } from './heartbeat-settings.ts';
 import { type Log, reasonOf } from './log.ts';
@@ -21,6 +22,7 @@ export interface HeartbeatsDeps {
 
 export class Heartbeats {
   readonly #deps: HeartbeatsDeps;
+  readonly #drops: HeartbeatDrops;
   readonly #links = new Map<number, HeartbeatLink>();
   /** Links whose socket could not be opened, so that each is logged once. */
   readonly #failing = new Set<number>();
@@ -32,6 +34,7 @@ export class Heartbeats {
 
   constructor(deps: HeartbeatsDeps) {
     this.#deps = deps;
+    this.#drops = new HeartbeatDrops(deps.counters, deps.log);
   }
 
   /** The sockets' descriptors: the same array until the next update. */
@@ -44,9 +47,9 @@ export class Heartbeats {
     return false;
   }
 
-  /** When a socket that could not be opened is tried again. */
+  /** When a socket that could not be opened is tried again, or something is to be logged. */
   deadline(): Instant | undefined {
-    return this.#retryAt;
+    return earlier(this.#retryAt, this.#drops.deadline());
   }
 
   link(index: number): HeartbeatLink | undefined {
@@ -93,7 +96,10 @@ export class Heartbeats {
   #open(now: Instant, link: Link, identity: HeartbeatIdentity): void {
     const socket = this.#socketOn(now, link);
     if (socket === undefined) return;
-    this.#links.set(link.index, new HeartbeatLink(socket, { link, identity }, this.#deps.counters));
+    this.#links.set(
+      link.index,
+      new HeartbeatLink(socket, { link, identity }, { counters: this.#deps.counters, drops: this.#drops }),
+    );
   }
 
   #socketOn(now: Instant, link: Link): HeartbeatLink['socket'] | undefined {
@@ -113,16 +119,20 @@ export class Heartbeats {
   }
 
   /** What is waiting, by link. */
-  receive(ready: readonly number[]): readonly (ReceivedHeartbeat & { readonly link: number })[] {
+  receive(
+    now: Instant,
+    ready: readonly number[],
+  ): readonly (ReceivedHeartbeat & { readonly link: number })[] {
     const received: (ReceivedHeartbeat & { readonly link: number })[] = [];
     for (const [index, link] of this.#links) {
       if (!link.hasMore && !ready.includes(link.socket.fd)) continue;
-      for (const each of link.receive()) received.push({ ...each, link: index });
+      for (const each of link.receive(now)) received.push({ ...each, link: index });
     }
     return received;
   }
 
   timeouts(now: Instant): void {
+    this.#drops.timeouts(now);
     if (this.#retryAt !== undefined && hasPassed(this.#retryAt, now)) this.update(now, this.#present);
   }
 
