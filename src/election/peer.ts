@@ -80,12 +80,8 @@ export class Peer {
     this.#flags = frame.flags;
     this.#interval = frame.interval;
     this.#detection = times(frame.interval, frame.multiplier);
-    const { claims, offers } = frame.body;
-    // Pages and offers come without a list, and a request with one entry.
-    const isBeat =
-      frame.receiverSession === 0n && (claims === undefined || claims.pages === 0) && offers.length === 0;
-    if (isBeat) this.#takeHeard(now, frame, listener);
-    return this.#claims.take(frame.claimsDigest, claims);
+    if (isBeat(frame)) this.#takeHeard(now, frame, listener);
+    return this.#claims.take(frame.claimsDigest, frame.body.claims);
   }
 
   #takeHeard(now: Instant, { body }: HeartbeatFrame, { nodeId, session, detection }: Listener): void {
@@ -107,6 +103,10 @@ export class Peer {
     if (witness === undefined) return undefined;
     const isNewer = witness.session !== than.session || ((witness.sequence - than.sequence) | 0) > 0;
     return isNewer ? witness.heardAt : undefined;
+  }
+
+  get interval(): Duration {
+    return this.#interval;
   }
 
   get detection(): Duration {
@@ -137,6 +137,13 @@ export class Peer {
       ...{ hearsMe: this.#hearsMe, hasAllClaims, detection: this.#detection },
     };
   }
+}
+
+/** Lists all whom its sender hears; pages and offers come without a list, and what else goes to one peer with one entry. */
+function isBeat({ receiverSession, body }: HeartbeatFrame): boolean {
+  const { heard, claims, offers, revoked, isClaimsRequest } = body;
+  if ((claims !== undefined && claims.pages > 0) || offers.length > 0) return false;
+  return receiverSession === 0n || (heard.length > 0 && revoked.length === 0 && !isClaimsRequest);
 }
 
 export const isSameView = (a: PeerView | undefined, b: PeerView): boolean =>

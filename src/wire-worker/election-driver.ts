@@ -163,7 +163,7 @@ export class ElectionDriver {
       const drop = outputs.find((output) => output.kind === 'drop');
       if (drop === undefined) {
         this.#counters.received++;
-        this.#heartbeats.link(link)?.learn(frame.nodeId, from);
+        this.#heartbeats.link(link)?.learn(now, frame.nodeId, from);
       } else {
         const node = this.#ids.nameOf(frame.nodeId);
         this.#heartbeats.link(link)?.drop(now, drop.reason, { frame, from, node });

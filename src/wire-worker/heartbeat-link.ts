@@ -16,12 +16,13 @@ import {
   HEARTBEAT_HOP_LIMIT,
   HEARTBEAT_PORT,
   type HeartbeatFrame,
+  readdressHeartbeat,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { Dscp } from '../protocol/ipv4/ipv4-header.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
 import { decodeUdpV4, encodeUdpV4 } from '../protocol/udp/udp-v4.ts';
-import type { Duration } from '../time/duration.ts';
-import type { Instant } from '../time/instant.ts';
+import { type Duration, seconds } from '../time/duration.ts';
+import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { HeartbeatCounters, HeartbeatDropReason } from './heartbeat-counters.ts';
 import type { HeartbeatDrops } from './heartbeat-drops.ts';
 import type { HeartbeatIdentity } from './heartbeat-settings.ts';
@@ -34,6 +35,10 @@ export const HEARTBEAT_GROUP = 0xe0_00_00_fe;
 export const HEARTBEAT_GROUP_MAC: Mac = multicastMac(HEARTBEAT_GROUP);
 
 export const HEARTBEAT_FRAME_BYTES = 1518;
+
+/** A MAC that a peer was not heard from for so long is not its any more. */
+const ADDRESS_MEMORY = seconds(2);
+const MAX_ADDRESSES = 4;
 
 /** After so many batches of one link the others, the messages and the timers have their turn. */
 const BATCHES_PER_TURN = 4;
@@ -53,6 +58,10 @@ export interface PeerAddress {
   readonly mac: Mac;
   /** IPv4, as an unsigned 32-bit number. */
   readonly address: number;
+}
+
+interface KnownAddress extends PeerAddress {
+  readonly until: Instant;
 }
 
 export interface ReceivedHeartbeat {
@@ -77,12 +86,15 @@ export class HeartbeatLink {
   readonly socket: LinkSocket;
   readonly #counters: HeartbeatCounters;
   readonly #drops: HeartbeatDrops;
-  readonly #peers = new Map<bigint, PeerAddress>();
+  /** Where each was heard from lately: a node with two links on one LAN is heard from two MACs. */
+  readonly #peers = new Map<bigint, readonly KnownAddress[]>();
   readonly #frame = new Uint8Array(HEARTBEAT_FRAME_BYTES);
   #link: Link;
   #identity: HeartbeatIdentity;
   #identification = 0;
   #hasMore = false;
+  /** The last one: copies of one frame for several peers share its number. */
+  #encoded: { readonly sequence: bigint; readonly payload: Uint8Array } | undefined;
 
   constructor(socket: LinkSocket, { link, identity }: HeartbeatLinkOptions, deps: HeartbeatLinkDeps) {
     this.socket = socket;
@@ -105,11 +117,16 @@ export class HeartbeatLink {
   /** Goes on with other keys. */
   rekey(identity: HeartbeatIdentity): void {
     this.#identity = identity;
+    this.#encoded = undefined;
   }
 
   /** Where a peer was heard from that has proven itself. */
-  learn(nodeId: bigint, address: PeerAddress): void {
-    this.#peers.set(nodeId, address);
+  learn(now: Instant, nodeId: bigint, address: PeerAddress): void {
+    const others = (this.#peers.get(nodeId) ?? []).filter(
+      ({ mac, until }) => !hasPassed(until, now) && !isSameMac(mac, address.mac),
+    );
+    const known = { ...address, until: after(now, ADDRESS_MEMORY) };
+    this.#peers.set(nodeId, [known, ...others.slice(0, MAX_ADDRESSES - 1)]);
   }
 
   /** The frames that are waiting and that pass the codec's checks; the others are counted. */
@@ -160,16 +177,27 @@ export class HeartbeatLink {
     else this.#drops.take(now, { reason, link: this.#link.name, ...from, node });
   }
 
-  transmit({ to, body, sequence, claimsDigest, multiplier, flags, mainAge }: OutgoingHeartbeat): void {
-    const destination =
-      to === undefined ? { mac: HEARTBEAT_GROUP_MAC, address: HEARTBEAT_GROUP } : this.#peers.get(to.nodeId);
+  transmit(output: OutgoingHeartbeat): void {
+    const { to } = output;
+    const destinations = to === undefined ? [GROUP] : (this.#peers.get(to.nodeId) ?? []);
     const source = this.#link.addresses.find(({ address }) => address.family === 'IPv4')?.address;
-    if (destination === undefined || source === undefined) return;
+    if (destinations.length === 0 || source === undefined) return;
+    const payload = this.#encode(output);
+    for (const destination of destinations)
+      this.#send(destination, { source: Number(source.value), payload });
+  }
+
+  #encode({ to, sequence, flags, mainAge, multiplier, claimsDigest, body }: OutgoingHeartbeat): Uint8Array {
     const { keyId, clusterId, nodeId, session, interval, authenticate } = this.#identity;
-    const header = { keyId, flags, clusterId, nodeId, session, sequence, interval, multiplier, mainAge };
     const receiverSession = to?.session ?? 0n;
+    if (this.#encoded?.sequence === sequence) {
+      readdressHeartbeat(this.#encoded.payload, receiverSession, authenticate);
+      return this.#encoded.payload;
+    }
+    const header = { keyId, flags, clusterId, nodeId, session, sequence, interval, multiplier, mainAge };
     const payload = encodeHeartbeat({ ...header, receiverSession, claimsDigest, body }, authenticate);
-    this.#send(destination, { source: Number(source.value), payload });
+    this.#encoded = { sequence, payload };
+    return payload;
   }
 
   #send(
@@ -198,3 +226,7 @@ export class HeartbeatLink {
     this.socket.close();
   }
 }
+
+const GROUP: PeerAddress = { mac: HEARTBEAT_GROUP_MAC, address: HEARTBEAT_GROUP };
+
+const isSameMac = (a: Mac, b: Mac): boolean => a.every((byte, i) => byte === b[i]);

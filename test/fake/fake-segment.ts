@@ -22,7 +22,7 @@ const CLUSTER = 7n;
 type Transmit = Extract<MembershipOutput, { readonly kind: 'transmit' }>;
 
 /** When copies of a frame arrive, in milliseconds: none = it is lost. */
-export type Fate = (from: SegmentNode, to: SegmentNode) => readonly number[];
+export type Fate = (from: SegmentNode, to: SegmentNode, frame: HeartbeatFrame) => readonly number[];
 
 export interface SentFrame {
   readonly at: Instant;
@@ -245,7 +245,11 @@ export class FakeSegment {
     this.wire.push({ at: this.now, from: from.id, frame });
     const others = this.nodes.filter((each) => each !== from && (to === undefined || to.nodeId === each.id));
     const flights = others.flatMap((each) =>
-      this.fate(from, each).map((delay) => ({ at: after(this.now, milliseconds(delay)), to: each, frame })),
+      this.fate(from, each, frame).map((delay) => ({
+        at: after(this.now, milliseconds(delay)),
+        to: each,
+        frame,
+      })),
     );
     this.#flying.push(...flights);
   }

@@ -20,7 +20,8 @@ function hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array {
 /** The key, filled up to a block and masked, and the bytes behind it. */
 function behind(key: Uint8Array, mask: number, bytes: Uint8Array): Uint8Array {
   const whole = new Uint8Array(BLOCK + bytes.length).fill(mask, 0, BLOCK);
-  for (const [i, byte] of key.entries()) whole[i] = byte ^ mask;
+  // Not by an iterator: this runs three hundred times a second where there are thirty peers.
+  for (let i = 0; i < key.length; i++) whole[i] = (key[i] ?? 0) ^ mask;
   whole.set(bytes, BLOCK);
   return whole;
 }
