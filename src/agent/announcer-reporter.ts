@@ -13,6 +13,7 @@ import { type Duration, milliseconds, minutes, seconds } from '../time/duration.
 import { after, between, type Instant } from '../time/instant.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import { apiErrorCode } from './api-errors.ts';
+import type { KeyState } from './heartbeat-keys.ts';
 
 const MIN_INTERVAL = seconds(5);
 /** The API server writes nothing for a patch that changes nothing, so what is as it should be costs one request. */
@@ -26,6 +27,7 @@ export interface AnnouncerFacts {
   readonly held: number;
   /** Why the agent is not ready, or undefined when it is. */
   readonly notReady: string | undefined;
+  readonly heartbeatKey: KeyState;
 }
 
 export interface ReporterDeps {
@@ -124,7 +126,8 @@ export class AnnouncerReporter {
     const facts = this.#facts;
     if (facts === undefined) return;
     const { api, node, wallClock, clock } = this.#deps;
-    this.#conditions = withCondition(this.#conditions, readyCondition(facts), wallClock.timestamp());
+    for (const condition of [readyCondition(facts), keyCondition(facts)])
+      this.#conditions = withCondition(this.#conditions, condition, wallClock.timestamp());
     const { version, session } = this.#deps;
     const { links, segments, held } = facts;
     const status = { version, session, links, segments, held, conditions: this.#conditions };
@@ -197,4 +200,16 @@ function readyCondition({ notReady }: AnnouncerFacts): Omit<Condition, 'lastTran
   return notReady === undefined
     ? { type: 'Ready', status: 'True', reason: 'Synced', message: '' }
     : { type: 'Ready', status: 'False', reason: 'NotReady', message: notReady };
+}
+
+function keyCondition({ heartbeatKey }: AnnouncerFacts): Omit<Condition, 'lastTransitionTime'> {
+  const { isInUse, problem } = heartbeatKey;
+  const type = 'HeartbeatKey';
+  if (problem === undefined)
+    return isInUse
+      ? { type, status: 'True', reason: 'KeyInUse', message: '' }
+      : { type, status: 'Unknown', reason: 'KeyNotReadYet', message: '' };
+  const { reason, message } = problem;
+  const inUse = isInUse ? 'the key that was read before stays in use' : 'there are no heartbeats until then';
+  return { type, status: 'False', reason, message: `${message}; ${inUse}` };
 }
