@@ -163,7 +163,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     if (peer.sessions.session === undefined) return [];
     const { state, until } = this.#judge(now, nodeId, known);
     this.#nextDeath = earlier(this.#nextDeath, until);
-    const view = peer.view(state, peer.heardNobody && this.#isHeardByAnother(now, nodeId));
+    const view = peer.view(state, this.#isDeaf(now, nodeId, peer));
     if (isSameView(known.view, view)) return [];
     known.view = view;
     return [{ kind: 'peer', nodeId, peer: view }];
@@ -206,6 +206,13 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     return until;
   }
 
+  /** It hears nobody, not even the slowest of those who hear each other: settings may differ during a rolling change. */
+  #isDeaf(now: Instant, nodeId: NodeId, peer: Peer): boolean {
+    if (!peer.heardNobody(this.#options.interval) || !this.#isHeardByAnother(now, nodeId)) return false;
+    const live = Array.from(this.#peers.values()).filter((each) => !each.peer.isSilent(now));
+    return live.every(({ peer: { interval } }) => peer.heardNobody(interval));
+  }
+
   /** Another peer and this node hear each other. */
   #isHeardByAnother(now: Instant, nodeId: NodeId): boolean {
     for (const [other, { peer }] of this.#peers)
@@ -221,14 +228,11 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #tellOffers(now: Instant, offers: readonly Offer[]): readonly MembershipOutput[] {
+    const recipients = this.#audience.of(now, this.#peers);
     const frames: MembershipOutput[] = [];
     for (let start = 0; start < offers.length; start += OFFERS_PER_FRAME)
       frames.push(
-        ...this.#spread(
-          now,
-          { offers: offers.slice(start, start + OFFERS_PER_FRAME) },
-          this.#audience.of(now, this.#peers),
-        ),
+        ...this.#spread(now, { offers: offers.slice(start, start + OFFERS_PER_FRAME) }, recipients),
       );
     return frames;
   }

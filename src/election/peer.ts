@@ -117,10 +117,11 @@ export class Peer {
     return this.#hearsMe;
   }
 
-  /** At its last list it had heard nobody for as long as it takes to be dead. */
-  get heardNobody(): boolean {
+  /** At its last list it had heard nobody for as long as it takes to be dead, of those who beat at `interval` or faster. */
+  heardNobody(interval: Duration): boolean {
     if (this.#saidAt === undefined || this.#heardAnybodyAt === undefined) return false;
-    return hasPassed(after(this.#heardAnybodyAt, this.#detection), this.#saidAt);
+    const factor = Math.max(1, interval / this.#interval);
+    return hasPassed(after(this.#heardAnybodyAt, times(this.#detection, factor)), this.#saidAt);
   }
 
   /** The low 32 bits of the last number that counted, with its session, however long ago. */
