@@ -18,6 +18,7 @@ import {
 import { milliseconds } from '../src/time/duration.ts';
 import { between, type Instant } from '../src/time/instant.ts';
 import { HeartbeatCounters } from '../src/wire-worker/heartbeat-counters.ts';
+import { HeartbeatDrops } from '../src/wire-worker/heartbeat-drops.ts';
 import { HEARTBEAT_GROUP_MAC, HeartbeatLink } from '../src/wire-worker/heartbeat-link.ts';
 import { INTERVAL, identityOfNode } from './heartbeat-keys.ts';
 
@@ -33,6 +34,10 @@ const FLAGS = { isLeaving: false, isUnable: false, isHung: false, hasNoApi: fals
 const count = Number(process.argv[2]);
 const host = createWireHost();
 const counters = new HeartbeatCounters();
+const drops = new HeartbeatDrops(
+  counters,
+  (level, message) => void process.stderr.write(`${level} ${message}\n`),
+);
 const link = ownLink();
 // All share them: whoever is heard is a stranger.
 const sockets = {
@@ -62,7 +67,12 @@ function sender(index: number) {
   const identity = identityOfNode(`peer${index}`);
   const own = { ...link, mac, addresses: [{ address, prefixLength: 16 }] };
   const dueAt = host.clock.now() + (INTERVAL * index) / count;
-  return { identity, dueAt, from: 0, link: new HeartbeatLink(sockets, { link: own, identity }, counters) };
+  return {
+    identity,
+    dueAt,
+    from: 0,
+    link: new HeartbeatLink(sockets, { link: own, identity }, { counters, drops }),
+  };
 }
 
 function turn(): void {

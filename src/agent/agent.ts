@@ -139,6 +139,7 @@ export class Agent {
       settings: { session, ...heartbeat },
       send: (settings) => send({ kind: 'heartbeats', settings }),
       onRead: () => this.#saved?.changed(),
+      onState: () => this.#report(),
     });
     this.#proxyHealth = new ProxyHealth({
       ...deps,
@@ -199,6 +200,8 @@ export class Agent {
     if (!this.#wire.isReady()) return 'the wire worker is starting';
     if (virtualIPs.state() !== 'Synced') return `VirtualIPs: ${virtualIPs.state()}`;
     if (leases.state() !== 'Synced') return `Leases: ${leases.state()}`;
+    const { isInUse, problem } = this.#heartbeatKeys.state();
+    if (!isInUse) return `no heartbeat key: ${problem?.message ?? 'not read yet'}`;
     if (!this.#feed.isReachable()) return "this node's Lease is not renewed";
     return this.#proxyHealth.isHealthy ? undefined : 'kube-proxy is not healthy';
   }
@@ -252,7 +255,7 @@ export class Agent {
     }
     const time = Promise.withResolvers<void>();
     const timer = this.#deps.timers.after(LAST_REPORT_LIMIT, 'last-report', time.resolve);
-    const facts = { ...links, held: 0, notReady: 'stopped' };
+    const facts = { ...links, ...this.#health(), held: 0, notReady: 'stopped' };
     await Promise.race([this.#reporter.finish(facts), time.promise]);
     timer.cancel();
   }
@@ -384,7 +387,11 @@ export class Agent {
   #report(): void {
     const links = this.#links();
     if (links === undefined || this.#departure !== undefined) return;
-    this.#reporter.report({ ...links, held: this.#wire.heldCount(), notReady: this.notReady() });
+    this.#reporter.report({ ...links, held: this.#wire.heldCount(), ...this.#health() });
+  }
+
+  #health(): Pick<AnnouncerFacts, 'notReady' | 'heartbeatKey'> {
+    return { notReady: this.notReady(), heartbeatKey: this.#heartbeatKeys.state() };
   }
 
   #links(): Pick<AnnouncerFacts, 'links' | 'segments'> | undefined {

@@ -13,6 +13,7 @@ import { type Duration, milliseconds, minutes, seconds } from '../time/duration.
 import { after, between, type Instant } from '../time/instant.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import { apiErrorCode } from './api-errors.ts';
+import type { KeyState } from './heartbeat-keys.ts';
 
 const MIN_INTERVAL = seconds(5);
 /** The API server writes nothing for a patch that changes nothing, so what is as it should be costs one request. */
@@ -26,6 +27,7 @@ export interface AnnouncerFacts {
   readonly held: number;
   /** Why the agent is not ready, or undefined when it is. */
   readonly notReady: string | undefined;
+  readonly heartbeatKey: KeyState;
 }
 
 export interface ReporterDeps {
@@ -124,7 +126,7 @@ export class AnnouncerReporter {
     const facts = this.#facts;
     if (facts === undefined) return;
     const { api, node, wallClock, clock } = this.#deps;
-    for (const condition of [readyCondition(facts), pathLostCondition(facts)])
+    for (const condition of [readyCondition(facts), keyCondition(facts), pathLostCondition(facts)])
       this.#conditions = withCondition(this.#conditions, condition, wallClock.timestamp());
     const { version, session } = this.#deps;
     const { links, segments, held } = facts;
@@ -208,4 +210,16 @@ function pathLostCondition({ segments }: AnnouncerFacts): Omit<Condition, 'lastT
   return lost.length === 0
     ? { type: 'PathLost', status: 'False', reason: 'AllHeard', message: '' }
     : { type: 'PathLost', status: 'True', reason: 'HeardByOthers', message: `not heard: ${lost.join(', ')}` };
+}
+
+function keyCondition({ heartbeatKey }: AnnouncerFacts): Omit<Condition, 'lastTransitionTime'> {
+  const { isInUse, problem } = heartbeatKey;
+  const type = 'HeartbeatKey';
+  if (problem === undefined)
+    return isInUse
+      ? { type, status: 'True', reason: 'KeyInUse', message: '' }
+      : { type, status: 'Unknown', reason: 'KeyNotReadYet', message: '' };
+  const { reason, message } = problem;
+  const inUse = isInUse ? 'the key that was read before stays in use' : 'there are no heartbeats until then';
+  return { type, status: 'False', reason, message: `${message}; ${inUse}` };
 }

@@ -21,11 +21,17 @@ export interface HeartbeatKeyDeps {
 const CHECK_INTERVAL = seconds(60);
 const RETRY_INTERVAL = seconds(5);
 
+interface Secret extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
 export class HeartbeatKey {
   readonly #deps: HeartbeatKeyDeps;
   #timer: Timer | undefined;
   #isStopped = false;
   #isFailing = false;
+  /** The highest id that was seen in the Secret: another key under the same id would be taken for a forgery. */
+  #lastId = 0;
 
   constructor(deps: HeartbeatKeyDeps) {
     this.#deps = deps;
@@ -52,7 +58,10 @@ export class HeartbeatKey {
     const { api, namespace, log } = this.#deps;
     try {
       const ref = { namespace, name: HEARTBEAT_SECRET };
-      if ((await unless('NotFound', api.get<KubeObject>(SECRET, ref))) === undefined) await this.#create();
+      const secret = await unless('NotFound', api.get<Secret>(SECRET, ref));
+      if (secret === undefined) await this.#create();
+      else
+        this.#lastId = Math.max(0, ...Object.keys(secret.data ?? {}).flatMap((name) => Number(name) || []));
       this.#isFailing = false;
       return true;
     } catch (error) {
@@ -64,12 +73,17 @@ export class HeartbeatKey {
 
   async #create(): Promise<void> {
     const { api, namespace, random, log } = this.#deps;
-    const data = heartbeatSecretData(random(HEARTBEAT_KEY_LENGTH));
+    const key = random(HEARTBEAT_KEY_LENGTH);
+    // Who leads since a moment ago knows no former id: agents may have one all the same.
+    const id = this.#lastId === 0 ? 1 + ((random(1)[0] ?? 0) % 255) : (this.#lastId % 255) + 1;
+    const data = heartbeatSecretData(key, id);
     const metadata = { name: HEARTBEAT_SECRET, labels: { 'app.kubernetes.io/name': 'fairlead' } };
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data };
     // Another replica may have been first: its key is as good as ours.
     const made = await unless('AlreadyExists', api.create<KubeObject>(SECRET, namespace, secret));
-    if (made !== undefined) log.info('heartbeat key made', { secret: HEARTBEAT_SECRET });
+    if (made === undefined) return;
+    this.#lastId = id;
+    log.info('heartbeat key made', { secret: HEARTBEAT_SECRET, id });
   }
 }
 

@@ -35,7 +35,13 @@ test('alone it says hello once a second, with others it beats every interval', (
   segment.pass(1000);
   segment.wire.length = 0;
   segment.pass(1000);
-  assert.equal(segment.wire.length, 20);
+  assert.deepEqual(
+    Object.values(Object.groupBy(segment.wire, ({ frame }) => `${frame.receiverSession}`)).map(
+      (each) => each?.length,
+    ),
+    [2, 10, 10],
+    'one hello to all, and ten beats to the other',
+  );
 });
 
 test('who comes is greeted at once and proven within an interval, and drops have their names until then', () => {
@@ -79,8 +85,7 @@ test('a frame that was heard before changes nothing, in whatever order', () => {
 test('frames that overtake each other: the later ones count, the earlier ones are replays', () => {
   const { segment, nodes } = segmentOf(2);
   const two = at(nodes, 1);
-  let frames = 0;
-  segment.fate = (_, to) => (to === two && ++frames % 2 === 0 ? [1] : [150]);
+  segment.fate = (_, to) => (to === two && segment.now % 200 < 100 ? [1] : [150]);
   segment.pass(2000);
   assert.equal(at(two.seen(), 0).state, 'Live');
   assert.ok((two.drops().replayed ?? 0) >= 8);
@@ -188,7 +193,7 @@ test('two links of one node on one segment: the others hear both as one, it hear
       node.seen().map(({ nodeId, state }) => [nodeId, state]),
       [[2n, 'Live']],
     );
-    assert.ok((node.drops()['unknown-sender'] ?? 0) > 20);
+    assert.ok((node.drops()['unknown-sender'] ?? 0) >= 3, 'of the other one it hears what goes to all');
   }
   assert.equal(other.seen().length, 1);
   segment.stop(first);
@@ -208,7 +213,7 @@ test('two nodes of one name: one of them counts, and nothing runs away', () => {
   segment.wire.length = 0;
   segment.pass(10_000);
   assert.equal(third.seen().length, 1);
-  assert.ok(segment.wire.length <= 301, `${segment.wire.length} frames of three nodes in 10 s`);
+  assert.ok(segment.wire.length <= 601, `${segment.wire.length} frames of three nodes in 10 s`);
 });
 
 test('a node that lists nobody is believed for ten seconds after it listed this one last', () => {
@@ -325,5 +330,5 @@ test('its numbers come from the clock, and grow within a millisecond too', () =>
     assert.ok(output?.kind === 'transmit');
     return output.sequence - BigInt(now);
   });
-  assert.deepEqual(numbers, [0n, 1n, 2n, 3n, 250n]);
+  assert.deepEqual(numbers, [0n, 2n, 4n, 6n, 250n], 'even ones, because they go to all');
 });

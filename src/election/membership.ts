@@ -1,7 +1,8 @@
 // Who is heard on one segment, and what they say: a pure machine over authenticated heartbeats of one link. Pairs of
 // agents prove to each other that they live now by listing each other's session. ELECTION.md sections 1 and 2.
 //
-// Everything goes to all by multicast but the request for claims, which goes to the one that has them.
+// What goes to all goes to each peer that lives, and by multicast where somebody may be missed; requests for claims and
+// their pages go to the one that has them, or wants them.
 
 import {
   type Heard,
@@ -9,18 +10,20 @@ import {
   type HeartbeatFrame,
   MAX_HEARD,
   type Offer,
-  type PeerClaim,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
 import { type Duration, seconds, times } from '../time/duration.ts';
 import { after, between, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import { Audience, HELLO_INTERVAL, type Recipient, type Recipients } from './audience.ts';
 import type { NodeId } from './claim-order.ts';
 import type { MirrorChange } from './claims-mirror.ts';
 import { type ClaimsChange, ClaimsOffer } from './claims-offer.ts';
 import { Patience } from './patience.ts';
 import { HEARD_BESIDE_NEWS, isSameView, type Listener, Peer } from './peer.ts';
-import { MEMORY, type Verdict } from './peer-sessions.ts';
+import type { Verdict } from './peer-sessions.ts';
+import { RidingNews } from './riding-news.ts';
 import type { PeerState, PeerView } from './segment.ts';
+import { SequenceNumbers } from './sequence-numbers.ts';
 
 export interface MembershipOptions {
   readonly nodeId: NodeId;
@@ -44,7 +47,7 @@ export type MembershipInput =
   | { readonly kind: 'gap' };
 
 /** Why a frame of a member changed nothing; the names are those of OBJECTS.md. */
-export type MembershipDrop = 'unknown-sender' | Exclude<Verdict, 'begins' | 'counts'>;
+export type MembershipDrop = 'unknown-sender' | Exclude<Verdict, 'begins' | 'counts' | 'late'>;
 
 export type MembershipOutput =
   | {
@@ -64,17 +67,6 @@ export type MembershipOutput =
   | { readonly kind: 'offered'; readonly nodeId: NodeId; readonly offers: readonly Offer[] }
   | { readonly kind: 'drop'; readonly reason: MembershipDrop };
 
-export interface Recipient {
-  readonly nodeId: NodeId;
-  readonly session: bigint;
-}
-
-/** With nobody there, and nothing to claim, a node says hello this often (ELECTION.md, Words: segment). */
-const HELLO_INTERVAL = seconds(1);
-/** A change rides in this many frames (ELECTION.md section 1). */
-const NEWS_FRAMES = 3;
-/** So many changes and listed sessions fit into one frame together; more changes are left to pages. */
-const NEWS_LIMIT = 40;
 /** So many offers, and what else a frame may hold beside them. */
 const OFFERS_PER_FRAME = 20;
 /** A peer that was silent for so long is forgotten: its Lease has run out long before. */
@@ -98,11 +90,11 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   readonly #peers = new Map<NodeId, Known>();
   readonly #offer = new ClaimsOffer();
   readonly #patience: Patience;
-  /** The first and the last that were given out. */
-  #first: bigint | undefined;
-  #sequence = 0n;
-  /** Claims that changed or ended lately, each with how many frames it still rides in. */
-  readonly #news = new Map<bigint, { readonly claim: PeerClaim; frames: number }>();
+  readonly #audience: Audience;
+  readonly #numbers = new SequenceNumbers();
+  /** Who has asked for the pages of this node's claims. */
+  readonly #askers = new Set<NodeId>();
+  readonly #news = new RidingNews();
   #nextBeat: Instant | undefined;
   #nextDeath: Instant | undefined;
   #heardFrom = 0;
@@ -114,6 +106,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#patience = new Patience(options);
+    this.#audience = new Audience(options.interval);
   }
 
   deadline(): Instant | undefined {
@@ -164,12 +157,13 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const isForgettable = silence >= FORGET_AFTER && known.view?.state !== 'PathLost';
     if (isForgettable && peer.sessions.heard(now).length === 0) {
       this.#peers.delete(nodeId);
+      this.#audience.forget(nodeId);
       return known.view === undefined ? [] : [{ kind: 'peer', nodeId, peer: undefined }];
     }
     if (peer.sessions.session === undefined) return [];
     const { state, until } = this.#judge(now, nodeId, known);
     this.#nextDeath = earlier(this.#nextDeath, until);
-    const view = peer.view(state, peer.heardNobody && this.#isHeardByAnother(now, nodeId));
+    const view = peer.view(state, this.#isDeaf(now, nodeId, peer));
     if (isSameView(known.view, view)) return [];
     known.view = view;
     return [{ kind: 'peer', nodeId, peer: view }];
@@ -212,6 +206,13 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     return until;
   }
 
+  /** It hears nobody, not even the slowest of those who hear each other: settings may differ during a rolling change. */
+  #isDeaf(now: Instant, nodeId: NodeId, peer: Peer): boolean {
+    if (!peer.heardNobody(this.#options.interval) || !this.#isHeardByAnother(now, nodeId)) return false;
+    const live = Array.from(this.#peers.values()).filter((each) => !each.peer.isSilent(now));
+    return live.every(({ peer: { interval } }) => peer.heardNobody(interval));
+  }
+
   /** Another peer and this node hear each other. */
   #isHeardByAnother(now: Instant, nodeId: NodeId): boolean {
     for (const [other, { peer }] of this.#peers)
@@ -221,39 +222,53 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
 
   #claim(now: Instant, change: ClaimsChange): readonly MembershipOutput[] {
     const { news, isUrgent } = this.#offer.change(change);
-    for (const claim of news) this.#news.set(claim.uid, { claim, frames: NEWS_FRAMES });
-    // More than a frame holds: the others see the digest and ask for pages.
-    if (this.#news.size > NEWS_LIMIT) this.#news.clear();
+    this.#news.add(news);
     // That a claim was recorded can wait for the next heartbeat; a thousand of them would be a thousand frames.
     return isUrgent ? this.#beat(now) : [];
   }
 
   #tellOffers(now: Instant, offers: readonly Offer[]): readonly MembershipOutput[] {
+    const recipients = this.#audience.of(now, this.#peers);
     const frames: MembershipOutput[] = [];
     for (let start = 0; start < offers.length; start += OFFERS_PER_FRAME)
-      frames.push(this.#transmit(now, { offers: offers.slice(start, start + OFFERS_PER_FRAME) }));
+      frames.push(
+        ...this.#spread(now, { offers: offers.slice(start, start + OFFERS_PER_FRAME) }, recipients),
+      );
     return frames;
   }
 
-  #beat(now: Instant): readonly MembershipOutput[] {
+  #beat(now: Instant, isUrgedToAll = false): readonly MembershipOutput[] {
     // Who has claims says so often even if nobody was heard for long: a partition may be over at any time.
     const isNeeded = this.#peers.size > 0 || this.#offer.digest !== 0n;
     this.#nextBeat = after(now, isNeeded ? this.#options.interval : HELLO_INTERVAL);
-    const news = this.#takeNews();
+    const news = this.#news.take();
     const heard = this.#heard(now, news === undefined ? MAX_HEARD : HEARD_BESIDE_NEWS);
-    const pages = this.#offer.takePages();
+    const recipients = this.#audience.ofBeat(now, this.#peers, isUrgedToAll);
     return [
-      this.#transmit(now, { heard, ...(news && { claims: news }) }),
-      ...pages.map((claims) => this.#transmit(now, { claims })),
+      ...this.#spread(now, { heard, ...(news && { claims: news }) }, recipients),
+      ...this.#pages(now),
       ...this.#requests(now),
     ];
   }
 
-  #takeNews(): HeartbeatBody['claims'] {
-    if (this.#news.size === 0) return undefined;
-    const claims = Array.from(this.#news.values(), ({ claim }) => claim);
-    for (const [uid, news] of this.#news) if (--news.frames === 0) this.#news.delete(uid);
-    return { page: 0, pages: 0, claims };
+  /** To all first: whom it reaches in time takes it for older than what it is told alone, and for no replay. */
+  #spread(
+    now: Instant,
+    body: Partial<HeartbeatBody>,
+    { each, isToAll }: Recipients,
+  ): readonly MembershipOutput[] {
+    const toAll = isToAll ? [this.#transmit(now, body)] : [];
+    if (each.length === 0) return toAll;
+    const sequence = this.#numbers.next(now, true);
+    return [...toAll, ...each.map((to) => this.#frame(now, body, { sequence, to }))];
+  }
+
+  /** To those who have asked. */
+  #pages(now: Instant): readonly MembershipOutput[] {
+    const pages = this.#offer.takePages();
+    const recipients = this.#audience.of(now, this.#peers, this.#askers);
+    this.#askers.clear();
+    return pages.flatMap((claims) => this.#spread(now, { claims }, recipients));
   }
 
   /** To each live peer whose claims are not known. */
@@ -269,25 +284,22 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #transmit(now: Instant, body: Partial<HeartbeatBody>, to?: Recipient): MembershipOutput {
+    return this.#frame(now, body, { sequence: this.#numbers.next(now, to !== undefined), to });
+  }
+
+  #frame(
+    now: Instant,
+    body: Partial<HeartbeatBody>,
+    { sequence, to }: { readonly sequence: bigint; readonly to: Recipient | undefined },
+  ): MembershipOutput {
     return {
       kind: 'transmit',
-      sequence: this.#number(now),
+      sequence,
       multiplier: this.#patience.multiplier(now),
       claimsDigest: this.#offer.digest,
       body: { heard: [], isClaimsRequest: false, offers: [], revoked: [], ...body },
       to,
     };
-  }
-
-  /**
-   * By the clock, so that it also grows from one machine of a session to the next, and over machines side by side on
-   * links that turn out to be the same segment.
-   */
-  #number(now: Instant): bigint {
-    const byClock = BigInt(Math.floor(now));
-    this.#sequence = byClock > this.#sequence ? byClock : this.#sequence + 1n;
-    this.#first ??= this.#sequence;
-    return this.#sequence;
   }
 
   /** Those that a frame has no room for come first in the next one. */
@@ -311,9 +323,13 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     // Heard on a second link of the same segment, or another node under our name.
     const known = nodeId === this.#options.nodeId ? undefined : this.#peerOf(now, nodeId);
     if (known === undefined) return [{ kind: 'drop', reason: 'unknown-sender' }];
-    const verdict = known.peer.sessions.hear(now, { session, sequence, proof: this.#proofOf(now, frame) });
+    const proof = this.#proofOf(now, frame);
+    const isToAll = frame.receiverSession === 0n;
+    const verdict = known.peer.sessions.hear(now, { session, sequence, proof, isToAll });
+    if (verdict === 'late') return [];
     if (verdict === 'unproven-session') return [{ kind: 'drop', reason: verdict }, ...this.#greet(now)];
     if (verdict === 'replayed') return [{ kind: 'drop', reason: verdict }];
+    if (proof !== undefined) this.#audience.listed(nodeId, proof);
     const ended = verdict === 'begins' ? known.peer.begin() : NOTHING;
     return [...told(nodeId, ended), ...this.#believe(now, known, frame)];
   }
@@ -326,13 +342,13 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const { interval } = this.#options;
     if (this.#greetedAt !== undefined && !hasPassed(after(this.#greetedAt, interval), now)) return [];
     this.#greetedAt = now;
-    return this.#beat(now);
+    return this.#beat(now, true);
   }
 
   #believe(now: Instant, known: Known, frame: HeartbeatFrame): readonly MembershipOutput[] {
     const { nodeId, body } = frame;
     const change = known.peer.believe(now, frame, this.#listener(now));
-    if (body.isClaimsRequest) this.#offer.ask();
+    if (body.isClaimsRequest) this.#ask(nodeId);
     const offers = body.offers.filter(({ to }) => to === this.#options.nodeId);
     const wasLive = known.view?.state === 'Live';
     const doubted = this.#isInDoubt ? this.#review(now) : [];
@@ -347,6 +363,11 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     ];
   }
 
+  #ask(nodeId: NodeId): void {
+    this.#offer.ask();
+    this.#askers.add(nodeId);
+  }
+
   #listener(now: Instant): Listener {
     const { nodeId, session, interval } = this.#options;
     return { nodeId, session, detection: times(interval, this.#patience.multiplier(now)) };
@@ -357,16 +378,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const { nodeId, session } = this.#options;
     if (receiverSession !== 0n && receiverSession !== session) return undefined;
     const mine = body.heard.find((each) => each.nodeId === nodeId && each.session === session);
-    return mine && this.#recent(now, mine.sequence);
-  }
-
-  /** `low`: the low 32 bits of a number, which come again after 49 days. */
-  #recent(now: Instant, low: number): bigint | undefined {
-    if (this.#first === undefined) return undefined;
-    const clock = BigInt(Math.floor(now));
-    const latest = clock > this.#sequence ? clock : this.#sequence;
-    const listed = latest - BigInt.asUintN(32, latest - BigInt(low));
-    return listed >= this.#first && listed > clock - BigInt(MEMORY) ? listed : undefined;
+    return mine && this.#numbers.recent(now, mine.sequence);
   }
 
   #peerOf(now: Instant, nodeId: NodeId): Known | undefined {

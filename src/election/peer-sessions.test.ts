@@ -8,11 +8,15 @@ import { MEMORY, PeerSessions, type Verdict } from './peer-sessions.ts';
 
 let lastProof = 1000;
 
-/** `5/12 proof` = session 5, number 12, lists us with a number higher than before; `5/12 proof 7` with number 7. */
+/**
+ * `5/12 proof` = session 5, number 12, lists us with a number higher than before; `5/12 proof 7` with number 7. To us
+ * alone; `all 5/12` to all.
+ */
 function hear(sessions: PeerSessions, text: string, at = 0): Verdict {
-  const [session = '', sequence = '', ...proofs] = text.split(/[/ ]/);
+  const isToAll = text.startsWith('all ');
+  const [session = '', sequence = '', ...proofs] = text.replace('all ', '').split(/[/ ]/);
   const proof = proofs.length === 0 ? undefined : BigInt(proofs[1] ?? ++lastProof);
-  return sessions.hear(instant(at), { session: BigInt(session), sequence: BigInt(sequence), proof });
+  return sessions.hear(instant(at), { session: BigInt(session), sequence: BigInt(sequence), proof, isToAll });
 }
 
 const listed = (sessions: PeerSessions, at = 0): readonly string[] =>
@@ -34,6 +38,24 @@ test('a number that is not higher is a replay, proven or not', () => {
   hear(sessions, '6/3');
   for (const text of ['5/7 proof', '5/6', '6/3 proof', '6/1'])
     assert.equal(hear(sessions, text), 'replayed', text);
+});
+
+test('one to all that is overtaken by one to us is late once, and then a replay', () => {
+  const sessions = new PeerSessions();
+  const verdicts = [
+    'all 5/2 proof',
+    '5/5 proof',
+    'all 5/4',
+    'all 5/4',
+    'all 5/3',
+    '5/4',
+    'all 5/6',
+    '5/7',
+  ].map((text) => hear(sessions, text));
+  assert.deepEqual(verdicts, [
+    ...['begins', 'counts', 'late', 'replayed', 'replayed', 'replayed', 'counts', 'counts'],
+  ]);
+  assert.equal(sessions.last?.sequence, 7n);
 });
 
 test('a session that was followed by another is over, whatever its numbers are', () => {

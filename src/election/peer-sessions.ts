@@ -8,12 +8,17 @@ import { between, type Instant } from '../time/instant.ts';
 export interface SignOfLife {
   readonly session: bigint;
   readonly sequence: bigint;
+  /** Sent by multicast, which a wireless LAN may keep back while frames to one node pass. */
+  readonly isToAll: boolean;
   /** The number of ours, given out within MEMORY, with which it lists our session: it was made since then. */
   readonly proof: bigint | undefined;
 }
 
-/** `begins`: the first frame that counts of a session; the two others count for nothing. */
-export type Verdict = 'begins' | 'counts' | 'unproven-session' | 'replayed';
+/**
+ * `begins`: the first frame that counts of a session; `late`: overtaken by a frame to this node alone, which said all that
+ * it says. The two others count for nothing either.
+ */
+export type Verdict = 'begins' | 'counts' | 'late' | 'unproven-session' | 'replayed';
 
 export interface HeardSession {
   readonly session: bigint;
@@ -24,6 +29,8 @@ export interface HeardSession {
 interface Session {
   readonly session: bigint;
   sequence: bigint;
+  /** The last that came to all. */
+  lastToAll: bigint;
   heardAt: Instant;
   provenAt: Instant;
   /** The highest of our numbers that it has listed. */
@@ -71,20 +78,29 @@ export class PeerSessions {
     this.#proven.provenAt = now;
   }
 
-  hear(now: Instant, { session, sequence, proof }: SignOfLife): Verdict {
+  hear(now: Instant, sign: SignOfLife): Verdict {
+    const { session, sequence, proof, isToAll } = sign;
     if (this.#former.includes(session)) return 'replayed';
     const known = [this.#proven, this.#unproven].find((each) => each?.session === session);
-    if (known !== undefined && sequence <= known.sequence) return 'replayed';
-    if (this.#proven?.session === session) return goOn(now, this.#proven, { sequence, proof });
+    if (known !== undefined && sequence <= known.sequence) {
+      if (!isToAll || sequence <= known.lastToAll) return 'replayed';
+      known.lastToAll = sequence;
+      return 'late';
+    }
+    if (this.#proven?.session === session) return goOn(now, this.#proven, sign);
+    const lastToAll = isToAll ? sequence : (known?.lastToAll ?? sequence);
     if (proof === undefined) {
-      this.#unproven = { session, sequence, heardAt: now };
+      this.#unproven = { session, sequence, lastToAll, heardAt: now };
       return 'unproven-session';
     }
     // Who lives now has heard more of us than any earlier life had; a late frame of one of those has not.
     if (this.#proven !== undefined && proof <= this.#proven.provenBy) return 'replayed';
     if (this.#proven !== undefined)
       this.#former = [...this.#former, this.#proven.session].slice(-REMEMBERED_SESSIONS);
-    this.#proven = { session, sequence, heardAt: now, provenAt: now, provenBy: proof, countedAt: now };
+    this.#proven = {
+      ...{ session, sequence, lastToAll, heardAt: now },
+      ...{ provenAt: now, provenBy: proof, countedAt: now },
+    };
     this.#unproven = undefined;
     return 'begins';
   }
@@ -102,8 +118,9 @@ export class PeerSessions {
  * A session that has proven itself counts for MEMORY, listed or not: a frame has no room to list all of many peers, and
  * none of an earlier life has a number above those of this one.
  */
-function goOn(now: Instant, proven: Session, { sequence, proof }: Omit<SignOfLife, 'session'>): Verdict {
+function goOn(now: Instant, proven: Session, { sequence, proof, isToAll }: SignOfLife): Verdict {
   proven.sequence = sequence;
+  if (isToAll) proven.lastToAll = sequence;
   proven.heardAt = now;
   if (proof !== undefined) {
     proven.provenAt = now;

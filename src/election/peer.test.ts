@@ -68,19 +68,24 @@ test('it has heard something newer: a higher number, also over the end of 32 bit
 });
 
 test('it has heard nobody if the last that it heard is older than it may itself be silent', () => {
-  assert.equal(peerThatSaid(0, beat([])).heardNobody, false, 'it has just begun');
+  assert.equal(peerThatSaid(0, beat([])).heardNobody(milliseconds(100)), false, 'it has just begun');
   const peer = peerThatSaid(1000, beat([heard(3n)]));
   peer.believe(instant(1299), beat([heard(3n, { age: milliseconds(299) })]), ME);
-  assert.equal(peer.heardNobody, false);
+  assert.equal(peer.heardNobody(milliseconds(100)), false);
   peer.believe(instant(1300), beat([]), ME);
-  assert.equal(peer.heardNobody, true);
+  assert.equal(peer.heardNobody(milliseconds(100)), true);
+  assert.equal(
+    peer.heardNobody(milliseconds(200)),
+    false,
+    'whoever beats every 200 ms could not be missed yet',
+  );
   peer.believe(instant(1400), beat([heard(1n)]), ME);
-  assert.equal(peer.heardNobody, false);
+  assert.equal(peer.heardNobody(milliseconds(100)), false);
 });
 
 test('a new life has heard nothing yet, and claims nothing', () => {
   const peer = peerThatSaid(1000, beat([heard(3n)]));
   peer.begin();
   assert.equal(peer.hears(3n, { session: 33n, sequence: 0 }), undefined);
-  assert.equal(peer.heardNobody, false);
+  assert.equal(peer.heardNobody(milliseconds(100)), false);
 });

@@ -83,12 +83,8 @@ export class Peer {
     this.#flags = frame.flags;
     this.#interval = frame.interval;
     this.#detection = times(frame.interval, frame.multiplier);
-    const { claims, offers } = frame.body;
-    // Pages and offers come without a list, and a request with one entry.
-    const isBeat =
-      frame.receiverSession === 0n && (claims === undefined || claims.pages === 0) && offers.length === 0;
-    if (isBeat) this.#takeHeard(now, frame, listener);
-    return this.#claims.take(frame.claimsDigest, claims);
+    if (isBeat(frame)) this.#takeHeard(now, frame, listener);
+    return this.#claims.take(frame.claimsDigest, frame.body.claims);
   }
 
   #takeHeard(now: Instant, { body }: HeartbeatFrame, { nodeId, session, detection }: Listener): void {
@@ -120,6 +116,10 @@ export class Peer {
     return isNewer ? witness.heardAt : undefined;
   }
 
+  get interval(): Duration {
+    return this.#interval;
+  }
+
   get detection(): Duration {
     return this.#detection;
   }
@@ -128,10 +128,11 @@ export class Peer {
     return this.#hearsMe;
   }
 
-  /** At its last list it had heard nobody for as long as it takes to be dead. */
-  get heardNobody(): boolean {
+  /** At its last list it had heard nobody for as long as it takes to be dead, of those who beat at `interval` or faster. */
+  heardNobody(interval: Duration): boolean {
     if (this.#saidAt === undefined || this.#heardAnybodyAt === undefined) return false;
-    return hasPassed(after(this.#heardAnybodyAt, this.#detection), this.#saidAt);
+    const factor = Math.max(1, interval / this.#interval);
+    return hasPassed(after(this.#heardAnybodyAt, times(this.#detection, factor)), this.#saidAt);
   }
 
   /** The low 32 bits of the last number that counted, with its session, however long ago. */
@@ -148,6 +149,13 @@ export class Peer {
       ...{ hearsMe: this.#hearsMe, hasAllClaims, detection: this.#detection },
     };
   }
+}
+
+/** Lists all whom its sender hears; pages and offers come without a list, and what else goes to one peer with one entry. */
+function isBeat({ receiverSession, body }: HeartbeatFrame): boolean {
+  const { heard, claims, offers, revoked, isClaimsRequest } = body;
+  if ((claims !== undefined && claims.pages > 0) || offers.length > 0) return false;
+  return receiverSession === 0n || (heard.length > 0 && revoked.length === 0 && !isClaimsRequest);
 }
 
 export const isSameView = (a: PeerView | undefined, b: PeerView): boolean =>

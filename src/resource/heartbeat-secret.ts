@@ -13,9 +13,9 @@ export interface HeartbeatKeys {
 }
 
 /** The data of a Secret with one key, in base64 as the API has it. */
-export const heartbeatSecretData = (key: Uint8Array): Readonly<Record<string, string>> => ({
-  [ACTIVE]: toBase64(new TextEncoder().encode('1')),
-  1: toBase64(key),
+export const heartbeatSecretData = (key: Uint8Array, id = 1): Readonly<Record<string, string>> => ({
+  [ACTIVE]: toBase64(new TextEncoder().encode(`${id}`)),
+  [id]: toBase64(key),
 });
 
 /** Reads `data`; no problem repeats a value, because they are secret. */

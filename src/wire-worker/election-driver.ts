@@ -165,7 +165,10 @@ export class ElectionDriver {
       const drop = outputs.find((output) => output.kind === 'drop');
       if (drop === undefined) {
         this.#counters.received++;
-        this.#heartbeats.link(link)?.learn(frame.nodeId, from);
+        this.#heartbeats.link(link)?.learn(now, frame.nodeId, from);
+      } else {
+        const node = this.#ids.nameOf(frame.nodeId);
+        this.#heartbeats.link(link)?.drop(now, drop.reason, { frame, from, node });
       }
       decisions.push(...this.#perform(now, outputs));
     }
@@ -194,7 +197,7 @@ export class ElectionDriver {
           this.#heartbeats.link(output.link)?.transmit({ ...output, mainAge: this.#deps.mainAge() });
           break;
         case 'drop':
-          this.#counters.drop(output.reason);
+          // Told with the frame.
           break;
         case 'peer':
           if (output.peer === undefined) this.#heartbeats.link(output.link)?.forget(output.node);

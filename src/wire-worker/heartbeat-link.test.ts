@@ -8,6 +8,7 @@ import { digests } from '../host/linux/digests.ts';
 import { milliseconds } from '../time/duration.ts';
 import { instant } from '../time/instant.ts';
 import { HeartbeatCounters } from './heartbeat-counters.ts';
+import { HeartbeatDrops } from './heartbeat-drops.ts';
 import { HeartbeatLink } from './heartbeat-link.ts';
 import { type HeartbeatSettings, identityOf } from './heartbeat-settings.ts';
 
@@ -24,8 +25,11 @@ function linkWith(node: string, peers: number) {
     new FakeLinkSocket(fd, { index: 2, name: 'eth0' }, { now: () => instant(0) });
   const sockets = { known: socketOf(KNOWN), strangers: socketOf(STRANGERS) };
   const options = { link: linkOf(), identity: identityOf(node, SETTINGS, digests) };
-  const link = new HeartbeatLink(sockets, options, new HeartbeatCounters());
-  for (let i = 0; i < peers; i++) link.learn(BigInt(i), { mac: Uint8Array.of(2, 0, 0, 0, 0, i), address: i });
+  const counters = new HeartbeatCounters();
+  const drops = new HeartbeatDrops(counters, () => {});
+  const link = new HeartbeatLink(sockets, options, { counters, drops });
+  for (let i = 0; i < peers; i++)
+    link.learn(instant(0), BigInt(i), { mac: Uint8Array.of(2, 0, 0, 0, 0, i), address: i });
   return { ...sockets, link };
 }
 

@@ -19,13 +19,15 @@ import {
   HEARTBEAT_HOP_LIMIT,
   HEARTBEAT_PORT,
   type HeartbeatFrame,
+  readdressHeartbeat,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { Dscp } from '../protocol/ipv4/ipv4-header.ts';
 import { multicastMac } from '../protocol/ipv4/multicast-mac.ts';
 import { decodeUdpV4, encodeUdpV4 } from '../protocol/udp/udp-v4.ts';
-import { type Duration, milliseconds, times } from '../time/duration.ts';
-import { earlier, type Instant } from '../time/instant.ts';
-import type { HeartbeatCounters } from './heartbeat-counters.ts';
+import { type Duration, milliseconds, seconds, times } from '../time/duration.ts';
+import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
+import type { HeartbeatCounters, HeartbeatDropReason } from './heartbeat-counters.ts';
+import type { HeartbeatDrops } from './heartbeat-drops.ts';
 import type { HeartbeatIdentity } from './heartbeat-settings.ts';
 import { PausingSocket } from './pausing-socket.ts';
 
@@ -37,6 +39,10 @@ export const HEARTBEAT_GROUP = 0xe0_00_00_fe;
 export const HEARTBEAT_GROUP_MAC: Mac = multicastMac(HEARTBEAT_GROUP);
 
 export const HEARTBEAT_FRAME_BYTES = 1518;
+
+/** A MAC that a peer was not heard from for so long is not its any more. */
+const ADDRESS_MEMORY = seconds(2);
+const MAX_ADDRESSES = 4;
 
 /** After so many batches of one link the others, the messages and the timers have their turn. */
 const BATCHES_PER_TURN = 4;
@@ -68,6 +74,11 @@ export interface HeartbeatSockets {
   readonly strangers: FilteredSocket;
 }
 
+export interface HeartbeatLinkDeps {
+  readonly counters: HeartbeatCounters;
+  readonly drops: HeartbeatDrops;
+}
+
 export interface HeartbeatLinkOptions {
   readonly link: Link;
   readonly identity: HeartbeatIdentity;
@@ -80,9 +91,18 @@ export interface PeerAddress {
   readonly address: number;
 }
 
+interface KnownAddress extends PeerAddress {
+  readonly until: Instant;
+}
+
 export interface ReceivedHeartbeat {
   readonly frame: HeartbeatFrame;
   readonly from: PeerAddress;
+}
+
+interface DroppedFrame extends ReceivedHeartbeat {
+  /** The name of who made it. */
+  readonly node: string;
 }
 
 /** What the election wants said, but for what the link itself knows. */
@@ -97,24 +117,29 @@ export class HeartbeatLink {
   readonly #known: PausingSocket;
   readonly #strangers: PausingSocket;
   readonly #counters: HeartbeatCounters;
-  readonly #peers = new Map<bigint, PeerAddress>();
+  readonly #drops: HeartbeatDrops;
+  /** Where each was heard from lately: a node with two links on one LAN is heard from two MACs. */
+  readonly #peers = new Map<bigint, readonly KnownAddress[]>();
   readonly #frame = new Uint8Array(HEARTBEAT_FRAME_BYTES);
   #link: Link;
   #identity: HeartbeatIdentity;
   #identification = 0;
   #hasMore = false;
+  /** The last one: copies of one frame for several peers share its number. */
+  #encoded: { readonly sequence: bigint; readonly payload: Uint8Array } | undefined;
 
   constructor(
     { known, strangers }: HeartbeatSockets,
     { link, identity }: HeartbeatLinkOptions,
-    counters: HeartbeatCounters,
+    deps: HeartbeatLinkDeps,
   ) {
     this.#known = new PausingSocket(known);
     this.#strangers = new PausingSocket(strangers);
     this.#filter();
     this.#link = link;
     this.#identity = identity;
-    this.#counters = counters;
+    this.#counters = deps.counters;
+    this.#drops = deps.drops;
   }
 
   /** True if `receive` stopped before the peers' socket was empty: call it again without waiting for poll. */
@@ -140,13 +165,18 @@ export class HeartbeatLink {
   /** Goes on with other keys. */
   rekey(identity: HeartbeatIdentity): void {
     this.#identity = identity;
+    this.#encoded = undefined;
   }
 
   /** Where a peer was heard from that has proven itself. */
-  learn(nodeId: bigint, address: PeerAddress): void {
-    const known = this.#peers.get(nodeId);
-    this.#peers.set(nodeId, address);
-    if (known === undefined || !isSameMac(known.mac, address.mac)) this.#filter();
+  learn(now: Instant, nodeId: bigint, address: PeerAddress): void {
+    const before = this.#peers.get(nodeId) ?? [];
+    const others = before.filter(({ mac, until }) => !hasPassed(until, now) && !isSameMac(mac, address.mac));
+    const known = { ...address, until: after(now, ADDRESS_MEMORY) };
+    const addresses = [known, ...others.slice(0, MAX_ADDRESSES - 1)];
+    this.#peers.set(nodeId, addresses);
+    const isNew = !before.some(({ mac }) => isSameMac(mac, address.mac));
+    if (isNew || addresses.length !== before.length) this.#filter();
   }
 
   /** Nothing is known of a peer any more. */
@@ -156,9 +186,10 @@ export class HeartbeatLink {
 
   /** First who is let in, then who is kept out: a frame that comes in between is in both sockets, and a replay in one. */
   #filter(): void {
-    const macs = Array.from(this.#peers.values(), ({ mac }) => mac).slice(0, MAX_KNOWN);
-    this.#known.socket.setSources({ kind: 'Only', macs });
-    this.#strangers.socket.setSources({ kind: 'AllBut', macs });
+    const macs = Array.from(this.#peers.values(), (addresses) => addresses.map(({ mac }) => mac)).flat();
+    const few = macs.slice(0, MAX_KNOWN);
+    this.#known.socket.setSources({ kind: 'Only', macs: few });
+    this.#strangers.socket.setSources({ kind: 'AllBut', macs: few });
   }
 
   /** The frames that are waiting and that pass the codec's checks; the others are counted. */
@@ -166,7 +197,7 @@ export class HeartbeatLink {
     const received: ReceivedHeartbeat[] = [];
     if (this.#known.takeTurn(now, ready) || this.#hasMore) this.#receiveKnown(now, received);
     if (this.#strangers.takeTurn(now, ready)) {
-      const count = this.#receiveBatch(this.#strangers.socket, received);
+      const count = this.#receiveBatch(now, this.#strangers.socket, received);
       if (count >= STRANGERS_BATCH) this.#strangers.pause(now, STRANGERS_PAUSE);
     }
     return received;
@@ -175,49 +206,67 @@ export class HeartbeatLink {
   #receiveKnown(now: Instant, received: ReceivedHeartbeat[]): void {
     this.#hasMore = true;
     for (let batch = 0; batch < BATCHES_PER_TURN && this.#hasMore; batch++)
-      this.#hasMore = this.#receiveBatch(this.#known.socket, received) > 0;
+      this.#hasMore = this.#receiveBatch(now, this.#known.socket, received) > 0;
     if (!this.#hasMore && received.length > 0 && this.#peers.size > MANY_PEERS)
       this.#known.pause(now, times(this.#identity.interval, PAUSE_SHARE));
   }
 
   /** Adds what was received; returns how many frames there were. */
-  #receiveBatch(socket: FilteredSocket, received: ReceivedHeartbeat[]): number {
+  #receiveBatch(now: Instant, socket: FilteredSocket, received: ReceivedHeartbeat[]): number {
     let count = 0;
     socket.fill();
     for (let length = socket.receive(this.#frame); length > 0; length = socket.receive(this.#frame)) {
       count++;
-      const read = this.#read(this.#frame.subarray(0, length));
+      const read = this.#read(now, this.#frame.subarray(0, length));
       if (read !== undefined) received.push(read);
     }
     return count;
   }
 
-  #read(bytes: Uint8Array): ReceivedHeartbeat | undefined {
+  #read(now: Instant, bytes: Uint8Array): ReceivedHeartbeat | undefined {
     const ethernet = decodeEthernetHeader(bytes);
     const { ok: udp } = decodeUdpV4(bytes.subarray(ETHERNET_HEADER_LENGTH));
-    if (ethernet instanceof Error || udp === undefined) {
-      this.#counters.drop('malformed-packet');
-      return undefined;
-    }
-    const { ok: frame, drop } = decodeHeartbeat(udp.payload, { ...this.#identity, hopLimit: udp.ttl });
-    if (drop !== undefined) {
-      this.#counters.drop(drop);
-      return undefined;
-    }
+    const mac = ethernet instanceof Error ? undefined : ethernet.source.slice();
+    const drop = (reason: HeartbeatDropReason): undefined => {
+      this.#drops.take(now, { reason, link: this.#link.name, mac, address: udp?.source });
+    };
+    if (ethernet instanceof Error || mac === undefined || udp === undefined) return drop('malformed-packet');
+    const { ok: frame, drop: reason } = decodeHeartbeat(udp.payload, {
+      ...this.#identity,
+      hopLimit: udp.ttl,
+    });
     // The buffer is used again for the next frame.
-    return { frame, from: { mac: ethernet.source.slice(), address: udp.source } };
+    return frame === undefined ? drop(reason) : { frame, from: { mac, address: udp.source } };
   }
 
-  transmit({ to, body, sequence, claimsDigest, multiplier, flags, mainAge }: OutgoingHeartbeat): void {
-    const destination =
-      to === undefined ? { mac: HEARTBEAT_GROUP_MAC, address: HEARTBEAT_GROUP } : this.#peers.get(to.nodeId);
+  /** Counts and logs a frame that the election has dropped. */
+  drop(now: Instant, reason: HeartbeatDropReason, { frame, from, node }: DroppedFrame): void {
+    // Our own, on a second link of the same segment.
+    if (frame.session === this.#identity.session) this.#counters.drop(reason);
+    else this.#drops.take(now, { reason, link: this.#link.name, ...from, node });
+  }
+
+  transmit(output: OutgoingHeartbeat): void {
+    const { to } = output;
+    const destinations = to === undefined ? [GROUP] : (this.#peers.get(to.nodeId) ?? []);
     const source = this.#link.addresses.find(({ address }) => address.family === 'IPv4')?.address;
-    if (destination === undefined || source === undefined) return;
+    if (destinations.length === 0 || source === undefined) return;
+    const payload = this.#encode(output);
+    for (const destination of destinations)
+      this.#send(destination, { source: Number(source.value), payload });
+  }
+
+  #encode({ to, sequence, flags, mainAge, multiplier, claimsDigest, body }: OutgoingHeartbeat): Uint8Array {
     const { keyId, clusterId, nodeId, session, interval, authenticate } = this.#identity;
-    const header = { keyId, flags, clusterId, nodeId, session, sequence, interval, multiplier, mainAge };
     const receiverSession = to?.session ?? 0n;
+    if (this.#encoded?.sequence === sequence) {
+      readdressHeartbeat(this.#encoded.payload, receiverSession, authenticate);
+      return this.#encoded.payload;
+    }
+    const header = { keyId, flags, clusterId, nodeId, session, sequence, interval, multiplier, mainAge };
     const payload = encodeHeartbeat({ ...header, receiverSession, claimsDigest, body }, authenticate);
-    this.#send(destination, { source: Number(source.value), payload });
+    this.#encoded = { sequence, payload };
+    return payload;
   }
 
   #send(
@@ -252,5 +301,7 @@ export class HeartbeatLink {
     this.#strangers.socket.close();
   }
 }
+
+const GROUP: PeerAddress = { mac: HEARTBEAT_GROUP_MAC, address: HEARTBEAT_GROUP };
 
 const isSameMac = (a: Mac, b: Mac): boolean => a.every((byte, i) => byte === b[i]);

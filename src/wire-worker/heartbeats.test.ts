@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeLan, type LanNode } from '../../test/fake/fake-lan.ts';
 import { FakeWire, linkOf } from '../../test/fake/fake-wire.ts';
+import { formatMac } from '../net/mac.ts';
 import { HEARTBEAT_PORT } from '../protocol/heartbeat/heartbeat-frame.ts';
 
 /** Whether the worker of node2 hears that the main thread of node1 hangs. */
@@ -62,9 +63,54 @@ test('ten heartbeats a second are sent, received and counted', () => {
   const after = wire.counters().heartbeats;
   assert.deepEqual(
     [after.transmitted - before.transmitted, after.received - before.received, after.transmitErrors],
-    [20, 40, 0],
+    // Each beat to each of the two, and once a second to all.
+    [42, 44, 0],
   );
   assert.deepEqual(Object.keys(lan.node(1).drops()), ['unproven-session'], 'of the first moments');
+});
+
+/** Destination of each frame that left, with how many there were. */
+function sentTo(node: LanNode, act: () => void): Readonly<Record<string, number>> {
+  const [socket] = node.wire.host.heartbeatSockets;
+  const before = socket?.sent.length ?? 0;
+  act();
+  const counts: Record<string, number> = {};
+  for (const { bytes } of socket?.sent.slice(before) ?? []) {
+    const to = formatMac(bytes.subarray(0, 6));
+    counts[to] = (counts[to] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const GROUP = '01:00:5e:00:00:fe';
+
+test('each beat goes to the MAC of each peer, and to a new one as soon as it was heard from there', () => {
+  const lan = new FakeLan(2);
+  const [one, two] = [lan.node(1), lan.node(2)];
+  const second = () => sentTo(one, () => lan.pass(1000));
+  assert.deepEqual(second(), { [GROUP]: 1, '02:00:00:00:00:12': 10 });
+  // As after its network card was replaced.
+  two.mac = '02:00:00:00:00:99';
+  two.wire.setLinks(two.link());
+  lan.pass(3000);
+  assert.deepEqual(second(), { [GROUP]: 1, '02:00:00:00:00:99': 10 });
+  const told = one.wire.all('log').filter(({ message }) => message === 'peer is dead');
+  assert.deepEqual(told, []);
+});
+
+test('a node that is heard from two MACs is spoken to at both', () => {
+  const lan = new FakeLan(2);
+  const [one, two] = [lan.node(1), lan.node(2)];
+  two.wire.setLinks(two.link(), two.link({ index: 3, name: 'eth1', mac: '02:00:00:00:00:77' }));
+  const [, socket] = two.wire.host.heartbeatSockets;
+  assert.ok(socket);
+  socket.onSent = (frame) => {
+    for (const each of one.wire.host.heartbeatSockets) each.deliver(frame);
+  };
+  lan.pass(2000);
+  const sent = sentTo(one, () => lan.pass(1000));
+  assert.deepEqual(Object.keys(sent).sort(), [GROUP, '02:00:00:00:00:12', '02:00:00:00:00:77']);
+  assert.deepEqual([sent['02:00:00:00:00:12'], sent['02:00:00:00:00:77']], [10, 10]);
 });
 
 test('another key, another cluster and an unknown key are counted for what they are', () => {
@@ -150,7 +196,8 @@ test('that the main thread hangs, or moves again, does not wait for the next hea
   lan.pass(2525);
   lan.node(1).isHung = false;
   lan.pass(1000);
-  const times = socket.sent.slice(before - 1).map(({ at }) => at);
+  const toOne = socket.sent.slice(before - 1).filter(({ bytes }) => ((bytes[0] ?? 0) & 1) === 0);
+  const times = toOne.map(({ at }) => at);
   const gaps = times.slice(1).map((at, i) => Math.round(at - (times[i] ?? 0)));
   assert.equal(gaps.filter((gap) => gap < 100).length, 2, gaps.join(' '));
 });

@@ -6,6 +6,7 @@ import { HEARTBEAT_PORT } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { seconds } from '../time/duration.ts';
 import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import type { HeartbeatCounters } from './heartbeat-counters.ts';
+import { HeartbeatDrops } from './heartbeat-drops.ts';
 import {
   HEARTBEAT_GROUP_MAC,
   HeartbeatLink,
@@ -26,6 +27,7 @@ export interface HeartbeatsDeps {
 
 export class Heartbeats {
   readonly #deps: HeartbeatsDeps;
+  readonly #drops: HeartbeatDrops;
   readonly #links = new Map<number, HeartbeatLink>();
   /** Links whose socket could not be opened, so that each is logged once. */
   readonly #failing = new Set<number>();
@@ -37,6 +39,7 @@ export class Heartbeats {
 
   constructor(deps: HeartbeatsDeps) {
     this.#deps = deps;
+    this.#drops = new HeartbeatDrops(deps.counters, deps.log);
   }
 
   /** The descriptors to wait for: the same array until there are others. */
@@ -49,9 +52,9 @@ export class Heartbeats {
     return false;
   }
 
-  /** When a socket that could not be opened is tried again, or `receive` has to be called. */
+  /** When a socket that could not be opened is tried again, something is to be logged, or `receive` has to be called. */
   deadline(): Instant | undefined {
-    let deadline = this.#retryAt;
+    let deadline = earlier(this.#retryAt, this.#drops.deadline());
     for (const link of this.#links.values()) deadline = earlier(deadline, link.deadline());
     return deadline;
   }
@@ -104,7 +107,8 @@ export class Heartbeats {
   #open(now: Instant, link: Link, identity: HeartbeatIdentity): void {
     const sockets = this.#socketsOn(now, link);
     if (sockets === undefined) return;
-    this.#links.set(link.index, new HeartbeatLink(sockets, { link, identity }, this.#deps.counters));
+    const deps = { counters: this.#deps.counters, drops: this.#drops };
+    this.#links.set(link.index, new HeartbeatLink(sockets, { link, identity }, deps));
   }
 
   #socketsOn(now: Instant, link: Link): HeartbeatSockets | undefined {
@@ -151,6 +155,7 @@ export class Heartbeats {
   }
 
   timeouts(now: Instant): void {
+    this.#drops.timeouts(now);
     if (this.#retryAt !== undefined && hasPassed(this.#retryAt, now)) this.update(now, this.#present);
   }
 

@@ -185,6 +185,10 @@ export class AgentBed {
     for (const watch of [this.virtualIPs, this.leases]) watch.delaySync();
     this.cluster.put(NODE, { metadata: { name: 'node1', uid: 'uid-node1' } });
     this.cluster.put(NAMESPACE, { metadata: { name: 'kube-system', uid: 'uid-cluster' } });
+    this.putKey();
+  }
+
+  putKey(): void {
     const secret = { name: HEARTBEAT_SECRET, namespace: 'fairlead-system', uid: 'uid-secret' };
     this.cluster.put(SECRET, { metadata: secret, data: heartbeatSecretData(new Uint8Array(32).fill(7)) });
   }

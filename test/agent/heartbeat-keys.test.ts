@@ -22,19 +22,28 @@ class Bed {
   readonly log = new FakeLog();
   readonly sent: HeartbeatSettings[] = [];
   reads = 0;
-  readonly keys = new HeartbeatKeys({
+  readonly states: string[] = [];
+  readonly keys: HeartbeatKeys = new HeartbeatKeys({
     api: this.api,
     namespace: NAME,
     settings: { session: '9f3c0a11d2e47b60', intervalMs: 100, multiplier: 3 },
     timers: this.time,
+    clock: this.time,
     random: () => 0,
     log: this.log,
     send: (settings) => this.sent.push(settings),
     onRead: () => this.reads++,
+    onState: () => this.states.push(this.state()),
   });
 
   constructor() {
     this.api.cluster.put(NAMESPACE, { metadata: { name: 'kube-system', uid: 'uid-cluster' } });
+  }
+
+  /** `used KeyMissing` and so on. */
+  state(): string {
+    const { isInUse, problem } = this.keys.state();
+    return [isInUse ? 'used' : 'none', ...(problem === undefined ? [] : [problem.reason])].join(' ');
   }
 
   put(data: object): void {
@@ -111,10 +120,12 @@ test('another key is given within a minute; a malformed one leaves the worker wh
   bed.api.cluster.erase(SECRET, REF);
   await bed.pass(60_000);
   assert.deepEqual(bed.given(), ['7 1', '7,9 1']);
+  assert.deepEqual(bed.states, ['used', 'used', 'used KeyMalformed', 'used KeyMissing']);
   assert.deepEqual(bed.log.at('warn'), ['heartbeat key not usable', 'heartbeat key not read']);
   bed.put(heartbeatSecretData(keyOf(5)));
   await bed.pass(60_000);
-  assert.deepEqual(bed.given().at(-1), '5 1');
+  assert.deepEqual(bed.given().at(-1), '5,9 1');
+  assert.equal(bed.state(), 'used');
 });
 
 for (const code of ['Forbidden', 'Unreachable'] as const) {
@@ -133,6 +144,80 @@ for (const code of ['Forbidden', 'Unreachable'] as const) {
     assert.deepEqual([bed.sent.length, bed.log.at('warn').length], [1, 2]);
   });
 }
+
+for (const { name, data, problem } of [
+  { name: 'empty', data: {}, problem: /^data.active \(absent\): want the id of one of the keys, in base64$/ },
+  {
+    name: 'with a key of 31 bytes',
+    data: { ...heartbeatSecretData(keyOf(7)), 2: Buffer.alloc(31, 9).toString('base64') },
+    problem: /^data.2 "\(not shown\)": want 32 bytes in base64$/,
+  },
+  {
+    name: 'with an id that is none',
+    data: { ...heartbeatSecretData(keyOf(7)), '01': Buffer.alloc(32, 9).toString('base64') },
+    problem: /^data "01": want key ids from 1 to 255$/,
+  },
+  {
+    name: 'with an active key that it has not',
+    data: { ...heartbeatSecretData(keyOf(7)), active: Buffer.from('3').toString('base64') },
+    problem: /^data.active 3: want the id of one of the keys, in base64$/,
+  },
+])
+  test(`a Secret ${name} is told of by field and by what was wanted, and nothing is sent`, async () => {
+    const bed = new Bed();
+    bed.put(data);
+    await bed.start();
+    assert.deepEqual([bed.sent, bed.state()], [[], 'none KeyMalformed']);
+    assert.match(bed.keys.state().problem?.message ?? '', problem);
+    const secrets = Object.values(data).filter((value) => value.length > 8);
+    for (const secret of secrets) assert.ok(!JSON.stringify(bed.log.lines).includes(secret));
+  });
+
+test('a key that replaces another is accepted at once, used after two minutes, and the former one goes after ten', async () => {
+  const bed = new Bed();
+  bed.put(heartbeatSecretData(keyOf(7)));
+  await bed.start();
+  bed.put(heartbeatSecretData(keyOf(9), 2));
+  await bed.pass(60_000);
+  assert.deepEqual(bed.given(), ['7 1', '7,9 1']);
+  await bed.pass(120_000);
+  assert.deepEqual(bed.given(), ['7 1', '7,9 1', '7,9 2']);
+  await bed.pass(540_000);
+  assert.deepEqual(bed.given(), ['7 1', '7,9 1', '7,9 2', '9 2']);
+  await bed.pass(3_600_000);
+  assert.equal(bed.sent.length, 4);
+});
+
+test('two agents that read a change up to a minute apart understand each other all the time', async () => {
+  const beds = [new Bed(), new Bed()] as const;
+  for (const bed of beds) bed.put(heartbeatSecretData(keyOf(7)));
+  await beds[0].start();
+  await beds[1].pass(59_000);
+  await beds[1].start();
+  await beds[0].pass(59_000);
+  for (const fill of [9, 11, 13]) {
+    for (const bed of beds) bed.put(heartbeatSecretData(keyOf(fill), fill));
+    for (let second = 0; second < 900; second++) {
+      for (const bed of beds) await bed.pass(1000);
+      for (const [from, to] of [beds, beds.toReversed() as unknown as typeof beds] as const) {
+        const { keys, activeKey } = from.sent.at(-1) as HeartbeatSettings;
+        const used = keys.find(({ id }) => id === activeKey);
+        assert.ok(used);
+        assert.deepEqual(to.sent.at(-1)?.keys.find(({ id }) => id === activeKey)?.secret, used.secret);
+      }
+    }
+    for (const bed of beds) assert.deepEqual(bed.given().at(-1), `${fill} ${fill}`);
+  }
+});
+
+test('another key under the same id is taken at once, because an id can not stand for both', async () => {
+  const bed = new Bed();
+  bed.put(heartbeatSecretData(keyOf(7)));
+  await bed.start();
+  bed.put(heartbeatSecretData(keyOf(9)));
+  await bed.pass(60_000);
+  assert.deepEqual(bed.given(), ['7 1', '9 1']);
+});
 
 test('after its stop nothing is sent, also if a request was under way', async () => {
   const bed = new Bed();

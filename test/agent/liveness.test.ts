@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { suspicionLimit } from '../../src/agent/liveness-feed.ts';
-import { LEASE } from '../../src/kube/kinds.ts';
+import { ANNOUNCER, LEASE, SECRET } from '../../src/kube/kinds.ts';
+import type { Condition } from '../../src/resource/condition.ts';
+import { HEARTBEAT_SECRET } from '../../src/resource/heartbeat-secret.ts';
 import { seconds } from '../../src/time/duration.ts';
 import { AgentBed } from './agent-bed.ts';
 
@@ -128,6 +130,26 @@ test('the limit of suspicion lies between interval and duration: 10 s of 7 s and
   assert.ok(limit > seconds(1) && limit < seconds(3));
 });
 
+const conditionsOf = (bed: AgentBed): readonly string[] => {
+  const status = bed.cluster.stored(ANNOUNCER, { name: 'node1' })?.status;
+  const { conditions } = (status ?? { conditions: [] }) as { readonly conditions: readonly Condition[] };
+  return conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+};
+
+test('without a heartbeat key an agent is not ready and says why, and is ready with one', async () => {
+  const bed = new AgentBed();
+  bed.cluster.erase(SECRET, { namespace: 'fairlead-system', name: HEARTBEAT_SECRET });
+  await bed.start();
+  assert.match(bed.agent.notReady() ?? '', /^no heartbeat key: .*not found/i);
+  await bed.pass(6000);
+  assert.deepEqual(conditionsOf(bed), ['Ready False NotReady', 'HeartbeatKey False KeyMissing']);
+  bed.putKey();
+  await bed.pass(21_000);
+  assert.equal(bed.worker.last('heartbeats')?.settings.activeKey, 1);
+  assert.ok(!(bed.agent.notReady() ?? '').includes('heartbeat'));
+  assert.equal(conditionsOf(bed).at(-1), 'HeartbeatKey True KeyInUse');
+});
+
 test('readiness names what is missing', async () => {
   const bed = new AgentBed();
   bed.renew('node1');
@@ -138,6 +160,7 @@ test('readiness names what is missing', async () => {
   bed.virtualIPs.completeSync();
   assert.equal(bed.agent.notReady(), 'Leases: Syncing');
   bed.leases.completeSync();
+  await bed.pass(1);
   assert.equal(bed.agent.notReady(), undefined);
   bed.virtualIPs.setState('Lost');
   assert.equal(bed.agent.notReady(), 'VirtualIPs: Lost');

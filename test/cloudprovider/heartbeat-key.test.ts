@@ -4,7 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HeartbeatKey } from '../../src/cloudprovider/heartbeat-key.ts';
 import { SECRET } from '../../src/kube/kinds.ts';
-import { HEARTBEAT_SECRET, readHeartbeatKeys } from '../../src/resource/heartbeat-secret.ts';
+import {
+  HEARTBEAT_SECRET,
+  heartbeatSecretData,
+  readHeartbeatKeys,
+} from '../../src/resource/heartbeat-secret.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { FakeKubeApi, fail } from '../fake/fake-kube-api.ts';
 import { FakeLog } from '../fake/fake-reports.ts';
@@ -40,11 +44,19 @@ class Bed {
     await this.time.advance(milliseconds(count));
   }
 
-  /** The first byte of key 1. */
+  /** The first byte of the key. */
   stored(): number | undefined {
+    return this.#read()?.secret[0];
+  }
+
+  storedId(): number | undefined {
+    return this.#read()?.id;
+  }
+
+  #read(): { readonly id: number; readonly secret: Uint8Array } | undefined {
     const data = this.api.cluster.stored(SECRET, REF)?.data as Record<string, unknown> | undefined;
     const parsed = data && readHeartbeatKeys(data);
-    return parsed?.kind === 'value' ? parsed.value.keys[0]?.secret[0] : undefined;
+    return parsed?.kind === 'value' ? parsed.value.keys[0] : undefined;
   }
 }
 
@@ -66,12 +78,22 @@ test('what is there stays, whatever it holds', async () => {
   assert.deepEqual(bed.api.cluster.writes, []);
 });
 
-test('one that was deleted comes back within a minute, as another one', async () => {
+test('one that was deleted comes back within a minute, as another one under another id', async () => {
   const bed = new Bed();
   await bed.start();
+  const id = bed.storedId();
   bed.api.cluster.erase(SECRET, REF);
   await bed.pass(60_000);
-  assert.equal(bed.stored(), 2);
+  assert.equal(bed.stored(), 3);
+  assert.equal(bed.storedId(), (id ?? 0) + 1);
+  bed.api.cluster.put(SECRET, {
+    metadata: { ...REF, uid: 'uid-2' },
+    data: heartbeatSecretData(new Uint8Array(32), 255),
+  });
+  await bed.pass(60_000);
+  bed.api.cluster.erase(SECRET, REF);
+  await bed.pass(60_000);
+  assert.equal(bed.storedId(), 1, 'after the last one');
 });
 
 test('of two that make it at once the first one counts, and neither complains', async () => {

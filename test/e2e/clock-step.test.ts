@@ -1,5 +1,5 @@
 // Wall clocks that are wrong and that jump by an hour, each program's another way: nobody takes anything from anybody,
-// because leases are judged by what is observed, on a clock that can not be stepped.
+// because leases and heartbeats are judged by what is observed, on a clock that can not be stepped.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,8 @@ import { PORTS, SYSTEM_NAMESPACE } from '../../lab/installation.ts';
 import { longestGap } from '../../lab/prober.ts';
 import { leaseName } from '../../src/agent/liveness-feed.ts';
 import type { KubeObject } from '../../src/kube/api.ts';
-import { LEASE } from '../../src/kube/kinds.ts';
+import { ANNOUNCER, LEASE } from '../../src/kube/kinds.ts';
+import type { Condition } from '../../src/resource/condition.ts';
 import { milliseconds, seconds } from '../../src/time/duration.ts';
 import { requirement } from '../requirements.ts';
 import { SOON, useBed } from './bed.ts';
@@ -28,6 +29,10 @@ interface LeaseObject extends KubeObject {
     readonly leaseTransitions: number;
     readonly renewTime: string;
   };
+}
+
+interface AnnouncerObject extends KubeObject {
+  readonly status?: { readonly conditions?: readonly Condition[] };
 }
 
 describe('wall clocks', requirement('cluster'), () => {
@@ -62,6 +67,11 @@ describe('wall clocks', requirement('cluster'), () => {
     return { leader, standby, holder, other };
   }
 
+  const hasHeartbeats = async (name: string): Promise<boolean> => {
+    const { status } = await bed().lab.api.get<AnnouncerObject>(ANNOUNCER, { name });
+    return status?.conditions?.find(({ type }) => type === 'HeartbeatKey')?.status === 'True';
+  };
+
   async function restart(target: string): Promise<void> {
     await bed().lab.faults.kill(target);
     await bed().lab.faults.start(target);
@@ -75,6 +85,8 @@ describe('wall clocks', requirement('cluster'), () => {
     const held = await bed().holding(address);
     const { spec: led } = await lease('fairlead-controller');
     const { leader, standby, holder, other } = await everybody();
+    for (const name of [holder, other])
+      await lab.waitFor(`heartbeats of ${name}`, () => hasHeartbeats(name), SOON);
     const prober = await lab.clientUdp({ address, port: 7, interval: milliseconds(20) });
     for (const [round, hours] of [1, -1].entries()) {
       for (const [target, sign] of Object.entries({ [leader]: 1, [standby]: -1, [`agent/${holder}`]: 1 }))

@@ -25,6 +25,7 @@ export class LanNode {
   readonly session: string;
   readonly pulse = new Pulse(createPulseBuffer());
   readonly wire: FakeWire;
+  mac: string;
   isHung = false;
   /** Messages of the worker that its main thread has taken. */
   taken = 0;
@@ -32,6 +33,7 @@ export class LanNode {
   constructor(number: number, session: number) {
     this.number = number;
     this.name = `node${number}`;
+    this.mac = `02:00:00:00:00:${10 + number}`;
     this.session = session.toString(16).padStart(16, '0');
     const mainWatch = new MainWatch(this.pulse, seconds(2));
     this.wire = new FakeWire([this.link()], { node: this.name, mainWatch, election: {} });
@@ -39,7 +41,7 @@ export class LanNode {
 
   link(changes: Parameters<typeof linkOf>[0] = {}): ReturnType<typeof linkOf> {
     const addresses = [`10.77.0.${10 + this.number}/16`];
-    return linkOf({ mac: `02:00:00:00:00:${10 + this.number}`, addresses, ...changes });
+    return linkOf({ mac: this.mac, addresses, ...changes });
   }
 
   configure(active = 1, keys: readonly Key[] = [[1, 7]], clusterUid = 'uid-cluster'): void {

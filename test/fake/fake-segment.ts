@@ -11,7 +11,7 @@ import {
   type HeartbeatFrame,
   type PeerClaim,
 } from '../../src/protocol/heartbeat/heartbeat-frame.ts';
-import { milliseconds } from '../../src/time/duration.ts';
+import { type Duration, milliseconds } from '../../src/time/duration.ts';
 import { after, type Instant, instant } from '../../src/time/instant.ts';
 import { authenticate } from '../arbitrary/heartbeat.ts';
 
@@ -22,7 +22,7 @@ const CLUSTER = 7n;
 type Transmit = Extract<MembershipOutput, { readonly kind: 'transmit' }>;
 
 /** When copies of a frame arrive, in milliseconds: none = it is lost. */
-export type Fate = (from: SegmentNode, to: SegmentNode) => readonly number[];
+export type Fate = (from: SegmentNode, to: SegmentNode, frame: HeartbeatFrame) => readonly number[];
 
 export interface SentFrame {
   readonly at: Instant;
@@ -37,13 +37,19 @@ export interface SeenPeer extends PeerView {
   readonly claims: ReadonlyMap<bigint, PeerClaim>;
 }
 
-const newMachine = (nodeId: bigint, session: bigint): Membership =>
-  new Membership({ nodeId, session, interval: INTERVAL, multiplier: MULTIPLIER });
+/** What a node's flags say. */
+export interface Timing {
+  readonly interval: Duration;
+  readonly multiplier: number;
+}
+
+const TIMING: Timing = { interval: INTERVAL, multiplier: MULTIPLIER };
 
 /** One machine with what it has been told and has said. */
 export class SegmentNode {
   readonly id: bigint;
   readonly session: bigint;
+  readonly timing: Timing;
   machine: Membership;
   isHung = false;
   /** What else it says of itself. */
@@ -53,15 +59,20 @@ export class SegmentNode {
   readonly #views = new Map<bigint, PeerView>();
   readonly #claimed = new Map<bigint, Map<bigint, PeerClaim>>();
 
-  constructor(id: bigint, session: bigint) {
+  constructor(id: bigint, session: bigint, timing: Timing) {
     this.id = id;
     this.session = session;
-    this.machine = newMachine(id, session);
+    this.timing = timing;
+    this.machine = this.#newMachine();
+  }
+
+  #newMachine(): Membership {
+    return new Membership({ nodeId: this.id, session: this.session, ...this.timing });
   }
 
   /** The machine begins anew: what the former one has said is not true any more. */
   renew(): void {
-    this.machine = newMachine(this.id, this.session);
+    this.machine = this.#newMachine();
     this.#views.clear();
     this.#claimed.clear();
   }
@@ -156,8 +167,8 @@ export class FakeSegment {
   #sessions = 0n;
 
   /** A node comes; one of the same id may be there, and goes on. */
-  start(id: number, session = 1000n + ++this.#sessions): SegmentNode {
-    const node = new SegmentNode(BigInt(id), session);
+  start(id: number, session = 1000n + ++this.#sessions, timing = TIMING): SegmentNode {
+    const node = new SegmentNode(BigInt(id), session, timing);
     this.nodes.push(node);
     this.#step(node, { kind: 'timeout' });
     return node;
@@ -240,12 +251,16 @@ export class FakeSegment {
       ...from.flags,
     };
     const receiverSession = to?.session ?? 0n;
-    const timing = { interval: INTERVAL, multiplier, mainAge: milliseconds(0) };
+    const timing = { interval: from.timing.interval, multiplier, mainAge: milliseconds(0) };
     const frame = throughCodec({ keyId: 1, flags, ...ids, receiverSession, ...timing, claimsDigest, body });
     this.wire.push({ at: this.now, from: from.id, frame });
     const others = this.nodes.filter((each) => each !== from && (to === undefined || to.nodeId === each.id));
     const flights = others.flatMap((each) =>
-      this.fate(from, each).map((delay) => ({ at: after(this.now, milliseconds(delay)), to: each, frame })),
+      this.fate(from, each, frame).map((delay) => ({
+        at: after(this.now, milliseconds(delay)),
+        to: each,
+        frame,
+      })),
     );
     this.#flying.push(...flights);
   }

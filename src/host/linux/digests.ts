@@ -26,6 +26,7 @@ function behind(key: Uint8Array, mask: number, bytes: Uint8Array): Uint8Array {
   const length = BLOCK + bytes.length;
   const whole = length > scratch.length ? new Uint8Array(length) : scratch.subarray(0, length);
   whole.fill(mask, 0, BLOCK);
+  // Not by an iterator: this runs three hundred times a second where there are thirty peers.
   for (let i = 0; i < key.length; i++) whole[i] = (key[i] ?? 0) ^ mask;
   whole.set(bytes, BLOCK);
   return whole;

@@ -25,6 +25,7 @@ import {
   MAX_CLAIMS,
   MAX_HEARD,
   type PeerClaim,
+  readdressHeartbeat,
 } from './heartbeat-frame.ts';
 
 const CONTEXT: HeartbeatContext = { clusterId: CLUSTER_ID, authenticate, hopLimit: 255 };
@@ -121,6 +122,16 @@ test('decoding what was encoded gives the same frame: all of the valid corpus de
     { numRuns },
   );
   assert.equal(decoded, numRuns);
+});
+
+test('a frame for another receiver is the one that is encoded for it, whatever it was made for', () => {
+  fc.assert(
+    fc.property(heartbeatFrame(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (frame, receiverSession) => {
+      const bytes = encodeHeartbeat(frame, authenticate);
+      readdressHeartbeat(bytes, receiverSession, authenticate);
+      assert.deepEqual(bytes, encodeHeartbeat({ ...frame, receiverSession }, authenticate));
+    }),
+  );
 });
 
 test('a view into a larger buffer is decoded, and what was decoded outlives the buffer', () => {

@@ -67,6 +67,8 @@ export const MAX_CLAIMS = Math.floor(
 const MAGIC = 0x464c4842;
 const VERSION = 1;
 const OLDEST_VERSION = 1;
+const KEY_ID_OFFSET = 5;
+const RECEIVER_OFFSET = 40;
 
 const Flag = { Leaving: 1, Unable: 2, Hung: 4, NoApi: 8, Alone: 16 } as const;
 
@@ -145,12 +147,28 @@ export function encodeHeartbeat(frame: HeartbeatFrame, authenticate: Authenticat
   const writer = new Writer(bytes, 'big');
   writeHeader(writer, frame);
   writeBody(writer, frame.body);
-  const hmac = authenticate(frame.keyId, bytes.subarray(0, writer.length));
-  if (hmac === undefined) throw new Error(`encode heartbeat with key ${frame.keyId}: unknown`);
+  sign(bytes, authenticate);
+  return bytes;
+}
+
+/** The same frame for another receiver: changes what `encodeHeartbeat` made, in place. */
+export function readdressHeartbeat(
+  bytes: Uint8Array,
+  receiverSession: bigint,
+  authenticate: Authenticate,
+): void {
+  new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(RECEIVER_OFFSET, receiverSession);
+  sign(bytes, authenticate);
+}
+
+function sign(bytes: Uint8Array, authenticate: Authenticate): void {
+  const end = bytes.length - HMAC_LENGTH;
+  const keyId = bytes[KEY_ID_OFFSET] ?? 0;
+  const hmac = authenticate(keyId, bytes.subarray(0, end));
+  if (hmac === undefined) throw new Error(`encode heartbeat with key ${keyId}: unknown`);
   if (hmac.length !== HMAC_LENGTH)
     throw new RangeError(`encode heartbeat with an HMAC of ${hmac.length} bytes: want ${HMAC_LENGTH}`);
-  writer.bytes(hmac);
-  return bytes;
+  bytes.set(hmac, end);
 }
 
 function writeHeader(writer: Writer, frame: HeartbeatFrame): void {
