@@ -137,7 +137,11 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     worker: startWireWorker({
       node: flags.nodeName,
       hangTimeout: flags.hangTimeout,
-      heartbeat: { interval: flags.heartbeatInterval, multiplier: flags.heartbeatMultiplier },
+      heartbeat: {
+        interval: flags.heartbeatInterval,
+        multiplier: flags.heartbeatMultiplier,
+        startupGrace: flags.startupGrace,
+      },
       waker: createWaker(),
       atExit: (handler) => process.on('exit', handler),
     }),

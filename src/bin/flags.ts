@@ -29,6 +29,7 @@ export interface AgentFlags extends CommonFlags {
   readonly heartbeatInterval: Duration;
   readonly heartbeatMultiplier: number;
   readonly hangTimeout: Duration;
+  readonly startupGrace: Duration;
   readonly stateFile: string;
 }
 
@@ -88,6 +89,7 @@ const heartbeatMultiplier = wants('a whole number from 2 to 10', (text) =>
   /^([2-9]|10)$/.test(text) ? Number(text) : undefined,
 );
 const hangTimeout = wants('a duration from 1s to 60s, such as 2s', between(seconds(1), seconds(60)));
+const startupGrace = wants('a duration from 1s to 300s, such as 10s', between(seconds(1), seconds(300)));
 
 /** The flags that both programs have. */
 export function addCommonFlags(command: Command, options: { readonly port: number }): Command {
@@ -159,6 +161,14 @@ export function addAgentFlags(command: Command): Command {
       )
         .argParser(hangTimeout)
         .default(seconds(2), '2s'),
+    )
+    .addOption(
+      new Option(
+        '--startup-grace <duration>',
+        'how long after the start a recorded holder that is not heard is waited for while no Lease can be read',
+      )
+        .argParser(startupGrace)
+        .default(seconds(10), '10s'),
     )
     .addOption(
       new Option(

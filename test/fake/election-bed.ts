@@ -7,14 +7,14 @@ import type { ElectionOptions, KnownRecord, Probe, WantedElection } from '../../
 import type { Timeout } from '../../src/protocol/machine.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { after, type Instant, instant } from '../../src/time/instant.ts';
-import { electionTimes } from '../../src/wire-worker/election-times.ts';
+import { DEFAULT_HEARTBEAT, electionTimes } from '../../src/wire-worker/election-times.ts';
 import { claimOf } from './fake-segment.ts';
 
 export const ME = 1n;
 export const SEGMENT = 2;
 
 export const OPTIONS: ElectionOptions = {
-  ...electionTimes({ interval: milliseconds(100), multiplier: 3 }),
+  ...electionTimes(DEFAULT_HEARTBEAT),
   me: ME,
 };
 
