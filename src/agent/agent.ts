@@ -3,7 +3,7 @@
 
 import type { LeaseLiveness } from '../election/lease-liveness.ts';
 import type { Clock, StateStore, WallClock } from '../host/host.ts';
-import type { KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
+import type { KubeApi, KubeObject, ListWatch, WatchState, WorkQueue } from '../kube/api.ts';
 import type { Timers } from '../kube/time.ts';
 import type { AgentMetrics } from '../observe/agent-metrics.ts';
 import type { Log } from '../observe/log.ts';
@@ -15,6 +15,7 @@ import { type AnnouncerFacts, AnnouncerReporter } from './announcer-reporter.ts'
 import { Departure } from './departure.ts';
 import { HeartbeatKeys } from './heartbeat-keys.ts';
 import { LivenessFeed } from './liveness-feed.ts';
+import { Revoked } from './revoked.ts';
 import { type Saved, SavedState, savedObject } from './saved-state.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { VirtualIPs } from './virtual-ips.ts';
@@ -102,6 +103,7 @@ export class Agent {
   readonly #totals: WireTotals;
   readonly #heartbeatKeys: HeartbeatKeys;
   readonly #saved: SavedState | undefined;
+  readonly #revoked: Revoked;
   #departure: Departure | undefined;
   #hasSynced = false;
   #knowsAllLeases = false;
@@ -135,6 +137,8 @@ export class Agent {
       send: (settings) => send({ kind: 'heartbeats', settings }),
       onRead: () => this.#saved?.changed(),
     });
+    const watchState = (): WatchState => deps.virtualIPs.state();
+    this.#revoked = new Revoked({ ...deps, virtualIPs, send, watchState });
     const { store } = deps;
     const collect = (): Saved => this.#collect();
     this.#saved = store && new SavedState({ ...deps, store, collect });
@@ -150,6 +154,10 @@ export class Agent {
     // First, so that the controller and the other agents count this node in as early as possible.
     lease.start();
     this.#virtualIPs.onChange((name) => this.#changed(name));
+    this.#virtualIPs.onDeleted((uid) => worker.send({ kind: 'deleted', uids: [uid] }));
+    virtualIPs.onState((state) => {
+      if (state === 'Synced') void this.#revoked.lookAgain();
+    });
     this.#heartbeatKeys.start();
     queue.start(WRITERS, (name) => this.#reconciler.reconcile(name));
     this.#follow('VirtualIP', virtualIPs, () => {
@@ -335,6 +343,9 @@ export class Agent {
         return;
       case 'withdrawn':
         this.#withdrawn(message);
+        return;
+      case 'revoked':
+        void this.#revoked.ask(message);
         return;
       case 'left':
         this.#wire.left();

@@ -46,7 +46,7 @@ export type ElectorOutput =
       readonly node: NodeId;
       readonly peer: PeerView | undefined;
     }
-  | Exclude<ElectionOutput, { readonly kind: 'offer' }>;
+  | Exclude<ElectionOutput, { readonly kind: 'offer' | 'revoke' }>;
 
 interface Link {
   /** Undefined before heartbeats begin. */
@@ -66,6 +66,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   #isLeaving = false;
   #outputs: ElectorOutput[] = [];
   #offers: Extract<ElectionOutput, { readonly kind: 'offer' }>[] = [];
+  #revocations: Extract<ElectionOutput, { readonly kind: 'revoke' }>[] = [];
 
   constructor(options: ElectorOptions) {
     this.#options = options;
@@ -94,6 +95,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     this.#take(now, input);
     this.#tellClaims(now);
     this.#tellOffers(now);
+    this.#tellRevocations(now);
     return this.#outputs;
   }
 
@@ -175,6 +177,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   #elect(now: Instant, input: ElectionInput | Timeout): void {
     for (const output of this.#election.step(now, input)) {
       if (output.kind === 'offer') this.#offers.push(output);
+      else if (output.kind === 'revoke') this.#revocations.push(output);
       else this.#outputs.push(output);
     }
   }
@@ -209,6 +212,11 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     const offers = Map.groupBy(this.#offers, ({ segment }) => segment);
     this.#offers = [];
     for (const [segment, each] of offers) this.#listen(now, segment, { kind: 'offers', offers: each });
+  }
+
+  #tellRevocations(now: Instant): void {
+    for (const { segment, uids } of this.#revocations.splice(0))
+      this.#listen(now, segment, { kind: 'revoke', uids });
   }
 
   /** The peers learn of a claim in the step that made it. */

@@ -88,6 +88,7 @@ export class Entries {
       ...{
         due: undefined,
         heard: 0,
+        revocation: undefined,
         offer: undefined,
         offeredBy: undefined,
         refusedAt: undefined,

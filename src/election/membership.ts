@@ -17,9 +17,10 @@ import { after, between, earlier, hasPassed, type Instant } from '../time/instan
 import type { NodeId } from './claim-order.ts';
 import type { MirrorChange } from './claims-mirror.ts';
 import { type ClaimsChange, ClaimsOffer } from './claims-offer.ts';
+import { FrameNumbers } from './frame-numbers.ts';
 import { Patience } from './patience.ts';
 import { HEARD_BESIDE_NEWS, isSameView, type Listener, Peer } from './peer.ts';
-import { MEMORY, type Verdict } from './peer-sessions.ts';
+import type { Verdict } from './peer-sessions.ts';
 import type { PeerState, PeerView } from './segment.ts';
 
 export interface MembershipOptions {
@@ -38,6 +39,8 @@ export type MembershipInput =
   | ({ readonly kind: 'claims' } & ClaimsChange)
   /** Addresses that others shall take from this node. */
   | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
+  /** Deleted VirtualIPs that peers claim: told in each heartbeat, until this is said anew. */
+  | { readonly kind: 'revoke'; readonly uids: readonly bigint[] }
   /** Something in the header changed that the others should know at once, such as HUNG. */
   | { readonly kind: 'urgent' }
   /** This node was stopped for a while: nobody's silence of that time means anything. */
@@ -62,6 +65,8 @@ export type MembershipOutput =
   | ({ readonly kind: 'claims'; readonly nodeId: NodeId } & MirrorChange)
   /** A peer wants this node to take addresses from it. */
   | { readonly kind: 'offered'; readonly nodeId: NodeId; readonly offers: readonly Offer[] }
+  /** A peer knows that VirtualIPs are deleted which somebody claims. */
+  | { readonly kind: 'revoked'; readonly nodeId: NodeId; readonly uids: readonly bigint[] }
   | { readonly kind: 'drop'; readonly reason: MembershipDrop };
 
 export interface Recipient {
@@ -98,11 +103,10 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   readonly #peers = new Map<NodeId, Known>();
   readonly #offer = new ClaimsOffer();
   readonly #patience: Patience;
-  /** The first and the last that were given out. */
-  #first: bigint | undefined;
-  #sequence = 0n;
+  readonly #numbers = new FrameNumbers();
   /** Claims that changed or ended lately, each with how many frames it still rides in. */
   readonly #news = new Map<bigint, { readonly claim: PeerClaim; frames: number }>();
+  #revoked: readonly bigint[] = [];
   #nextBeat: Instant | undefined;
   #nextDeath: Instant | undefined;
   #heardFrom = 0;
@@ -128,6 +132,9 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
         return this.#claim(now, input);
       case 'offers':
         return this.#tellOffers(now, input.offers);
+      case 'revoke':
+        this.#revoked = input.uids;
+        return input.uids.length > 0 ? this.#beat(now) : [];
       case 'urgent':
         return this.#beat(now);
       case 'gap':
@@ -240,10 +247,12 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const isNeeded = this.#peers.size > 0 || this.#offer.digest !== 0n;
     this.#nextBeat = after(now, isNeeded ? this.#options.interval : HELLO_INTERVAL);
     const news = this.#takeNews();
-    const heard = this.#heard(now, news === undefined ? MAX_HEARD : HEARD_BESIDE_NEWS);
+    const revoked = this.#revoked;
+    const isShort = news !== undefined || revoked.length > 0;
+    const heard = this.#heard(now, isShort ? HEARD_BESIDE_NEWS : MAX_HEARD);
     const pages = this.#offer.takePages();
     return [
-      this.#transmit(now, { heard, ...(news && { claims: news }) }),
+      this.#transmit(now, { heard, revoked, ...(news && { claims: news }) }),
       ...pages.map((claims) => this.#transmit(now, { claims })),
       ...this.#requests(now),
     ];
@@ -271,23 +280,12 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   #transmit(now: Instant, body: Partial<HeartbeatBody>, to?: Recipient): MembershipOutput {
     return {
       kind: 'transmit',
-      sequence: this.#number(now),
+      sequence: this.#numbers.next(now),
       multiplier: this.#patience.multiplier(now),
       claimsDigest: this.#offer.digest,
       body: { heard: [], isClaimsRequest: false, offers: [], revoked: [], ...body },
       to,
     };
-  }
-
-  /**
-   * By the clock, so that it also grows from one machine of a session to the next, and over machines side by side on
-   * links that turn out to be the same segment.
-   */
-  #number(now: Instant): bigint {
-    const byClock = BigInt(Math.floor(now));
-    this.#sequence = byClock > this.#sequence ? byClock : this.#sequence + 1n;
-    this.#first ??= this.#sequence;
-    return this.#sequence;
   }
 
   /** Those that a frame has no room for come first in the next one. */
@@ -344,6 +342,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
       // What one that comes back claims may be claimed here too.
       ...(wasLive ? [] : this.#request(now, nodeId, known)),
       ...(offers.length > 0 ? [{ kind: 'offered', nodeId, offers } as const] : []),
+      ...(body.revoked.length > 0 ? [{ kind: 'revoked', nodeId, uids: body.revoked } as const] : []),
     ];
   }
 
@@ -357,16 +356,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const { nodeId, session } = this.#options;
     if (receiverSession !== 0n && receiverSession !== session) return undefined;
     const mine = body.heard.find((each) => each.nodeId === nodeId && each.session === session);
-    return mine && this.#recent(now, mine.sequence);
-  }
-
-  /** `low`: the low 32 bits of a number, which come again after 49 days. */
-  #recent(now: Instant, low: number): bigint | undefined {
-    if (this.#first === undefined) return undefined;
-    const clock = BigInt(Math.floor(now));
-    const latest = clock > this.#sequence ? clock : this.#sequence;
-    const listed = latest - BigInt.asUintN(32, latest - BigInt(low));
-    return listed >= this.#first && listed > clock - BigInt(MEMORY) ? listed : undefined;
+    return mine && this.#numbers.recent(now, mine.sequence);
   }
 
   #peerOf(now: Instant, nodeId: NodeId): Known | undefined {

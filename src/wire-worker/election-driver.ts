@@ -11,7 +11,7 @@ import type { Timeout } from '../protocol/machine.ts';
 import type { Duration } from '../time/duration.ts';
 import { earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { HeartbeatCounters, type HeartbeatTotals } from './heartbeat-counters.ts';
-import { type HeartbeatSettings, identityOf, shortId } from './heartbeat-settings.ts';
+import { type HeartbeatSettings, identityOf, shortId, shortUid } from './heartbeat-settings.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { Log } from './log.ts';
 import type { ToWorker } from './messages.ts';
@@ -152,6 +152,11 @@ export class ElectionDriver {
   /** The nodes whose Leases live. */
   setAlive(now: Instant, alive: readonly string[]): readonly Decision[] {
     return this.step(now, { kind: 'leases', alive: alive.map((name) => this.#ids.idOf(name)) });
+  }
+
+  /** VirtualIPs that are deleted, by their uids. */
+  setDeleted(now: Instant, uids: readonly string[]): readonly Decision[] {
+    return this.step(now, { kind: 'deleted', uids: uids.map(shortUid) });
   }
 
   /** Reads what is waiting. */

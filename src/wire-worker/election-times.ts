@@ -21,6 +21,8 @@ export const electionTimes = ({ interval, startupGrace }: HeartbeatTimes): Omit<
   aloneWait: milliseconds(150),
   offerPatience: milliseconds(300),
   recordTrust: seconds(1),
+  revokePatience: seconds(1),
+  refutalTrust: seconds(10),
   retryPause: seconds(1),
   keyPatience: seconds(2),
 });

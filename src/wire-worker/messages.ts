@@ -44,6 +44,10 @@ export type ToWorker =
   | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
   /** The claim was refused: a lost election. The record that won, if it could be read, follows in a `want`. */
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
+  /** VirtualIPs that the API has shown to be deleted, by their uids. */
+  | { readonly kind: 'deleted'; readonly uids: readonly string[] }
+  /** The answer to `revoked`: whether the API lists the VirtualIP; false where it can not be asked. */
+  | { readonly kind: 'judged'; readonly uid: string; readonly isListed: boolean }
   /** Make-before-break departure of this node: keep answering until somebody else has claimed. */
   | { readonly kind: 'leave' }
   /** Begin to exchange heartbeats, or go on with other keys. */
@@ -84,6 +88,8 @@ export type FromWorker =
       /** The link it is, or will be, answered on. */
       readonly link: string | undefined;
     }
+  /** A peer says that the VirtualIP is deleted: is it? */
+  | { readonly kind: 'revoked'; readonly uid: string; readonly name: string }
   /** An address is no longer answered. */
   | {
       readonly kind: 'withdrawn';

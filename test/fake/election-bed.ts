@@ -104,6 +104,11 @@ export class ElectionBed {
     this.hear({ kind: 'offered', nodeId, offers: [{ uid: BigInt(number), epoch, to: ME }] });
   }
 
+  /** A peer calls an address deleted. */
+  revoked(nodeId: bigint, ...numbers: readonly number[]): void {
+    this.hear({ kind: 'revoked', nodeId, uids: numbers.map(BigInt) });
+  }
+
   leases(...alive: readonly bigint[]): void {
     this.give({ kind: 'leases', alive });
   }
@@ -134,6 +139,10 @@ function describe(output: ElectionOutput): string {
       return `offer vip${output.uid}@${output.epoch} to ${output.to}`;
     case 'withdraw':
       return `withdraw ${output.uid}: ${output.reason}`;
+    case 'revoke':
+      return `revoke ${output.uids.map((uid) => `vip${uid}`).join(' ')}`.trimEnd();
+    case 'revoked':
+      return `ask for ${output.uid}`;
     case 'left':
       return 'left';
   }

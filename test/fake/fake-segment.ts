@@ -117,6 +117,8 @@ function describe(output: Exclude<MembershipOutput, { readonly kind: 'transmit' 
       return `${nodeId} ${output.peer === undefined ? 'forgotten' : describeView(output.peer)}`;
     case 'offered':
       return `${nodeId} offers ${output.offers.map(({ uid, epoch }) => `${uid}@${epoch}`).join(' ')}`;
+    case 'revoked':
+      return `${nodeId} revokes ${output.uids.join(' ')}`;
     case 'claims': {
       const { changed, gone } = output;
       const claims = changed.map(({ uid, epoch }) => `${uid}@${epoch}`);

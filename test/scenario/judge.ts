@@ -7,6 +7,7 @@ import { Coverage } from './coverage.ts';
 import { Doubles } from './doubles.ts';
 import type { Network } from './network.ts';
 import type { Node } from './node.ts';
+import { RevokedClaims } from './revoked-claims.ts';
 import type { Strikes } from './strikes.ts';
 import { type Counts, count, nodeName, type Witness } from './surroundings.ts';
 import type { Timeline } from './timeline.ts';
@@ -41,6 +42,7 @@ export class Judge implements Witness {
   readonly #options: JudgeOptions;
   readonly #coverage: Coverage;
   readonly #doubles: Doubles;
+  readonly #revoked: RevokedClaims;
   readonly #last = new Map<string, LastAnnouncement>();
   /** What each node announced last, by node and uid. */
   readonly #epochs = new Map<string, number>();
@@ -55,6 +57,7 @@ export class Judge implements Witness {
     const fail = (invariant: number, text: string): void => this.#fail(invariant, text);
     this.#coverage = new Coverage(options, fail);
     this.#doubles = new Doubles(options, fail);
+    this.#revoked = new RevokedClaims(options, fail);
     options.api.onRecord = (before, stored) => this.#recorded(before, stored);
   }
 
@@ -90,6 +93,8 @@ export class Judge implements Witness {
     if (reason !== undefined) return reason;
     if (holder?.isUp !== true || holder.worker?.isStalled === true) return 'process is away';
     if (holder.isLeaving) return 'leaving';
+    // Some know before others, who take it until they are told (revoked-claims.ts).
+    if (this.#options.api.get(uid) === undefined) return 'deleted';
     if (this.#isRecordedElsewhere(uid, from)) {
       count(this.#options.counts, 'recorded elsewhere');
       return 'recorded elsewhere';
@@ -111,11 +116,13 @@ export class Judge implements Witness {
   }
 
   heard(from: number, to: number, frame: HeartbeatFrame): void {
+    if (frame.body.revoked.length > 0) this.#revoked.heard(to, frame);
     if (this.#doubles.isEmpty || frame.receiverSession !== 0n) return;
     this.#doubles.heard(from, to, frame);
   }
 
   sent(from: number, frame: HeartbeatFrame): void {
+    if (frame.body.revoked.length > 0) this.#revoked.sent(from, frame);
     if (!this.#doubles.isEmpty && frame.receiverSession === 0n) this.#doubles.sent(from, frame);
   }
 
@@ -132,6 +139,7 @@ export class Judge implements Witness {
   look(): void {
     this.#coverage.look();
     this.#doubles.look();
+    this.#revoked.look();
     const { api, nodes } = this.#options;
     for (const uid of api.uids) {
       const [holder, other] = nodes.filter((node) => node.answers(uid));
@@ -155,6 +163,7 @@ export class Judge implements Witness {
     this.look();
     this.#coverage.finish();
     this.#doubles.finish();
+    this.#revoked.finish();
   }
 
   /** Nobody answers any more: the reason for that is the reason for whoever answers next. */

@@ -225,3 +225,23 @@ test('who does not hear the other one but sees it answer takes nothing (ELECTION
     assert.deepEqual(holders(world), before);
   }
 });
+
+test('a holder without the API that does not know of a deletion is told and is silent (ELECTION.md section 10)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    const holder = holderOf(world, 'vip0');
+    strike(world, ANYTHING, () => {
+      world.api.cut(holder, true);
+      world.api.delete('vip0');
+      const candidates = [0, 1, 2].filter((node) => node !== holder);
+      world.api.plan('vip0+1', { candidates, moveTo: undefined });
+    });
+    pass(world, 1500);
+    assert.ok(!world.node(holder).answers('vip0'), world.timeline.lines.join('\n'));
+    assert.notEqual(holderOf(world, 'vip0+1'), holder);
+    assert.ok((world.counts.get('rule: withdraw Revoked') ?? 0) > 0);
+    pass(world, 20_000);
+    assert.ok(world.nodes.every((node) => !node.answers('vip0')));
+    world.judge.finish();
+  }
+});

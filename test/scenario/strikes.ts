@@ -16,6 +16,7 @@ export interface Effect {
 export const BLINDING = [
   'api-down',
   'api-cut',
+  'replace',
   'slow-api',
   'stale-watch',
   'failed-lists',
