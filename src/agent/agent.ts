@@ -15,6 +15,7 @@ import { type AnnouncerFacts, AnnouncerReporter } from './announcer-reporter.ts'
 import { Departure } from './departure.ts';
 import { HeartbeatKeys } from './heartbeat-keys.ts';
 import { LivenessFeed } from './liveness-feed.ts';
+import { OwnNode } from './own-node.ts';
 import { Revoked } from './revoked.ts';
 import { type Saved, SavedState, savedObject } from './saved-state.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
@@ -63,6 +64,8 @@ export interface AgentDeps {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: AgentMetrics;
+  /** Whether a Node is excluded from load balancers. */
+  readonly isExcluded: (node: KubeObject) => boolean;
   /** Keeps what is needed while the API is away; undefined: nothing is kept. */
   readonly store?: StateStore;
 }
@@ -104,6 +107,7 @@ export class Agent {
   readonly #heartbeatKeys: HeartbeatKeys;
   readonly #saved: SavedState | undefined;
   readonly #revoked: Revoked;
+  readonly #ownNode: OwnNode;
   #departure: Departure | undefined;
   #hasSynced = false;
   #knowsAllLeases = false;
@@ -117,7 +121,9 @@ export class Agent {
     const onDropped = (names: readonly string[]): void => this.#queueAll(names);
     this.#virtualIPs = virtualIPs;
     const isHeld = (uid: string): boolean => this.#wire.held(uid) !== undefined;
-    this.#wanted = new Wanted({ node, virtualIPs, timers: deps.timers, isHeld, send, onDropped });
+    const isAble = (): boolean => this.#ownNode.isAble();
+    this.#wanted = new Wanted({ ...deps, node, virtualIPs, isHeld, isAble, send, onDropped });
+    this.#ownNode = new OwnNode({ ...deps, node, onChange: () => this.#wanted.updateAll() });
     const parts = { node, virtualIPs, wanted: this.#wanted, wire: this.#wire, send };
     const countClaim = deps.metrics.claim.bind(deps.metrics);
     this.#reconciler = new VirtualIPReconciler({ ...deps, ...parts, countClaim });
@@ -159,6 +165,7 @@ export class Agent {
       if (state === 'Synced') void this.#revoked.lookAgain();
     });
     this.#heartbeatKeys.start();
+    this.#ownNode.start();
     queue.start(WRITERS, (name) => this.#reconciler.reconcile(name));
     this.#follow('VirtualIP', virtualIPs, () => {
       this.#hasSynced = true;
@@ -204,6 +211,7 @@ export class Agent {
     log.info('agent has left', { result, held: this.#wire.heldCount() });
     this.#wanted.close();
     this.#heartbeatKeys.stop();
+    this.#ownNode.stop();
     this.#saved?.stop();
     await Promise.all([this.#stopWorker(), this.#lastReport()]);
     this.#feed.stop();

@@ -15,11 +15,13 @@ import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
 import { LEASE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { keepLease, type LeaseKeeper } from '../kube/lease.ts';
 import { processTime } from '../kube/time.ts';
+import { translateNode } from '../kube/translate.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { AgentMetrics } from '../observe/agent-metrics.ts';
 import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
+import { isExcluded } from '../plan/node-predicates.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
 import type { RetrySchedule } from '../time/retry-schedule.ts';
 import { startWireWorker } from '../wire-worker/client.ts';
@@ -151,6 +153,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     random,
     log,
     metrics: parts.metrics,
+    isExcluded: (node) => isExcluded(translateNode(node)),
     ...(flags.stateFile !== '' && { store: openStateFile(flags.stateFile) }),
   };
 }

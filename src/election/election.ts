@@ -10,7 +10,8 @@ import { contest, isLostUnheard, isRefusalOpen, refusalOverAt, verdictOfRecord }
 import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { HeldEntries } from './held.ts';
-import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
+import { turnOf } from './last-resort.ts';
+import { claimantOf, type ElectionView, occupantOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
 import { Revocations } from './revocations.ts';
 import { Segments } from './segments.ts';
@@ -195,7 +196,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   #mayTake({ wanted, revocation }: Entry, { segment }: ElectionView): boolean {
     if (revocation?.state === 'Asked') return false;
     if (this.#departure !== 'Staying' || !this.#isAble || this.#isHung) return false;
-    return !segment.isMute && wanted.candidates.includes(this.#options.me);
+    return !segment.isMute && (wanted.isLastResort || wanted.candidates.includes(this.#options.me));
   }
 
   /** If it has not yet, it will be looked at again then. */
@@ -225,20 +226,26 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (occupant.until !== undefined) this.#entries.wakeAt(entry, occupant.until);
   }
 
-  /** A vacant address: until the candidates before this node have had their time. */
+  /** A vacant address: until those before this node have had their time. */
   #await(entry: Entry, view: ElectionView): void {
-    const { now, segment, options } = view;
+    const { now, segment } = view;
     const { tenure } = entry;
+    const turn = turnOf(entry, view);
+    if (turn.kind === 'Others') {
+      this.#steps.watch(entry);
+      if (turn.until !== undefined) this.#entries.wakeAt(entry, turn.until);
+      return;
+    }
     if (tenure.state === 'Asking') return this.#ask(entry, tenure, view);
     if (tenure.state === 'Probing' && segment.isAlone) return this.#probe(entry, tenure, view);
     const since = tenure.state === 'Waiting' ? tenure.since : now;
-    const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
+    const claimAt = after(since, turn.wait);
     if (!hasPassed(claimAt, now)) {
       entry.tenure = { state: 'Waiting', since };
       return this.#entries.wakeAt(entry, claimAt);
     }
     const { holder } = entry.record;
-    const isOthers = holder !== undefined && holder !== options.me;
+    const isOthers = holder !== undefined && holder !== this.#options.me;
     if (segment.isAlone && isOthers) this.#steps.beginToProbe(entry, now);
     else this.#steps.claim(entry, view);
   }

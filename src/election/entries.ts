@@ -89,6 +89,7 @@ export class Entries {
         due: undefined,
         heard: 0,
         revocation: undefined,
+        resortOf: undefined,
         offer: undefined,
         offeredBy: undefined,
         refusedAt: undefined,

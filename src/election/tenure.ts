@@ -46,6 +46,8 @@ export interface WantedElection {
   readonly record: KnownRecord;
   /** The segment where this node would answer for it; undefined while no link fits. */
   readonly segment: number | undefined;
+  /** This node, which is no candidate, may hold it when all candidates are dead. */
+  readonly isLastResort: boolean;
   /** Where somebody wants it to be. */
   readonly moveTo: NodeId | undefined;
 }
@@ -112,6 +114,8 @@ export interface Entry {
   heard: number;
   /** Undefined while nobody has called it deleted. */
   revocation: RevocationState | undefined;
+  /** The candidates among whom this node was not when it took the address as their last resort. */
+  resortOf: readonly NodeId[] | undefined;
   offer: Offer | undefined;
   /** The node that has just offered it to this one. */
   offeredBy: NodeId | undefined;

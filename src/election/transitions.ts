@@ -60,6 +60,8 @@ export class Transitions {
   answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
     const isRecorded = entry.record.holder === options.me;
     entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone, isDoubtful: false };
+    const { candidates } = entry.wanted;
+    entry.resortOf = candidates.includes(options.me) ? undefined : candidates;
     entry.beaten.clear();
     this.heldCount++;
     this.#parts.held.note(entry);

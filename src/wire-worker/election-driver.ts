@@ -137,11 +137,11 @@ export class ElectionDriver {
 
   #wantedOf(uid: string): Extract<ElectorInput, { readonly kind: 'want' }>['addresses'][number] {
     const { wanted, address, shortUid } = this.#deps.wanted.get(uid);
-    const { createdAt, candidates, record, interfaces, moveTo } = wanted;
+    const { createdAt, candidates, record, interfaces, isLastResort = false, moveTo } = wanted;
     const idOf = (name: string): bigint => this.#ids.idOf(name);
     const holder = record.holder === undefined ? undefined : idOf(record.holder);
     return {
-      ...{ uid, shortUid, createdAt },
+      ...{ uid, shortUid, createdAt, isLastResort },
       candidates: candidates.map(idOf),
       record: { holder, epoch: record.epoch },
       segment: this.#choice.choose(address, interfaces)?.index,

@@ -5,7 +5,9 @@ import { Agent, type AgentWorker, type OwnLease } from '../../src/agent/agent.ts
 import { LeaseLiveness } from '../../src/election/lease-liveness.ts';
 import type { StateStore } from '../../src/host/host.ts';
 import { LEASE, NAMESPACE, NODE, SECRET, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { translateNode } from '../../src/kube/translate.ts';
 import { AgentMetrics } from '../../src/observe/agent-metrics.ts';
+import { isExcluded } from '../../src/plan/node-predicates.ts';
 import { HEARTBEAT_SECRET, heartbeatSecretData } from '../../src/resource/heartbeat-secret.ts';
 import { milliseconds, seconds } from '../../src/time/duration.ts';
 import type { FromWorker, HeldAddress, LinkReport, ToWorker } from '../../src/wire-worker/messages.ts';
@@ -166,6 +168,7 @@ export class AgentBed {
         random: () => 0.5,
         log: this.log,
         metrics: this.metrics,
+        isExcluded: (node) => isExcluded(translateNode(node)),
         ...(store && { store }),
       },
       {

@@ -28,7 +28,7 @@ export const NOBODY: KnownRecord = { holder: undefined, epoch: 0 };
 /** The address of a number; nodes 1 to 4 are candidates for it in this order. */
 export const wantedOf = (number = 5, changes: Partial<WantedElection> = {}): WantedElection => ({
   ...{ uid: `vip${number}`, shortUid: BigInt(number), createdAt: 0, candidates: [1n, 2n, 3n, 4n] },
-  ...{ record: NOBODY, segment: SEGMENT, moveTo: undefined },
+  ...{ record: NOBODY, segment: SEGMENT, isLastResort: false, moveTo: undefined },
   ...changes,
 });
 

@@ -223,10 +223,10 @@ export class Agent {
     const stored = this.#known.get(uid);
     if (stored === undefined) return undefined;
     const { createdAt, candidates, holder, epoch, moveTo } = stored;
-    if (!this.#held.has(uid) && !candidates.includes(node) && holder !== node) return undefined;
     return {
       ...{ uid, shortUid: shortId(uid), createdAt, candidates: candidates.map(idOf), segment: LINK },
       record: { holder: holder === undefined ? undefined : idOf(holder), epoch },
+      isLastResort: !candidates.includes(node),
       moveTo: moveTo === undefined ? undefined : idOf(moveTo),
     };
   }

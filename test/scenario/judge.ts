@@ -77,14 +77,19 @@ export class Judge implements Witness {
       return count(counts, isResumed ? 'rule: resumed after a restart' : 'rule: raised or resumed');
     }
     this.moves++;
-    const isFirst = this.#options.api.get(uid)?.candidates[0] === node;
-    count(counts, `rule: taken by ${isFirst ? 'the first' : 'a later'} candidate`);
+    count(counts, `rule: taken by ${this.#rankOf(uid, node)}`);
     // Neither has heard the other yet.
     if (now() - last.at < SIMULTANEOUS) return count(counts, 'move: simultaneous');
     const why = this.#reasonToMove(uid, holder, node);
     if (why === undefined)
       this.#fail(4, `${uid} moves from ${nodeName(holder)} to ${nodeName(node)} without a reason`);
     else count(counts, `move: ${why}`);
+  }
+
+  #rankOf(uid: string, node: number): string {
+    const rank = this.#options.api.get(uid)?.candidates.indexOf(node) ?? -1;
+    if (rank < 0) return 'the last resort';
+    return rank === 0 ? 'the first candidate' : 'a later candidate';
   }
 
   #reasonToMove(uid: string, from: number, to: number): string | undefined {

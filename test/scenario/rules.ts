@@ -32,6 +32,7 @@ const RULES: readonly string[] = [
   ...['move: hang', 'rule: all hang, nothing moved'],
   // 4: take-over
   ...['rule: taken by the first candidate', 'rule: taken by a later candidate'],
+  'rule: taken by the last resort',
   ...['rule: claim recorded', 'rule: claim refused', 'rule: written on top of the own record'],
   // 5: two claims
   ...['double', 'rule: raised or resumed', 'rule: withdraw TakenOver', 'rule: withdraw LostElection'],

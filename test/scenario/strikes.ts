@@ -79,6 +79,11 @@ export class Strikes {
     return from;
   }
 
+  /** Nothing has struck from the first instant until shortly before the second. */
+  isCalm(from: number, to: number): boolean {
+    return this.all.every((strike) => strike.to < from || strike.from >= to - 1);
+  }
+
   /** Of this kind one lasts now. */
   lasts(kind: string): boolean {
     return this.all.some((strike) => strike.kind === kind && strike.to >= this.#now());
