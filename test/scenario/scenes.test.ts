@@ -290,7 +290,7 @@ test('it gives the address to a candidate when the controller has planned others
 test('who hears nobody is the last resort only when the Leases of all candidates have expired (ELECTION.md section 6)', () => {
   for (const seed of SEEDS) {
     const world = withoutCandidates(3, seed);
-    pass(world, 10_000);
+    pass(world, 6000);
     assert.ok(!world.node(2).answers('few'), world.timeline.lines.join('\n'));
     pass(world, 20_000);
     assert.equal(holderOf(world, 'few'), 2);
