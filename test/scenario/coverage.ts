@@ -50,6 +50,7 @@ export class Coverage {
       const isCovered = nodes.some((node, i) => node.answers(uid) && network.areJoined(i, network.gateway));
       if (!isCovered) this.#uncovered.set(uid, this.#uncovered.get(uid) ?? now());
       else if (this.#uncovered.has(uid)) this.#end(uid);
+      if (!isCovered) this.#judgeLastResort(uid);
     }
     for (const uid of this.#uncovered.keys()) if (api.get(uid) === undefined) this.#uncovered.delete(uid);
   }
@@ -79,8 +80,17 @@ export class Coverage {
       if (able === undefined) return [];
       return able <= began - ACQUAINTANCE ? [began] : [strikes.seesFrom(Math.max(able, began)) + LEASE_TIME];
     });
-    if (since.length === 0) return this.#lastResortSince(candidates, Math.max(began, at));
-    return Math.max(strikes.seesFrom(at), Math.min(...since));
+    return since.length === 0 ? undefined : Math.max(strikes.seesFrom(at), Math.min(...since));
+  }
+
+  /** At once, because candidates that are back have more time again. */
+  #judgeLastResort(uid: string): void {
+    const { strikes, nodes, now } = this.#options;
+    const { candidates, at } = this.#plannedAt.get(uid) ?? { candidates: [], at: 0 };
+    const due = this.#lastResortSince(candidates, Math.max(this.#uncovered.get(uid) ?? now(), at));
+    if (due === undefined) return;
+    const start = strikes.countsFrom(due);
+    if (now() - start > gapLimit(nodes.length) + strikes.margin(uid, start, now())) this.#judge(uid, due);
   }
 
   /**

@@ -87,8 +87,10 @@ export class Judge implements Witness {
   }
 
   #rankOf(uid: string, node: number): string {
-    const rank = this.#options.api.get(uid)?.candidates.indexOf(node) ?? -1;
-    if (rank < 0) return 'the last resort';
+    const { api, nodes } = this.#options;
+    const candidates = api.get(uid)?.candidates ?? [];
+    const rank = candidates.indexOf(node);
+    if (rank < 0) return candidates.some((each) => nodes[each]?.isUp) ? 'no candidate' : 'the last resort';
     return rank === 0 ? 'the first candidate' : 'a later candidate';
   }
 
