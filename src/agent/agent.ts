@@ -1,87 +1,24 @@
 // The node side: connects the API (VirtualIPs, Leases) with the wire worker, which elects and answers. The worker is
 // told what is wanted and who is alive; the API is told what the worker claims and has let go.
 
-import type { LeaseLiveness } from '../election/lease-liveness.ts';
-import type { Clock, StateStore, WallClock } from '../host/host.ts';
-import type { KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
-import type { Timers } from '../kube/time.ts';
-import type { AgentMetrics } from '../observe/agent-metrics.ts';
-import type { Log } from '../observe/log.ts';
-import { type Duration, seconds } from '../time/duration.ts';
-import type { HeartbeatSettings } from '../wire-worker/heartbeat-settings.ts';
+import type { KubeObject, ListWatch, WatchState } from '../kube/api.ts';
+import { seconds } from '../time/duration.ts';
 import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
+import type { AgentDeps, AgentOptions } from './agent-deps.ts';
 import { announcerLinks, announcerSegments } from './announcer-links.ts';
 import { type AnnouncerFacts, AnnouncerReporter } from './announcer-reporter.ts';
 import { Departure } from './departure.ts';
 import { HeartbeatKeys } from './heartbeat-keys.ts';
 import { LivenessFeed } from './liveness-feed.ts';
-import { ProxyHealth, type ProxyHealthMode } from './proxy-health.ts';
+import { OwnNode } from './own-node.ts';
+import { ProxyHealth } from './proxy-health.ts';
+import { Revoked } from './revoked.ts';
 import { type Saved, SavedState, savedObject } from './saved-state.ts';
 import { VirtualIPReconciler } from './virtual-ip-reconciler.ts';
 import { VirtualIPs } from './virtual-ips.ts';
 import { Wanted } from './wanted.ts';
 import { WireState } from './wire-state.ts';
 import { WireTotals } from './wire-totals.ts';
-
-/** The wire worker as the agent uses it. */
-export interface AgentWorker {
-  send(message: ToWorker): void;
-  onMessage(handler: (message: FromWorker) => void): void;
-  /** Called when the thread has ended, with an error unless `stop` was asked for. */
-  onExit(handler: (error?: Error) => void): void;
-  /** Ends the thread within a second; rejects if that took force. */
-  stop(): Promise<void>;
-  /** It has not moved for a long time, although the main thread has. */
-  isStuck(): boolean;
-}
-
-/** This node's own Lease: kept renewed from `start` on. */
-export interface OwnLease {
-  start(): void;
-  /** Renews it now, or makes it anew; does nothing unless it is kept. */
-  renew(): void;
-  /** Stops renewing and clears the holder; rejects with ApiError if that could not be written, and can be repeated. */
-  release(): Promise<void>;
-  /** Stops renewing and leaves the Lease as it is. */
-  stop(): void;
-}
-
-export interface AgentDeps {
-  readonly api: KubeApi;
-  readonly virtualIPs: ListWatch<KubeObject>;
-  /** The Leases of all agents. */
-  readonly leases: ListWatch<KubeObject>;
-  /** Bounds how many writes are in flight (its workers) and how fast they are repeated. */
-  readonly queue: WorkQueue;
-  readonly lease: OwnLease;
-  readonly liveness: LeaseLiveness;
-  readonly worker: AgentWorker;
-  readonly clock: Clock;
-  readonly wallClock: WallClock;
-  readonly timers: Timers;
-  /** At least 0, below 1. */
-  readonly random: () => number;
-  readonly log: Log;
-  readonly metrics: AgentMetrics;
-  /** Asks kube-proxy's health check on this node; resolves with the HTTP status, rejects without an answer. */
-  readonly proxyStatus: () => Promise<number>;
-  /** Keeps what is needed while the API is away; undefined: nothing is kept. */
-  readonly store?: StateStore;
-}
-
-export interface AgentOptions {
-  readonly node: string;
-  readonly version: string;
-  /** Random hex digits, new at each start. */
-  readonly session: string;
-  /** Of the heartbeat key. */
-  readonly namespace: string;
-  readonly heartbeat: Pick<HeartbeatSettings, 'intervalMs' | 'multiplier'>;
-  readonly proxyHealth: ProxyHealthMode;
-  readonly lease: { readonly duration: Duration; readonly renewInterval: Duration };
-  /** The wire worker has ended by itself: nothing is answered any more, and the process has to end. */
-  readonly onFatal: (error: Error) => void;
-}
 
 /** Writes to the API that are in flight at the same time. */
 const WRITERS = 16;
@@ -107,6 +44,8 @@ export class Agent {
   readonly #heartbeatKeys: HeartbeatKeys;
   readonly #saved: SavedState | undefined;
   readonly #proxyHealth: ProxyHealth;
+  readonly #revoked: Revoked;
+  readonly #ownNode: OwnNode;
   #departure: Departure | undefined;
   #hasSynced = false;
   #knowsAllLeases = false;
@@ -120,7 +59,9 @@ export class Agent {
     const onDropped = (names: readonly string[]): void => this.#queueAll(names);
     this.#virtualIPs = virtualIPs;
     const isHeld = (uid: string): boolean => this.#wire.held(uid) !== undefined;
-    this.#wanted = new Wanted({ node, virtualIPs, timers: deps.timers, isHeld, send, onDropped });
+    const isAble = (): boolean => this.#ownNode.isAble();
+    this.#wanted = new Wanted({ ...deps, node, virtualIPs, isHeld, isAble, send, onDropped });
+    this.#ownNode = new OwnNode({ ...deps, node, onChange: () => this.#wanted.updateAll() });
     const parts = { node, virtualIPs, wanted: this.#wanted, wire: this.#wire, send };
     const countClaim = deps.metrics.claim.bind(deps.metrics);
     this.#reconciler = new VirtualIPReconciler({ ...deps, ...parts, countClaim });
@@ -147,6 +88,8 @@ export class Agent {
       ask: deps.proxyStatus,
       onChange: (isHealthy) => this.#proxyChanged(isHealthy),
     });
+    const watchState = (): WatchState => deps.virtualIPs.state();
+    this.#revoked = new Revoked({ ...deps, virtualIPs, send, watchState });
     const { store } = deps;
     const collect = (): Saved => this.#collect();
     this.#saved = store && new SavedState({ ...deps, store, collect });
@@ -162,8 +105,13 @@ export class Agent {
     // First, so that the controller and the other agents count this node in as early as possible.
     lease.start();
     this.#virtualIPs.onChange((name) => this.#changed(name));
+    this.#virtualIPs.onDeleted((uid) => worker.send({ kind: 'deleted', uids: [uid] }));
+    virtualIPs.onState((state) => {
+      if (state === 'Synced') void this.#revoked.lookAgain();
+    });
     this.#heartbeatKeys.start();
     this.#proxyHealth.start();
+    this.#ownNode.start();
     queue.start(WRITERS, (name) => this.#reconciler.reconcile(name));
     this.#follow('VirtualIP', virtualIPs, () => {
       this.#hasSynced = true;
@@ -214,6 +162,7 @@ export class Agent {
     this.#wanted.close();
     this.#heartbeatKeys.stop();
     this.#proxyHealth.stop();
+    this.#ownNode.stop();
     this.#saved?.stop();
     await Promise.all([this.#stopWorker(), this.#lastReport()]);
     this.#feed.stop();
@@ -361,6 +310,9 @@ export class Agent {
         return;
       case 'withdrawn':
         this.#withdrawn(message);
+        return;
+      case 'revoked':
+        void this.#revoked.ask(message);
         return;
       case 'left':
         this.#wire.left();

@@ -43,6 +43,9 @@ const READ = 'record of a refused claim not read';
 const STATUS = 'status of VirtualIP not written';
 const FINALIZER = 'finalizer of VirtualIP not removed';
 
+/** Is it wanted because of what the API says alone? */
+const NEITHER = { isHeld: false, isAble: false };
+
 const DONE: ReconcileResult = { kind: 'done' };
 const RETRY: ReconcileResult = { kind: 'retry' };
 
@@ -85,7 +88,7 @@ export class VirtualIPReconciler {
     if (this.#hasGoneBack(virtualIP)) return this.#recordAgain(virtualIP);
     if (virtualIP.record.holder !== this.#deps.node) return DONE;
     if (virtualIP.isDeleting) return this.#release(virtualIP);
-    const isWanted = desiredAddress(virtualIP, this.#deps.node, false) !== undefined;
+    const isWanted = desiredAddress(virtualIP, this.#deps.node, NEITHER) !== undefined;
     return isWanted ? this.#updateAnnouncement(virtualIP) : this.#sayWithdrawn(virtualIP);
   }
 

@@ -19,6 +19,7 @@ export class VirtualIPs {
   readonly #log: Log;
   readonly #known = new Map<string, { readonly virtualIP: KnownVirtualIP; readonly source: Source }>();
   #handler: (name: string) => void = () => {};
+  #onDeleted: (uid: string) => void = () => {};
 
   constructor(watch: ListWatch<KubeObject>, log: Log) {
     this.#watch = watch;
@@ -29,6 +30,11 @@ export class VirtualIPs {
   /** The handler is called with the name of each VirtualIP that changed or vanished; there is one handler. */
   onChange(handler: (name: string) => void): void {
     this.#handler = handler;
+  }
+
+  /** The handler is called with the uid of each that the API has shown to be deleted; there is one handler. */
+  onDeleted(handler: (uid: string) => void): void {
+    this.#onDeleted = handler;
   }
 
   get(name: string): KnownVirtualIP | undefined {
@@ -46,11 +52,19 @@ export class VirtualIPs {
 
   /** The API has been asked: what it did not show is not there any more. */
   forgetSaved(): void {
-    for (const [name, { source }] of this.#known) {
+    for (const [name, { source, virtualIP }] of this.#known) {
       if (source !== 'saved') continue;
       this.#known.delete(name);
+      this.#onDeleted(virtualIP.uid);
       this.#handler(name);
     }
+  }
+
+  /** It is deleted, although the watch has not shown that. */
+  forget({ name, uid }: Pick<VirtualIP, 'name' | 'uid'>): void {
+    if (this.get(name)?.uid !== uid) return;
+    this.#known.delete(name);
+    this.#handler(name);
   }
 
   /** Takes in an object that the API gave us as an answer, unless the watch has shown the same or a newer state. */
@@ -69,9 +83,8 @@ export class VirtualIPs {
   }
 
   #applyDeleted({ metadata: { name, uid } }: KubeObject): void {
-    if (this.get(name)?.uid !== uid) return;
-    this.#known.delete(name);
-    this.#handler(name);
+    this.#onDeleted(uid);
+    this.forget({ name, uid });
   }
 
   /** The watch is believed whatever it says, except while it lags behind an answer that we already have. */

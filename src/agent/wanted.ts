@@ -12,6 +12,8 @@ export interface WantedDeps {
   readonly timers: Timers;
   /** Whether the worker answers for it now. */
   readonly isHeld: (uid: string) => boolean;
+  /** Whether this node may hold addresses that it is no candidate for. */
+  readonly isAble: () => boolean;
   readonly send: (message: ToWorker) => void;
   /** Names of what was just dropped. */
   readonly onDropped: (names: readonly string[]) => void;
@@ -45,14 +47,20 @@ export class Wanted {
 
   /** Plans one VirtualIP anew. */
   update(name: string): void {
-    const { virtualIPs, node, isHeld } = this.#deps;
+    const { virtualIPs, node, isHeld, isAble } = this.#deps;
     const virtualIP = virtualIPs.get(name);
-    const next = virtualIP && desiredAddress(virtualIP, node, isHeld(virtualIP.uid));
+    const next =
+      virtualIP && desiredAddress(virtualIP, node, { isHeld: isHeld(virtualIP.uid), isAble: isAble() });
     if (isSame(this.#entries.get(name), next)) return;
     if (next === undefined) this.#entries.delete(name);
     else this.#entries.set(name, next);
     this.#changed.add(name);
     this.#flushSoon();
+  }
+
+  /** Plans all anew: what `isAble` says is another than before. */
+  updateAll(): void {
+    for (const { name } of this.#deps.virtualIPs.all()) this.update(name);
   }
 
   /** Names of all that concerns this node. */

@@ -1,7 +1,8 @@
 // The composition root of `fairlead agent`: constructs the connection, the wire worker and the agent, and runs them
 // until a signal. Loads nothing of the Kubernetes client.
 
-import { Agent, type AgentDeps } from '../agent/agent.ts';
+import { Agent } from '../agent/agent.ts';
+import type { AgentDeps } from '../agent/agent-deps.ts';
 import { leaseName } from '../agent/liveness-feed.ts';
 import { LeaseLiveness } from '../election/lease-liveness.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
@@ -16,11 +17,13 @@ import { type Credentials, inClusterCredentials } from '../kube/credentials.ts';
 import { LEASE, VIRTUAL_IP } from '../kube/kinds.ts';
 import { keepLease, type LeaseKeeper } from '../kube/lease.ts';
 import { processTime } from '../kube/time.ts';
+import { translateNode } from '../kube/translate.ts';
 import { createWorkQueue } from '../kube/work-queue.ts';
 import { AgentMetrics } from '../observe/agent-metrics.ts';
 import { ApiOutage } from '../observe/api-outage.ts';
 import { HealthServer } from '../observe/health.ts';
 import type { Log } from '../observe/log.ts';
+import { isExcluded } from '../plan/node-predicates.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
 import type { RetrySchedule } from '../time/retry-schedule.ts';
 import { startWireWorker } from '../wire-worker/client.ts';
@@ -143,7 +146,11 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     worker: startWireWorker({
       node: flags.nodeName,
       hangTimeout: flags.hangTimeout,
-      heartbeat: { interval: flags.heartbeatInterval, multiplier: flags.heartbeatMultiplier },
+      heartbeat: {
+        interval: flags.heartbeatInterval,
+        multiplier: flags.heartbeatMultiplier,
+        startupGrace: flags.startupGrace,
+      },
       waker: createWaker(),
       atExit: (handler) => process.on('exit', handler),
     }),
@@ -154,6 +161,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     log,
     metrics: parts.metrics,
     proxyStatus: () => httpStatus(PROXY_HEALTHZ, PROXY_TIMEOUT),
+    isExcluded: (node) => isExcluded(translateNode(node)),
     ...(flags.stateFile !== '' && { store: openStateFile(flags.stateFile) }),
   };
 }

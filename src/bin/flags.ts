@@ -32,6 +32,7 @@ export interface AgentFlags extends CommonFlags {
   readonly heartbeatMultiplier: number;
   readonly hangTimeout: Duration;
   readonly proxyHealth: ProxyHealthMode;
+  readonly startupGrace: Duration;
   readonly stateFile: string;
 }
 
@@ -93,6 +94,7 @@ const heartbeatMultiplier = wants('a whole number from 2 to 10', (text) =>
 );
 const overlap = wants('a duration from 0 to 24h, such as 1m', between(milliseconds(0), minutes(24 * 60)));
 const hangTimeout = wants('a duration from 1s to 60s, such as 2s', between(seconds(1), seconds(60)));
+const startupGrace = wants('a duration from 1s to 300s, such as 10s', between(seconds(1), seconds(300)));
 
 /** The flags that both programs have. */
 export function addCommonFlags(command: Command, options: { readonly port: number }): Command {
@@ -172,6 +174,14 @@ export function addAgentFlags(command: Command): Command {
       )
         .choices(PROXY_HEALTH)
         .default('Auto'),
+    )
+    .addOption(
+      new Option(
+        '--startup-grace <duration>',
+        'how long after the start a recorded holder that is not heard is waited for while no Lease can be read',
+      )
+        .argParser(startupGrace)
+        .default(seconds(10), '10s'),
     )
     .addOption(
       new Option(

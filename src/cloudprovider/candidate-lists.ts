@@ -14,6 +14,7 @@ import type { ServiceNodes } from './service-nodes.ts';
 export interface Placeable extends Pick<VirtualIP, 'name' | 'address' | 'candidates'> {
   readonly createdAt?: string;
   readonly holder: string | undefined;
+  readonly isLastResort?: boolean;
 }
 
 export interface CandidateListsParts {
@@ -63,7 +64,7 @@ export class CandidateLists {
   }
 
   #requestOf(
-    { name, address, candidates, createdAt = '', holder }: Placeable,
+    { name, address, candidates, createdAt = '', holder, isLastResort = false }: Placeable,
     services: readonly Owner[],
   ): PlacementRequest {
     const me: PairMember = { name, family: address.family, createdAt, candidates };
@@ -73,7 +74,7 @@ export class CandidateLists {
     const isFollower = address.family === 'IPv6' || candidates.length === 0;
     const [follows] = isFollower ? others.flatMap((family) => companionOf(name, [...family, me]) ?? []) : [];
     return {
-      ...{ name, address, candidates, holder, follows },
+      ...{ name, address, candidates, holder, isLastResort, follows },
       onlyOn: this.#nodesWithEndpoints(services),
       apartFrom: [...new Set(apartFrom.map((one) => one.name))],
     };
@@ -97,4 +98,8 @@ export class CandidateLists {
   }
 }
 
-const listedOf = ({ candidates, record }: VirtualIP) => ({ candidates, holder: record.holder });
+const listedOf = ({ candidates, record, isLastResort }: VirtualIP) => ({
+  candidates,
+  holder: record.holder,
+  isLastResort: isLastResort === true,
+});

@@ -172,6 +172,7 @@ export const refOf = (service: ServiceView): ServiceRef => ({
   uid: service.uid,
   ports: portsOf(service),
   ...(isToBeRetained(service) ? { retain: true } : {}),
+  ...(service.externalTrafficPolicy === 'Local' ? { local: true } : {}),
 });
 
 export const advertisementsOf = (isAnnounced: boolean): VirtualIP['advertisements'] =>

@@ -96,7 +96,9 @@ export class VirtualIPReconciler {
     const { state, lists, writes } = this.#deps;
     const { candidates, record, pool, reservedFor } = virtualIP;
     const isAnnounced = state.isAnnounced(pool);
-    const basis = { ...virtualIP, candidates: this.#movedFrom(virtualIP), holder: record.holder };
+    const from = this.#movedFrom(virtualIP);
+    const isLastResort = virtualIP.isLastResort === true && from === candidates;
+    const basis = { ...virtualIP, candidates: from, holder: record.holder, isLastResort };
     const planned = isAnnounced ? lists.plan(basis, wanting) : [];
     const services = wanting.map((ref) => this.#upToDate(ref));
     const isSamePlaces =

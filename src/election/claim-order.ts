@@ -33,7 +33,7 @@ export function beats(uid: bigint, a: RankedClaim, b: RankedClaim): boolean {
 }
 
 /** Another order for each address, so that no node wins all ties. */
-function tieBreak(uid: bigint, node: NodeId): bigint {
+export function tieBreak(uid: bigint, node: NodeId): bigint {
   const bytes = new Uint8Array(16);
   const writer = new Writer(bytes, 'big');
   writer.u64(uid);

@@ -3,6 +3,7 @@
 import type { Offer, PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { NodeId } from './claim-order.ts';
 import type { WithdrawReason } from './record.ts';
+import type { Revocation } from './revocations.ts';
 import type { PeerView } from './segment.ts';
 import type { Probe, WantedElection } from './tenure.ts';
 
@@ -29,6 +30,10 @@ export type ElectionInput =
    * gives up what it holds if it can.
    */
   | { readonly kind: 'self'; readonly isAble: boolean; readonly isHung: boolean; readonly isUnable: boolean }
+  /** The API has shown that these VirtualIPs, as heartbeats name them, are deleted. */
+  | { readonly kind: 'deleted'; readonly uids: readonly bigint[] }
+  /** Whether the API lists an address that a peer calls deleted: the answer to `revoked`; false where it can not be asked. */
+  | { readonly kind: 'judged'; readonly uid: string; readonly isListed: boolean }
   /** What the wire said about an address for which `probe` asked. */
   | { readonly kind: 'probed'; readonly uid: string; readonly address: Probe; readonly gateway: Probe }
   /** Claim nothing more; keep each held address until somebody else has claimed it. */
@@ -46,7 +51,9 @@ export type News =
       readonly gone: readonly bigint[];
     }
   /** A peer wants this node to take addresses from it. */
-  | { readonly kind: 'offered'; readonly nodeId: NodeId; readonly offers: readonly Offer[] };
+  | { readonly kind: 'offered'; readonly nodeId: NodeId; readonly offers: readonly Offer[] }
+  /** A peer knows that VirtualIPs are deleted which somebody claims. */
+  | { readonly kind: 'revoked'; readonly nodeId: NodeId; readonly uids: readonly bigint[] };
 
 export type ElectionOutput =
   /** Answer for it from now on, and say so on the wire. */
@@ -63,6 +70,10 @@ export type ElectionOutput =
       readonly epoch: number;
       readonly to: NodeId;
     }
+  /** Tell the peers of a segment that these are deleted, until it is said anew; empty: no more. */
+  | ({ readonly kind: 'revoke' } & Revocation)
+  /** A peer calls it deleted: ask the API, and say so by `judged`. */
+  | { readonly kind: 'revoked'; readonly uid: string }
   /** Neither answered nor to be recorded any more. */
   | { readonly kind: 'withdraw'; readonly uid: string; readonly reason: WithdrawReason }
   /** Once, after `leave`: nothing is held any more. */

@@ -4,16 +4,16 @@
 // Who takes an address answers at once, tells the peers, and has it recorded in parallel; who hears nobody asks first.
 
 import type { Machine, Timeout } from '../protocol/machine.ts';
-import { seconds } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
 import { contest, isLostUnheard, isRefusalOpen, refusalOverAt, verdictOfRecord } from './contest.ts';
 import type { ElectionInput, ElectionOutput } from './election-messages.ts';
 import { Entries } from './entries.ts';
 import { HeldEntries } from './held.ts';
-import { claimantOf, type ElectionView, occupantOf, waitOf } from './occupancy.ts';
+import { turnOf } from './last-resort.ts';
+import { claimantOf, type ElectionView, occupantOf } from './occupancy.ts';
 import { nextOffer } from './offer.ts';
-import type { WithdrawReason } from './record.ts';
+import { Revocations } from './revocations.ts';
 import { Segments } from './segments.ts';
 import {
   type Asking,
@@ -25,25 +25,26 @@ import {
   type Probing,
   WATCHING,
 } from './tenure.ts';
-
-/** How often a node that hears nobody asks the wire again. */
-const PROBE_INTERVAL = seconds(1);
+import { PROBE_INTERVAL, Transitions } from './transitions.ts';
 
 export class Election implements Machine<ElectionInput, ElectionOutput> {
   readonly #options: ElectionOptions;
   readonly #entries = new Entries();
   readonly #segments = new Segments(this.#entries);
   readonly held = new HeldEntries(this.#entries);
-  #heldCount = 0;
+  readonly #steps: Transitions;
+  readonly #revocations: Revocations;
   #leases: ReadonlySet<NodeId> | undefined;
   #isAble = true;
   /** What is held is answered until somebody else has claimed it. */
   #isGivingUp = false;
   #departure: 'Staying' | 'Leaving' | 'Left' = 'Staying';
-  #outputs: ElectionOutput[] = [];
 
   constructor(options: ElectionOptions) {
     this.#options = options;
+    this.#steps = new Transitions({ options, entries: this.#entries, held: this.held });
+    const parts = { entries: this.#entries, segments: this.#segments, steps: this.#steps };
+    this.#revocations = new Revocations({ options, ...parts });
   }
 
   deadline(): Instant | undefined {
@@ -56,11 +57,11 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   step(now: Instant, input: ElectionInput | Timeout): readonly ElectionOutput[] {
-    this.#outputs = [];
+    this.#steps.outputs = [];
     this.#take(now, input);
     for (const entry of this.#entries.takeTouched(now)) this.#look(now, entry);
     this.#finishLeaving();
-    return this.#outputs;
+    return this.#steps.outputs;
   }
 
   #take(now: Instant, input: ElectionInput | Timeout): void {
@@ -68,8 +69,15 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       case 'want':
         return this.#want(now, input);
       case 'segment':
-      case 'heard':
+        this.#revocations.forget(input.segment);
         return this.#segments.take(now, input);
+      case 'heard':
+        this.#segments.take(now, input);
+        return this.#revocations.hear(now, input);
+      case 'deleted':
+        return this.#revocations.add(input.uids);
+      case 'judged':
+        return this.#revocations.judge(now, input);
       case 'gap':
         this.#segments.take(now, input);
         return this.held.doubt();
@@ -94,23 +102,26 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
 
   #want(
     now: Instant,
-    { isWhole, addresses, dropped }: Extract<ElectionInput, { readonly kind: 'want' }>,
+    { isWhole, addresses, dropped: named }: Extract<ElectionInput, { readonly kind: 'want' }>,
   ): void {
     const wanted = new Set(isWhole ? addresses.map(({ uid }) => uid) : []);
-    const gone = isWhole ? [...this.#entries.uids()].filter((uid) => !wanted.has(uid)) : dropped;
-    for (const uid of gone) this.#drop(uid);
+    const gone = isWhole ? [...this.#entries.uids()].filter((uid) => !wanted.has(uid)) : named;
+    const dropped = gone.flatMap((uid) => this.#drop(uid) ?? []);
     for (const each of addresses) {
       const entry = this.#entries.want(now, each);
       entry.heard = Math.max(entry.heard, this.#segments.highestClaim(each));
       this.#believe(now, entry);
     }
+    this.#revocations.wanted([...dropped, ...addresses.map(({ shortUid }) => shortUid)]);
   }
 
-  #drop(uid: string): void {
+  /** Returns what heartbeats call it. */
+  #drop(uid: string): bigint | undefined {
     const entry = this.#entries.get(uid);
-    if (entry === undefined) return;
-    this.#withdraw(entry, 'Released');
+    if (entry === undefined) return undefined;
+    this.#steps.withdraw(entry, 'Released');
     this.#entries.delete(entry);
+    return entry.wanted.shortUid;
   }
 
   /** Takes the wanted record, the API's, as the truth, unless it is older than what this node knows. */
@@ -155,7 +166,7 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
       entry.refusedAt = now;
       return;
     }
-    this.#withdraw(entry, 'LostElection');
+    this.#steps.withdraw(entry, 'LostElection');
     // The record that won may have come before the refusal.
     if (isSameRecord(entry.record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: now };
   }
@@ -168,11 +179,12 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
   }
 
   #look(now: Instant, entry: Entry): void {
+    if (this.#revocations.isRevoked(now, entry)) return this.#steps.withdraw(entry, 'Revoked');
     const view = this.#viewOf(now, entry);
     if (isHeld(entry.tenure)) this.#keep(entry, entry.tenure, view);
     if (isHeld(entry.tenure)) return view && this.#offer(entry, entry.tenure, view);
     if (view !== undefined && this.#mayTake(entry, view)) this.#consider(entry, view);
-    else this.#watch(entry);
+    else this.#steps.watch(entry);
     entry.offeredBy = undefined;
   }
 
@@ -182,15 +194,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     return segment && { now, segment, options: this.#options, leases: this.#leases };
   }
 
-  #mayTake({ wanted }: Entry, { segment }: ElectionView): boolean {
+  #mayTake({ wanted, revocation }: Entry, { segment }: ElectionView): boolean {
+    if (revocation?.state === 'Asked') return false;
     if (this.#departure !== 'Staying' || !this.#isAble || this.#isGivingUp) return false;
-    return !segment.isMute && wanted.candidates.includes(this.#options.me);
-  }
-
-  /** Somebody else's, or nobody's: not asked for any more. */
-  #watch(entry: Entry): void {
-    if (entry.tenure.state === 'Asking') this.#withdraw(entry, 'TakenOver');
-    if (entry.tenure.state !== 'Refused') entry.tenure = WATCHING;
+    return !segment.isMute && (wanted.isLastResort || wanted.candidates.includes(this.#options.me));
   }
 
   /** If it has not yet, it will be looked at again then. */
@@ -213,29 +220,35 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     }
     // One that leaves may not know yet that somebody else has taken it.
     const claimant = claimantOf(entry, view, entry.offeredBy);
-    if (entry.offeredBy !== undefined && claimant === undefined) return this.#claim(entry, view);
+    if (entry.offeredBy !== undefined && claimant === undefined) return this.#steps.claim(entry, view);
     const occupant = occupantOf(entry, view);
     if (occupant === undefined) return this.#await(entry, view);
-    this.#watch(entry);
+    this.#steps.watch(entry);
     if (occupant.until !== undefined) this.#entries.wakeAt(entry, occupant.until);
   }
 
-  /** A vacant address: until the candidates before this node have had their time. */
+  /** A vacant address: until those before this node have had their time. */
   #await(entry: Entry, view: ElectionView): void {
-    const { now, segment, options } = view;
+    const { now, segment } = view;
     const { tenure } = entry;
+    const turn = turnOf(entry, view);
+    if (turn.kind === 'Others') {
+      this.#steps.watch(entry);
+      if (turn.until !== undefined) this.#entries.wakeAt(entry, turn.until);
+      return;
+    }
     if (tenure.state === 'Asking') return this.#ask(entry, tenure, view);
     if (tenure.state === 'Probing' && segment.isAlone) return this.#probe(entry, tenure, view);
     const since = tenure.state === 'Waiting' ? tenure.since : now;
-    const claimAt = after(since, waitOf(entry, view) ?? options.recordStagger);
+    const claimAt = after(since, turn.wait);
     if (!hasPassed(claimAt, now)) {
       entry.tenure = { state: 'Waiting', since };
       return this.#entries.wakeAt(entry, claimAt);
     }
     const { holder } = entry.record;
-    const isOthers = holder !== undefined && holder !== options.me;
-    if (segment.isAlone && isOthers) this.#beginToProbe(entry, now);
-    else this.#claim(entry, view);
+    const isOthers = holder !== undefined && holder !== this.#options.me;
+    if (segment.isAlone && isOthers) this.#steps.beginToProbe(entry, now);
+    else this.#steps.claim(entry, view);
   }
 
   /**
@@ -243,23 +256,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
    * take the address from a holder that is well, and that everybody else hears. ELECTION.md section 6.
    */
   #probe(entry: Entry, { address, gateway, probedAt }: Probing, { now }: ElectionView): void {
-    if (address === 'Silent' && gateway === 'Answered') return this.#beginToAsk(entry, now);
+    if (address === 'Silent' && gateway === 'Answered') return this.#steps.beginToAsk(entry, now);
     const probeAt = after(probedAt, PROBE_INTERVAL);
-    if (hasPassed(probeAt, now)) this.#beginToProbe(entry, now);
+    if (hasPassed(probeAt, now)) this.#steps.beginToProbe(entry, now);
     else this.#entries.wakeAt(entry, probeAt);
-  }
-
-  #beginToProbe(entry: Entry, now: Instant): void {
-    entry.tenure = { state: 'Probing', probedAt: now, address: 'Pending', gateway: 'Pending' };
-    this.#outputs.push({ kind: 'probe', uid: entry.wanted.uid });
-    this.#entries.wakeAt(entry, after(now, PROBE_INTERVAL));
-  }
-
-  #beginToAsk(entry: Entry, now: Instant): void {
-    const epoch = ++entry.highest;
-    entry.tenure = { state: 'Asking', since: now, epoch };
-    this.#record(entry, epoch);
-    this.#entries.wakeAt(entry, after(now, this.#options.aloneWait));
   }
 
   #ask(entry: Entry, { since, epoch }: Asking, view: ElectionView): void {
@@ -267,31 +267,8 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const isRecorded = entry.record.holder === options.me;
     const waitedAt = after(since, options.aloneWait);
     const isFree = !segment.isAlone || hasPassed(waitedAt, now);
-    if (isRecorded || isFree) this.#answer(entry, view, epoch);
+    if (isRecorded || isFree) this.#steps.answer(entry, view, epoch);
     else this.#entries.wakeAt(entry, waitedAt);
-  }
-
-  /** Answers, and has it recorded in parallel. */
-  #claim(entry: Entry, view: ElectionView): void {
-    const { tenure } = entry;
-    const epoch = tenure.state === 'Asking' ? tenure.epoch : ++entry.highest;
-    this.#answer(entry, view, epoch);
-    if (tenure.state !== 'Asking') this.#record(entry, epoch);
-  }
-
-  #answer(entry: Entry, { segment, options }: ElectionView, epoch: number): void {
-    const isRecorded = entry.record.holder === options.me;
-    entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone, isDoubtful: false };
-    entry.beaten.clear();
-    this.#heldCount++;
-    this.held.note(entry);
-    this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
-  }
-
-  #record(entry: Entry, epoch: number): void {
-    entry.refusedAt = undefined;
-    entry.claimedFrom = entry.record;
-    this.#outputs.push({ kind: 'claim', uid: entry.wanted.uid, epoch, previous: entry.record.epoch });
   }
 
   /** A held address against what others claim. */
@@ -305,17 +282,17 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const mine = { ...held, isDoubtful, isAlone: isAlone || held.isAlone };
     const rival = contest(entry, mine, { ...view, isLeaving });
     const record = verdictOfRecord(entry, held, { ...view, isLeaving });
-    if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#withdraw(entry, 'TakenOver');
-    const kept = this.#become(entry, held, { isAlone, isDoubtful });
+    if (rival.kind === 'Yield' || record.kind === 'Yield') return this.#steps.withdraw(entry, 'TakenOver');
+    const kept = this.#steps.become(entry, held, { isAlone, isDoubtful });
     if (record.kind === 'Stay' && record.until !== undefined) this.#entries.wakeAt(entry, record.until);
     const above = Math.max(...[rival, record].map((each) => (each.kind === 'Raise' ? each.above : 0)));
-    if (above > 0) this.#raise(entry, kept, above);
+    if (above > 0) this.#steps.raise(entry, kept, above);
     else this.#settle(entry, kept, view);
   }
 
   #keepUnheard(entry: Entry, held: Held): void {
-    if (isLostUnheard(entry, held, this.#options.me)) this.#withdraw(entry, 'TakenOver');
-    else this.#become(entry, held, { isAlone: true, isDoubtful: held.isDoubtful });
+    if (isLostUnheard(entry, held, this.#options.me)) this.#steps.withdraw(entry, 'TakenOver');
+    else this.#steps.become(entry, held, { isAlone: true, isDoubtful: held.isDoubtful });
   }
 
   /** A refused claim of an address that is held: lost to a node that is not heard, and else written on top. */
@@ -327,27 +304,10 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     const { record } = entry;
     entry.refusedAt = undefined;
     if (!isOpen) {
-      this.#withdraw(entry, 'LostElection');
+      this.#steps.withdraw(entry, 'LostElection');
       if (isSameRecord(record, entry.claimedFrom)) entry.tenure = { state: 'Refused', since: view.now };
-    } else if (record.epoch < held.epoch) this.#record(entry, held.epoch);
-    else if (record.epoch > held.epoch) this.#raise(entry, held, record.epoch);
-  }
-
-  #become(entry: Entry, held: Held, changes: Pick<Held, 'isAlone' | 'isDoubtful'>): Held {
-    if (held.isAlone === changes.isAlone && held.isDoubtful === changes.isDoubtful) return held;
-    const kept = { ...held, ...changes };
-    entry.tenure = kept;
-    this.held.note(entry);
-    return kept;
-  }
-
-  #raise(entry: Entry, held: Held, above: number): void {
-    const epoch = Math.max(entry.highest, above, held.epoch) + 1;
-    entry.highest = epoch;
-    entry.tenure = { ...held, epoch };
-    this.held.note(entry);
-    this.#outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });
-    this.#record(entry, epoch);
+    } else if (record.epoch < held.epoch) this.#steps.record(entry, held.epoch);
+    else if (record.epoch > held.epoch) this.#steps.raise(entry, held, record.epoch);
   }
 
   /** Make before break: an address that should be elsewhere is offered to one after the other, until it is taken. */
@@ -360,26 +320,13 @@ export class Election implements Machine<ElectionInput, ElectionOutput> {
     if (offer === undefined) return;
     const { segment, shortUid: uid } = entry.wanted;
     if (offer.at === view.now && segment !== undefined)
-      this.#outputs.push({ kind: 'offer', segment, uid, epoch, to: offer.to });
+      this.#steps.outputs.push({ kind: 'offer', segment, uid, epoch, to: offer.to });
     this.#entries.wakeAt(entry, after(offer.at, view.options.offerPatience));
   }
 
-  #withdraw(entry: Entry, reason: WithdrawReason): void {
-    const { state } = entry.tenure;
-    if (state === 'Held') {
-      this.#heldCount--;
-      this.held.note(entry);
-    }
-    if (state === 'Held' || state === 'Asking')
-      this.#outputs.push({ kind: 'withdraw', uid: entry.wanted.uid, reason });
-    entry.tenure = WATCHING;
-    entry.offer = undefined;
-    entry.refusedAt = undefined;
-  }
-
   #finishLeaving(): void {
-    if (this.#departure !== 'Leaving' || this.#heldCount > 0) return;
+    if (this.#departure !== 'Leaving' || this.#steps.heldCount > 0) return;
     this.#departure = 'Left';
-    this.#outputs.push({ kind: 'left' });
+    this.#steps.outputs.push({ kind: 'left' });
   }
 }

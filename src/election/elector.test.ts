@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ME, OPTIONS, wantedOf } from '../../test/fake/election-bed.ts';
 import { claimOf, INTERVAL } from '../../test/fake/fake-segment.ts';
 import type { HeartbeatFrame } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { claimsDigest } from '../protocol/heartbeat/peer-claim.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
 import { after, type Instant, instant } from '../time/instant.ts';
 import { Elector, type ElectorInput, type ElectorOutput } from './elector.ts';
@@ -189,6 +190,28 @@ test('an offer of a peer is taken; one of this node goes to the link of the addr
     offers.map(({ uid, epoch, to }) => [uid, epoch, to]),
     [[5n, 5, 2n]],
   );
+});
+
+test('a claim of a peer for what is deleted is revoked on its link at once; what a peer revokes is asked about', () => {
+  const bed = started();
+  const claim = claimOf(7, 4);
+  bed.hear(
+    2,
+    { claims: { page: 0, pages: 1, claims: [claim] } },
+    { claimsDigest: claimsDigest([claim]), sequence: 9_999_998n },
+  );
+  bed.outputs.length = 0;
+  bed.give({ kind: 'deleted', uids: [7n] });
+  assert.deepEqual(
+    bed.sent(2).map(({ body }) => body.revoked),
+    [[7n]],
+  );
+  bed.want(wantedOf());
+  bed.outputs.length = 0;
+  bed.hear(2, { revoked: [5n] }, { sequence: 9_999_999n });
+  assert.ok(bed.kinds().includes('revoked'));
+  bed.give({ kind: 'judged', uid: 'vip5', isListed: false });
+  assert.ok(bed.kinds().includes('withdraw'));
 });
 
 test('to hang, to move again and to leave are said at once, in the header', () => {

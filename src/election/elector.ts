@@ -8,12 +8,8 @@ import { after, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import type { NodeId } from './claim-order.ts';
 import { Election } from './election.ts';
 import type { ElectionInput, ElectionOutput, HeldElection } from './election-messages.ts';
-import {
-  Membership,
-  type MembershipDrop,
-  type MembershipOptions,
-  type MembershipOutput,
-} from './membership.ts';
+import { Membership } from './membership.ts';
+import type { MembershipDrop, MembershipOptions, MembershipOutput } from './membership-messages.ts';
 import type { PeerView } from './segment.ts';
 import type { ElectionOptions } from './tenure.ts';
 
@@ -46,7 +42,7 @@ export type ElectorOutput =
       readonly node: NodeId;
       readonly peer: PeerView | undefined;
     }
-  | Exclude<ElectionOutput, { readonly kind: 'offer' }>;
+  | Exclude<ElectionOutput, { readonly kind: 'offer' | 'revoke' }>;
 
 interface Link {
   /** Undefined before heartbeats begin. */
@@ -67,6 +63,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   #isLeaving = false;
   #outputs: ElectorOutput[] = [];
   #offers: Extract<ElectionOutput, { readonly kind: 'offer' }>[] = [];
+  #revocations: Extract<ElectionOutput, { readonly kind: 'revoke' }>[] = [];
 
   constructor(options: ElectorOptions) {
     this.#options = options;
@@ -95,6 +92,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     this.#take(now, input);
     this.#tellClaims(now);
     this.#tellOffers(now);
+    this.#tellRevocations(now);
     return this.#outputs;
   }
 
@@ -176,6 +174,7 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
   #elect(now: Instant, input: ElectionInput | Timeout): void {
     for (const output of this.#election.step(now, input)) {
       if (output.kind === 'offer') this.#offers.push(output);
+      else if (output.kind === 'revoke') this.#revocations.push(output);
       else this.#outputs.push(output);
     }
   }
@@ -210,6 +209,11 @@ export class Elector implements Machine<ElectorInput, ElectorOutput> {
     const offers = Map.groupBy(this.#offers, ({ segment }) => segment);
     this.#offers = [];
     for (const [segment, each] of offers) this.#listen(now, segment, { kind: 'offers', offers: each });
+  }
+
+  #tellRevocations(now: Instant): void {
+    for (const { segment, uids } of this.#revocations.splice(0))
+      this.#listen(now, segment, { kind: 'revoke', uids });
   }
 
   /** The peers learn of a claim in the step that made it. */

@@ -88,6 +88,8 @@ export class Entries {
       ...{
         due: undefined,
         heard: 0,
+        revocation: undefined,
+        resortOf: undefined,
         offer: undefined,
         offeredBy: undefined,
         refusedAt: undefined,

@@ -12,60 +12,18 @@ import {
   type Offer,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
-import { type Duration, seconds, times } from '../time/duration.ts';
+import { seconds, times } from '../time/duration.ts';
 import { after, between, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { Audience, HELLO_INTERVAL, type Recipient, type Recipients } from './audience.ts';
 import type { NodeId } from './claim-order.ts';
 import type { MirrorChange } from './claims-mirror.ts';
 import { type ClaimsChange, ClaimsOffer } from './claims-offer.ts';
+import type { MembershipInput, MembershipOptions, MembershipOutput } from './membership-messages.ts';
 import { Patience } from './patience.ts';
 import { HEARD_BESIDE_NEWS, isSameView, type Listener, Peer } from './peer.ts';
-import type { Verdict } from './peer-sessions.ts';
 import { RidingNews } from './riding-news.ts';
 import type { PeerState, PeerView } from './segment.ts';
 import { SequenceNumbers } from './sequence-numbers.ts';
-
-export interface MembershipOptions {
-  readonly nodeId: NodeId;
-  /** Random, new at each start of the agent; machines of one session may follow each other and run side by side. */
-  readonly session: bigint;
-  readonly interval: Duration;
-  /** After so many intervals of silence this node is dead for the others. */
-  readonly multiplier: number;
-}
-
-export type MembershipInput =
-  /** A heartbeat that passed all checks of its codec. */
-  | { readonly kind: 'frame'; readonly frame: HeartbeatFrame }
-  /** What became of some of this node's claims; a new one is told to the others at once. */
-  | ({ readonly kind: 'claims' } & ClaimsChange)
-  /** Addresses that others shall take from this node. */
-  | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
-  /** Something in the header changed that the others should know at once, such as HUNG. */
-  | { readonly kind: 'urgent' }
-  /** This node was stopped for a while: nobody's silence of that time means anything. */
-  | { readonly kind: 'gap' };
-
-/** Why a frame of a member changed nothing; the names are those of OBJECTS.md. */
-export type MembershipDrop = 'unknown-sender' | Exclude<Verdict, 'begins' | 'counts' | 'late'>;
-
-export type MembershipOutput =
-  | {
-      readonly kind: 'transmit';
-      readonly sequence: bigint;
-      readonly multiplier: number;
-      readonly claimsDigest: bigint;
-      readonly body: HeartbeatBody;
-      /** One peer by its node id and session, or everybody. */
-      readonly to: Recipient | undefined;
-    }
-  /** A peer that has proven that it lives is another than before; undefined: nothing at all is known of it any more. */
-  | { readonly kind: 'peer'; readonly nodeId: NodeId; readonly peer: PeerView | undefined }
-  /** A peer claims something else than before. */
-  | ({ readonly kind: 'claims'; readonly nodeId: NodeId } & MirrorChange)
-  /** A peer wants this node to take addresses from it. */
-  | { readonly kind: 'offered'; readonly nodeId: NodeId; readonly offers: readonly Offer[] }
-  | { readonly kind: 'drop'; readonly reason: MembershipDrop };
 
 /** So many offers, and what else a frame may hold beside them. */
 const OFFERS_PER_FRAME = 20;
@@ -95,6 +53,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   /** Who has asked for the pages of this node's claims. */
   readonly #askers = new Set<NodeId>();
   readonly #news = new RidingNews();
+  #revoked: readonly bigint[] = [];
   #nextBeat: Instant | undefined;
   #nextDeath: Instant | undefined;
   #heardFrom = 0;
@@ -121,6 +80,9 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
         return this.#claim(now, input);
       case 'offers':
         return this.#tellOffers(now, input.offers);
+      case 'revoke':
+        this.#revoked = input.uids;
+        return input.uids.length > 0 ? this.#beat(now) : [];
       case 'urgent':
         return this.#beat(now);
       case 'gap':
@@ -242,10 +204,12 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const isNeeded = this.#peers.size > 0 || this.#offer.digest !== 0n;
     this.#nextBeat = after(now, isNeeded ? this.#options.interval : HELLO_INTERVAL);
     const news = this.#news.take();
-    const heard = this.#heard(now, news === undefined ? MAX_HEARD : HEARD_BESIDE_NEWS);
+    const revoked = this.#revoked;
+    const isShort = news !== undefined || revoked.length > 0;
+    const heard = this.#heard(now, isShort ? HEARD_BESIDE_NEWS : MAX_HEARD);
     const recipients = this.#audience.ofBeat(now, this.#peers, isUrgedToAll);
     return [
-      ...this.#spread(now, { heard, ...(news && { claims: news }) }, recipients),
+      ...this.#spread(now, { heard, revoked, ...(news && { claims: news }) }, recipients),
       ...this.#pages(now),
       ...this.#requests(now),
     ];
@@ -360,6 +324,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
       // What one that comes back claims may be claimed here too.
       ...(wasLive ? [] : this.#request(now, nodeId, known)),
       ...(offers.length > 0 ? [{ kind: 'offered', nodeId, offers } as const] : []),
+      ...(body.revoked.length > 0 ? [{ kind: 'revoked', nodeId, uids: body.revoked } as const] : []),
     ];
   }
 

@@ -24,6 +24,13 @@ function targetsOf(entry: Entry, view: ElectionView, isLeaving: boolean): readon
   const { me } = view.options;
   const { candidates, moveTo } = entry.wanted;
   const successors = successorsOf(entry, view);
-  if (isLeaving || (candidates.length > 0 && !candidates.includes(me))) return successors;
+  const isMovedAway = candidates.length > 0 && !candidates.includes(me) && !isResort(entry);
+  if (isLeaving || isMovedAway) return successors;
   return moveTo === undefined || moveTo === me ? [] : successors.filter((node) => node === moveTo);
 }
+
+/** It took the address when the same candidates were dead: one that is back is no reason to move it. */
+const isResort = ({ resortOf, wanted: { candidates } }: Entry): boolean =>
+  resortOf !== undefined &&
+  resortOf.length === candidates.length &&
+  resortOf.every((node, i) => node === candidates[i]);

@@ -153,9 +153,9 @@ export class Peer {
 
 /** Lists all whom its sender hears; pages and offers come without a list, and what else goes to one peer with one entry. */
 function isBeat({ receiverSession, body }: HeartbeatFrame): boolean {
-  const { heard, claims, offers, revoked, isClaimsRequest } = body;
+  const { heard, claims, offers, isClaimsRequest } = body;
   if ((claims !== undefined && claims.pages > 0) || offers.length > 0) return false;
-  return receiverSession === 0n || (heard.length > 0 && revoked.length === 0 && !isClaimsRequest);
+  return receiverSession === 0n || (heard.length > 0 && !isClaimsRequest);
 }
 
 export const isSameView = (a: PeerView | undefined, b: PeerView): boolean =>

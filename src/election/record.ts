@@ -11,6 +11,7 @@ export interface OwnershipRecord {
 
 /**
  * `Released`: no longer wanted here; `LostElection`: our claim was refused; `TakenOver`: somebody else recorded a newer
- * claim, or was heard making one while our main thread hung.
+ * claim, or was heard making one while our main thread hung; `Revoked`: it is deleted, as a peer says, and the API does not
+ * show it.
  */
-export type WithdrawReason = 'Released' | 'LostElection' | 'TakenOver';
+export type WithdrawReason = 'Released' | 'LostElection' | 'TakenOver' | 'Revoked';

@@ -60,6 +60,11 @@ export class Segment {
     return this.#peers.get(node);
   }
 
+  /** The peers that are heard. */
+  *liveNodes(): Iterable<NodeId> {
+    for (const [node, { state }] of this.#peers) if (state === 'Live') yield node;
+  }
+
   /** No peer is heard. */
   get isAlone(): boolean {
     for (const { state } of this.#peers.values()) if (state === 'Live') return false;

@@ -23,6 +23,10 @@ export class Segments {
     return segment === undefined ? undefined : this.#segments.get(segment);
   }
 
+  indexes(): Iterable<number> {
+    return this.#segments.keys();
+  }
+
   /** The highest epoch at which a peer claims the address, or claimed it last; also while nobody here wanted it. */
   highestClaim({ segment, shortUid }: Pick<WantedElection, 'segment' | 'shortUid'>): number {
     const claims = this.get(segment)?.claimsOf(shortUid) ?? [];
@@ -47,6 +51,8 @@ export class Segments {
   #hear(now: Instant, segment: number, news: News): void {
     const known = this.#segments.get(segment);
     if (known === undefined) return;
+    // Told of the addresses that it concerns by the election itself.
+    if (news.kind === 'revoked') return;
     if (news.kind === 'claims') return this.#setClaims(now, known, news);
     if (news.kind === 'offered') {
       for (const offer of news.offers) this.#offered(news.nodeId, offer);

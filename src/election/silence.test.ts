@@ -207,3 +207,34 @@ test('an offer is told to who it is for, at once and alone', () => {
   for (const node of [two, third])
     assert.equal(node.saw(one).hearsMe, true, 'it lists nobody, and says nothing by that');
 });
+
+test('what is revoked is told to all at once, and in each heartbeat until something else is said', () => {
+  const { segment, nodes } = three();
+  const [one, two, third] = nodes;
+  for (const node of [two, third]) node.outputs.length = 0;
+  segment.give(one, { kind: 'revoke', uids: [5n, 6n] });
+  segment.pass(2);
+  for (const node of [two, third]) assert.deepEqual(node.heard(), ['1 revokes 5 6']);
+  segment.pass(300);
+  assert.deepEqual(two.heard(), new Array(4).fill('1 revokes 5 6'));
+  two.outputs.length = 0;
+  segment.give(one, { kind: 'revoke', uids: [] });
+  segment.pass(300);
+  assert.deepEqual(two.heard(), []);
+  assert.equal(two.saw(one).hearsMe, true);
+});
+
+test('what is revoked goes into one frame with as many news as fit beside peers', () => {
+  const { segment, nodes } = three();
+  const [one, two] = nodes;
+  for (let id = 10; id < 40; id++) segment.start(id);
+  segment.pass(300);
+  segment.give(one, { kind: 'revoke', uids: Array.from({ length: 10 }, (_, i) => BigInt(i)) });
+  segment.claim(
+    one,
+    Array.from({ length: 40 }, (_, i) => claimOf(100 + i, 1)),
+  );
+  segment.pass(200);
+  assert.equal(two.saw(one).claims.size, 40);
+  assert.ok(two.heard().includes('1 revokes 0 1 2 3 4 5 6 7 8 9'));
+});

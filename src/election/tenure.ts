@@ -20,6 +20,10 @@ export interface ElectionOptions {
   readonly offerPatience: Duration;
   /** How long who has just recorded a claim counts as its holder without having been heard claiming. */
   readonly recordTrust: Duration;
+  /** How long an address that a peer calls deleted is answered while the API is asked. */
+  readonly revokePatience: Duration;
+  /** How long the API's word that it lists an address stands against a peer that calls it deleted. */
+  readonly refutalTrust: Duration;
   /** How long a lost claim keeps a node from claiming again. */
   readonly retryPause: Duration;
 }
@@ -42,6 +46,8 @@ export interface WantedElection {
   readonly record: KnownRecord;
   /** The segment where this node would answer for it; undefined while no link fits. */
   readonly segment: number | undefined;
+  /** This node, which is no candidate, may hold it when all candidates are dead. */
+  readonly isLastResort: boolean;
   /** Where somebody wants it to be. */
   readonly moveTo: NodeId | undefined;
 }
@@ -83,6 +89,15 @@ export interface Offer {
   readonly at: Instant;
 }
 
+/** What became of a peer's word that the VirtualIP is deleted. */
+export type RevocationState =
+  /** The API is asked. */
+  | { readonly state: 'Asked'; readonly since: Instant }
+  /** The API lists it. */
+  | { readonly state: 'Refuted'; readonly since: Instant }
+  /** Not to be taken again by this entry. */
+  | { readonly state: 'Revoked' };
+
 export interface Entry {
   wanted: WantedElection;
   tenure: Tenure;
@@ -97,6 +112,10 @@ export interface Entry {
   highest: number;
   /** The highest epoch that a peer was heard claiming. */
   heard: number;
+  /** Undefined while nobody has called it deleted. */
+  revocation: RevocationState | undefined;
+  /** The candidates among whom this node was not when it took the address as their last resort. */
+  resortOf: readonly NodeId[] | undefined;
   offer: Offer | undefined;
   /** The node that has just offered it to this one. */
   offeredBy: NodeId | undefined;

@@ -63,6 +63,17 @@ describe('who stays', () => {
     assert.deepEqual(world.lists.get(name), [...others, from]);
   });
 
+  test('a holder that took it as the last resort becomes the first, whoever lives', () => {
+    const world = PlacementWorld.of(4, 1);
+    const [[name, list = []] = ['']] = world.lists;
+    const others = list.slice(1);
+    world.lists.set(name, others);
+    const request = { ...world.request(name), isLastResort: true };
+    assert.deepEqual(world.placement.plan(request), list);
+    world.change(list[0] ?? '', { isExcluded: true });
+    assert.equal(world.placement.plan(request), others, 'unless it is excluded');
+  });
+
   test('a holder that no candidate can relieve is one', () => {
     const world = PlacementWorld.of(4, 1);
     const [[name, list = []] = ['']] = world.lists;

@@ -26,6 +26,8 @@ export interface Listed {
   /** In election order. */
   readonly candidates: readonly string[];
   readonly holder: string | undefined;
+  /** The holder is no candidate, and took the address because all candidates were dead. */
+  readonly isLastResort?: boolean | undefined;
 }
 
 /** What a list is made from. */
@@ -49,21 +51,25 @@ export interface World {
 
 /**
  * A node that holds the address and is no candidate, while a candidate is able, is being moved away from: it comes back
- * into the list when another one holds it.
+ * into the list when another one holds it. Not so the last resort: what it holds is to stay where it is.
  */
-const isMovingAway = ({ candidates, holder }: Listed, able: readonly PlacementNode[]): boolean =>
+const isMovingAway = (
+  { candidates, holder, isLastResort = false }: Listed,
+  able: readonly PlacementNode[],
+): boolean =>
   holder !== undefined &&
+  !isLastResort &&
   !candidates.includes(holder) &&
   able.some(({ name }) => name !== holder && candidates.includes(name));
 
 /** The nodes that could be chosen for it. Endpoints are a reason only as long as there are any on a node that is able. */
 export function ableFor(request: ListRequest, { nodes }: World): readonly PlacementNode[] {
-  const { address, onlyOn, model, candidates, holder } = request;
+  const { address, onlyOn, model, candidates, holder, isLastResort } = request;
   const able = [...nodes.values()].filter((node) => isAble(node, address));
   const local = onlyOn === undefined ? able : able.filter(({ name }) => onlyOn.has(name));
   const those = local.length > 0 ? local : able;
   const list = model ?? candidates;
-  return isMovingAway({ candidates: list, holder }, those)
+  return isMovingAway({ candidates: list, holder, isLastResort }, those)
     ? those.filter(({ name }) => name !== holder)
     : those;
 }
@@ -101,7 +107,15 @@ class ListPlan {
     const kept = basis.flatMap((name) => this.#kept(name));
     const mayStay = kept.length === basis.length && this.#hasEnough(kept);
     if (model !== undefined) return mayStay ? basis : namesOf(this.#filled(kept));
-    return mayStay && this.#isSpread(kept) ? basis : namesOf(this.#renewed(kept));
+    const isHolderListed = this.#newHolder() === undefined;
+    return mayStay && isHolderListed && this.#isSpread(kept) ? basis : namesOf(this.#renewed(kept));
+  }
+
+  /** A holder that is able and is no candidate becomes one, so that nothing moves. */
+  #newHolder(): PlacementNode | undefined {
+    const { candidates, holder } = this.#request;
+    if (holder === undefined || candidates.includes(holder)) return undefined;
+    return this.#loads.able.find(({ name }) => name === holder);
   }
 
   #choice(): Field {
@@ -175,7 +189,7 @@ class ListPlan {
   }
 
   #first(kept: readonly PlacementNode[]): PlacementNode | undefined {
-    const holder = kept.find(({ name }) => name === this.#request.holder);
+    const holder = kept.find(({ name }) => name === this.#request.holder) ?? this.#newHolder();
     if (holder !== undefined || this.#isAble.size === 0) return holder ?? kept[0];
     const bound = firstBound(this.#loads);
     const { load, apart } = this.#choice();

@@ -36,8 +36,10 @@ function virtualIP(changes: Partial<VirtualIP> = {}): VirtualIP {
   };
 }
 
+const CANDIDATE = { isHeld: false, isAble: false };
+
 test('a candidate wants the address with everything the election needs', () => {
-  assert.deepEqual(desiredAddress(virtualIP({ record: { holder: 'node2', epoch: 4 } }), 'node1', false), {
+  assert.deepEqual(desiredAddress(virtualIP({ record: { holder: 'node2', epoch: 4 } }), 'node1', CANDIDATE), {
     uid: 'uid-1',
     name: '10.77.0.50',
     address: '10.77.0.50',
@@ -72,13 +74,24 @@ const CASES: readonly { name: string; changes: Partial<VirtualIP>; wanted: boole
 
 for (const { name, changes, wanted } of CASES) {
   test(`node1 ${wanted ? 'wants' : 'does not want'} an address: ${name}`, () => {
-    assert.equal(desiredAddress(virtualIP(changes), 'node1', false) !== undefined, wanted);
+    assert.equal(desiredAddress(virtualIP(changes), 'node1', CANDIDATE) !== undefined, wanted);
   });
 }
 
+test('any other node that is able is the last resort, unless only nodes with endpoints are to hold it', () => {
+  const resortOf = (changes: Partial<VirtualIP>) =>
+    desiredAddress(virtualIP(changes), 'node1', { isHeld: false, isAble: true })?.isLastResort;
+  const { services } = virtualIP();
+  const local = services.map((service) => ({ ...service, local: true }));
+  assert.equal(resortOf({ candidates: ['node2'] }), true);
+  assert.equal(resortOf({}), undefined, 'a candidate');
+  for (const changes of [{ services: local }, { services: [...services, ...local] }, { candidates: [] }])
+    assert.equal(resortOf({ candidates: ['node2'], ...changes }), undefined);
+});
+
 test('interfaces are the union of all advertisements, and one without patterns allows all', () => {
   const interfaces = (...advertisements: ReturnType<typeof advertisement>[]) =>
-    desiredAddress(virtualIP({ advertisements }), 'node1', false)?.interfaces;
+    desiredAddress(virtualIP({ advertisements }), 'node1', CANDIDATE)?.interfaces;
   assert.deepEqual(interfaces(advertisement('eth*'), advertisement('bond0', 'eth*')), ['eth*', 'bond0']);
   assert.deepEqual(interfaces(advertisement('eth*'), advertisement()), []);
 });
@@ -91,7 +104,7 @@ test('exactly candidates, recorded holders and those that hold it already want a
       const wanted = desiredAddress(
         virtualIP({ candidates, isDeleting, record: { holder, epoch: 1 } }),
         'node1',
-        isHeld,
+        { isHeld, isAble: false },
       );
       const isConcerned = isHeld || candidates.includes('node1') || holder === 'node1';
       assert.equal(wanted !== undefined, isConcerned && !isDeleting);

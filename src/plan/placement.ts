@@ -90,9 +90,12 @@ export class Placement {
   /** Whether a node that lives holds an address for which it is no candidate. */
   isAnyMoving(): boolean {
     this.#recount();
-    return [...this.#entries.values()].some(({ listed: { candidates, holder } }) => {
+    return [...this.#entries.values()].some(({ listed: { candidates, holder, isLastResort = false } }) => {
       return (
-        holder !== undefined && !candidates.includes(holder) && this.#nodes.get(holder)?.isAlive === true
+        holder !== undefined &&
+        !isLastResort &&
+        !candidates.includes(holder) &&
+        this.#nodes.get(holder)?.isAlive === true
       );
     });
   }

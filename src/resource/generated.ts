@@ -212,6 +212,8 @@ export interface VirtualIPSpec {
     }[];
     /** The address is kept for a Service of the same name when this one goes, however that happens. */
     readonly retain?: boolean;
+    /** Only nodes with endpoints of the Service are to hold the address (externalTrafficPolicy Local). */
+    readonly local?: boolean;
   }[];
   /** The nodes that may hold the address, in the order in which they would take it over. */
   readonly candidates?: readonly string[];

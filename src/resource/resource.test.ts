@@ -77,6 +77,20 @@ test('a VirtualIP with everything', () => {
   });
 });
 
+test('a holder that is no candidate of the spec that it claimed by is the last resort', () => {
+  const isLastResort = (observedGeneration: number, candidates: readonly string[], holder = 'n2') => {
+    const status = { holder, epoch: 4, observedGeneration };
+    return value(
+      parseVirtualIP({ metadata: { ...metadata, generation: 3 }, spec: { ...spec, candidates }, status }),
+    ).isLastResort;
+  };
+  assert.equal(isLastResort(3, ['n1']), true);
+  assert.equal(isLastResort(2, ['n1']), undefined, 'it was planned away from it since');
+  assert.equal(isLastResort(3, ['n1', 'n2']), undefined);
+  assert.equal(isLastResort(3, []), undefined);
+  assert.equal(isLastResort(3, ['n1'], ''), undefined);
+});
+
 test('all problems are found at once, each with its place', () => {
   const services = [{ namespace: 'web', name: '', uid: 1, ports: [{ protocol: 'ICMP', port: 0 }] }];
   const parsed = parseVirtualIP({

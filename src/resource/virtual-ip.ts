@@ -44,6 +44,8 @@ export interface ServiceRef extends ServiceName {
   readonly ports: readonly ServicePort[];
   /** The address is kept for a Service of the same name when this one goes. */
   readonly retain?: boolean;
+  /** Only nodes with endpoints of it are to hold the address. */
+  readonly local?: boolean;
 }
 
 /** How the address is announced, resolved by the controller so that an agent needs no other object. */
@@ -80,6 +82,8 @@ export interface VirtualIP {
   /** RFC 3339; since when the holder holds it. */
   readonly since?: string;
   readonly conditions: readonly Condition[];
+  /** The holder is no candidate, and knew that when it claimed the address: all candidates were dead. */
+  readonly isLastResort?: true;
   /** The node that somebody wants it on. */
   readonly moveTo?: string;
 }
@@ -103,14 +107,15 @@ const readWholeServiceRef = objectOf({
   uid: name,
   ports: withDefault(listOf(readPort), []),
   retain: withDefault(flag, false),
+  local: withDefault(flag, false),
 });
 
-/** Without `retain` where that says nothing: there are thousands. */
+/** Without the flags where they say nothing: there are thousands. */
 const readServiceRef: Reader<ServiceRef> = (value, field) => {
   const parsed = readWholeServiceRef(value, field);
   if (parsed.kind === 'problems') return parsed;
-  const { retain, ...ref } = parsed.value;
-  return { kind: 'value', value: retain ? { ...ref, retain } : ref };
+  const { retain, local, ...ref } = parsed.value;
+  return { kind: 'value', value: { ...ref, ...(retain && { retain }), ...(local && { local }) } };
 };
 
 const readAdvertisement: Reader<VirtualIPAdvertisement> = objectOf({
@@ -133,6 +138,7 @@ const readSpec = objectOf({
 });
 
 const readStatus = objectOf({
+  observedGeneration: optional(integer(0)),
   holder: withDefault(text, ''),
   epoch: withDefault(integer(0), 0),
   phase: withDefault(oneOf('Pending', 'Announced', 'Moving', 'Withdrawn', 'Conflict'), 'Pending'),
@@ -140,7 +146,14 @@ const readStatus = objectOf({
   conditions: withDefault(listOf(readCondition), []),
 });
 
-const UNHELD = { holder: '', epoch: 0, phase: 'Pending', since: undefined, conditions: [] } as const;
+const UNHELD = {
+  observedGeneration: undefined,
+  holder: '',
+  epoch: 0,
+  phase: 'Pending',
+  since: undefined,
+  conditions: [],
+} as const;
 
 const readMoveTo = objectOf({
   metadata: objectOf({
@@ -166,15 +179,22 @@ export function parseVirtualIP(object: unknown): Parsed<VirtualIP> {
     const wanted = `${virtualIPName(spec.address)}, the name of its address`;
     return { kind: 'problems', problems: [{ field: 'metadata.name', value: metadata.name, wanted }] };
   }
-  const { holder, epoch, since, ...rest } = status;
+  const { observedGeneration, holder, epoch, since, ...rest } = status;
   const { name, uid, resourceVersion, creationTimestamp: createdAt, finalizers } = metadata;
   const isDeleting = metadata.deletionTimestamp !== undefined;
   const record: OwnershipRecord = { holder: holder === '' ? undefined : holder, epoch };
   const value = { name, uid, resourceVersion, createdAt, isDeleting, finalizers, ...spec, ...rest, record };
   const moveTo = moveToOf(object);
+  const isOutside = holder !== '' && spec.candidates.length > 0 && !spec.candidates.includes(holder);
+  const isLastResort = isOutside && observedGeneration === metadata.generation;
   return {
     kind: 'value',
-    value: { ...value, ...(since !== undefined && { since }), ...(moveTo !== undefined && { moveTo }) },
+    value: {
+      ...value,
+      ...(since !== undefined && { since }),
+      ...(isLastResort && { isLastResort }),
+      ...(moveTo !== undefined && { moveTo }),
+    },
   };
 }
 

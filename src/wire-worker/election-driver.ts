@@ -10,7 +10,7 @@ import type { Timeout } from '../protocol/machine.ts';
 import type { Duration } from '../time/duration.ts';
 import { earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { HeartbeatCounters, type HeartbeatTotals } from './heartbeat-counters.ts';
-import { type HeartbeatSettings, identityOf, shortId } from './heartbeat-settings.ts';
+import { type HeartbeatSettings, identityOf, shortId, shortUid } from './heartbeat-settings.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { Log } from './log.ts';
 import type { ToWorker } from './messages.ts';
@@ -137,11 +137,11 @@ export class ElectionDriver {
 
   #wantedOf(uid: string): Extract<ElectorInput, { readonly kind: 'want' }>['addresses'][number] {
     const { wanted, address, shortUid } = this.#deps.wanted.get(uid);
-    const { createdAt, candidates, record, interfaces, moveTo } = wanted;
+    const { createdAt, candidates, record, interfaces, isLastResort = false, moveTo } = wanted;
     const idOf = (name: string): bigint => this.#ids.idOf(name);
     const holder = record.holder === undefined ? undefined : idOf(record.holder);
     return {
-      ...{ uid, shortUid, createdAt },
+      ...{ uid, shortUid, createdAt, isLastResort },
       candidates: candidates.map(idOf),
       record: { holder, epoch: record.epoch },
       segment: this.#choice.choose(address, interfaces)?.index,
@@ -154,6 +154,11 @@ export class ElectionDriver {
     const ids = alive.map((name) => this.#ids.idOf(name));
     this.#peers.rename();
     return this.step(now, { kind: 'leases', alive: ids });
+  }
+
+  /** VirtualIPs that are deleted, by their uids. */
+  setDeleted(now: Instant, uids: readonly string[]): readonly Decision[] {
+    return this.step(now, { kind: 'deleted', uids: uids.map(shortUid) });
   }
 
   /** Reads what is waiting. */

@@ -1,6 +1,6 @@
 // What the heartbeats have done, counted since the start: for /metrics.
 
-import type { MembershipDrop } from '../election/membership.ts';
+import type { MembershipDrop } from '../election/membership-messages.ts';
 import { HEARTBEAT_DROPS, type HeartbeatDrop } from '../protocol/heartbeat/heartbeat-frame.ts';
 
 /** `malformed-packet`: what came is not a whole UDP datagram (RFC 791, RFC 768). */

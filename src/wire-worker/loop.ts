@@ -208,6 +208,8 @@ export class WireLoop {
       case 'data-plane':
         this.#isUnable = !message.isHealthy;
         return this.#tellSelf(now);
+      case 'deleted':
+        return this.#perform(now, this.#election.setDeleted(now, message.uids));
       case 'heartbeats':
         return this.#perform(now, this.#election.configure(now, message.settings));
       default:
@@ -255,6 +257,11 @@ export class WireLoop {
         const { uid, epoch, previous } = output;
         const link = this.#election.linkOf(uid);
         this.#options.post({ kind: 'claim', uid, name: this.#wanted.nameOf(uid), epoch, previous, link });
+        return;
+      }
+      case 'revoked': {
+        const { uid } = output;
+        this.#options.post({ kind: 'revoked', uid, name: this.#wanted.nameOf(uid) });
         return;
       }
       case 'withdraw': {

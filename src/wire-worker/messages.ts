@@ -54,6 +54,10 @@ export type ToWorker =
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
   /** Whether packets for addresses that are answered here reach their pods; they do until the first message. */
   | { readonly kind: 'data-plane'; readonly isHealthy: boolean }
+  /** VirtualIPs that the API has shown to be deleted, by their uids. */
+  | { readonly kind: 'deleted'; readonly uids: readonly string[] }
+  /** The answer to `revoked`: whether the API lists the VirtualIP; false where it can not be asked. */
+  | { readonly kind: 'judged'; readonly uid: string; readonly isListed: boolean }
   /** Make-before-break departure of this node: keep answering until somebody else has claimed. */
   | { readonly kind: 'leave' }
   /** Begin to exchange heartbeats, or go on with other keys. */
@@ -96,6 +100,8 @@ export type FromWorker =
       /** The link it is, or will be, answered on. */
       readonly link: string | undefined;
     }
+  /** A peer says that the VirtualIP is deleted: is it? */
+  | { readonly kind: 'revoked'; readonly uid: string; readonly name: string }
   /** An address is no longer answered. */
   | {
       readonly kind: 'withdrawn';

@@ -146,3 +146,35 @@ test('who stood still and was not followed answers again after an interval', () 
   lan.pass(200);
   assert.equal(one.wire.ask(VIP), '02:00:00:00:00:11');
 });
+
+/** Node1 holds the address and has no API, while the others have seen it deleted. */
+function deletedElsewhere(): FakeLan {
+  const lan = lanOf();
+  lan.isApiAway = true;
+  const uid = `uid-${VIP}`;
+  for (const number of [2, 3]) {
+    lan.node(number).wire.send({ kind: 'want', isWhole: false, addresses: [], dropped: [uid] });
+    lan.node(number).wire.send({ kind: 'deleted', uids: [uid] });
+  }
+  return lan;
+}
+
+test('a holder that does not know of a deletion is told, asks its main thread, and is silent', () => {
+  const lan = deletedElsewhere();
+  lan.pass(50);
+  const { wire } = lan.node(1);
+  assert.deepEqual(wire.last('revoked'), { kind: 'revoked', uid: `uid-${VIP}`, name: VIP });
+  assert.deepEqual(lan.holders(VIP), ['node1']);
+  wire.send({ kind: 'judged', uid: `uid-${VIP}`, isListed: false });
+  lan.pass(50);
+  assert.deepEqual([lan.holders(VIP), wire.last('withdrawn').reason], [[], 'Revoked']);
+});
+
+test('also while its main thread hangs, a second later; and it goes on when the API lists the address', () => {
+  const lan = deletedElsewhere();
+  lan.pass(1100);
+  assert.deepEqual(lan.holders(VIP), []);
+  lan.node(1).wire.send({ kind: 'judged', uid: `uid-${VIP}`, isListed: true });
+  lan.pass(50);
+  assert.deepEqual(lan.holders(VIP), ['node1']);
+});

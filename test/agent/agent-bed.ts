@@ -1,11 +1,14 @@
 // An agent among fakes: cluster, wire worker, Lease, work queue, time. Tests say what the worker and the API do, and
 // look at what was written and sent.
 
-import { Agent, type AgentWorker, type OwnLease } from '../../src/agent/agent.ts';
+import { Agent } from '../../src/agent/agent.ts';
+import type { AgentWorker, OwnLease } from '../../src/agent/agent-deps.ts';
 import { LeaseLiveness } from '../../src/election/lease-liveness.ts';
 import type { StateStore } from '../../src/host/host.ts';
 import { LEASE, NAMESPACE, NODE, SECRET, VIRTUAL_IP } from '../../src/kube/kinds.ts';
+import { translateNode } from '../../src/kube/translate.ts';
 import { AgentMetrics } from '../../src/observe/agent-metrics.ts';
+import { isExcluded } from '../../src/plan/node-predicates.ts';
 import { HEARTBEAT_SECRET, heartbeatSecretData } from '../../src/resource/heartbeat-secret.ts';
 import { milliseconds, seconds } from '../../src/time/duration.ts';
 import type { FromWorker, HeldAddress, LinkReport, ToWorker } from '../../src/wire-worker/messages.ts';
@@ -169,6 +172,7 @@ export class AgentBed {
         log: this.log,
         metrics: this.metrics,
         proxyStatus: () => Promise.resolve(this.proxyStatus),
+        isExcluded: (node) => isExcluded(translateNode(node)),
         ...(store && { store }),
       },
       {

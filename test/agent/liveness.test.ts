@@ -142,12 +142,12 @@ test('without a heartbeat key an agent is not ready and says why, and is ready w
   await bed.start();
   assert.match(bed.agent.notReady() ?? '', /^no heartbeat key: .*not found/i);
   await bed.pass(6000);
-  assert.deepEqual(conditionsOf(bed), ['Ready False NotReady', 'HeartbeatKey False KeyMissing']);
+  assert.deepEqual(conditionsOf(bed).slice(0, 2), ['Ready False NotReady', 'HeartbeatKey False KeyMissing']);
   bed.putKey();
   await bed.pass(21_000);
   assert.equal(bed.worker.last('heartbeats')?.settings.activeKey, 1);
   assert.ok(!(bed.agent.notReady() ?? '').includes('heartbeat'));
-  assert.equal(conditionsOf(bed).at(-1), 'HeartbeatKey True KeyInUse');
+  assert.equal(conditionsOf(bed)[1], 'HeartbeatKey True KeyInUse');
 });
 
 test('readiness names what is missing', async () => {

@@ -47,6 +47,8 @@ const USAGE: readonly (readonly [readonly string[], RegExp])[] = [
   [['agent', '--hang-timeout', '999ms'], /Want a duration from 1s to 60s/],
   [['agent', '--hang-timeout', '61s'], /Want a duration from 1s to 60s/],
   [['agent', '--hang-timeout', 'never'], /Want a duration from 1s to 60s/],
+  [['agent', '--startup-grace', '999ms'], /Want a duration from 1s to 300s/],
+  [['agent', '--startup-grace', '301s'], /Want a duration from 1s to 300s/],
   [['agent', '--lease-renew-interval', '11s'], /too long for the Lease's duration: want 10s or less/],
   [['controller', '--default-class', 'example.com/lb'], /too many arguments/],
   [['controller', '--rebalance', 'slow'], /'slow' is invalid\. Allowed choices are Off, Slow/],

@@ -51,6 +51,7 @@ describe('the program', () => {
       [
         ...['--node-name', '--lease-duration', '--lease-renew-interval', ':9373'],
         ...['--heartbeat-interval', '100ms', '--heartbeat-multiplier', '--hang-timeout', '2s'],
+        ...['--startup-grace', '10s'],
       ],
     ],
     [

@@ -181,6 +181,12 @@ export class Bed {
     this.#patchStatus('virtualips', name, { holder, epoch: 1, phase: 'Announced', conditions });
   }
 
+  /** As a node does that is no candidate, and knows it, when all candidates are dead. */
+  claimAsLastResort(name: string, holder: string): void {
+    const observedGeneration = this.cluster.objects(VIRTUAL_IP).get(name)?.metadata.generation;
+    this.#patchStatus('virtualips', name, { holder, epoch: 7, phase: 'Announced', observedGeneration });
+  }
+
   /** A controller that has not been started yet. */
   construct(changes: Partial<ControllerOptions> = {}): Running {
     const watch = (kind: typeof SERVICE) => new FakeListWatch(this.cluster, kind);
@@ -286,10 +292,11 @@ export class Bed {
     }
   }
 
-  #heirOf({ isDeleting, candidates, record }: VirtualIP): string | undefined {
+  #heirOf({ isDeleting, candidates, record, isLastResort }: VirtualIP): string | undefined {
     const { holder } = record;
     const living = candidates.filter((node) => !this.silent.has(node));
-    const isHeld = holder !== undefined && (isDeleting || candidates.includes(holder));
+    const isHeld =
+      holder !== undefined && (isDeleting || isLastResort === true || candidates.includes(holder));
     return isHeld ? holder : (living[0] ?? holder);
   }
 

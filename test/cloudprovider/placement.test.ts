@@ -189,6 +189,36 @@ describe('a node that', () => {
   });
 });
 
+describe('the last resort', () => {
+  const TEN = Array.from({ length: 10 }, (_, i) => `n${i}`);
+
+  async function resorted(): Promise<{ bed: Bed; holder: string; before: readonly string[] }> {
+    const { bed } = await bedOf({}, TEN);
+    bed.createService('shop');
+    await bed.settle();
+    const before = only(bed).candidates;
+    const holder = TEN.find((name) => !before.includes(name)) ?? '';
+    bed.claimAsLastResort(only(bed).name, holder);
+    return { bed, holder, before };
+  }
+
+  test('who has taken an address as that becomes its first candidate, though the others live, and keeps it', async () => {
+    const { bed, holder, before } = await resorted();
+    await bed.settle();
+    assert.deepEqual(only(bed).candidates, [holder, ...before.slice(0, 7)]);
+    await bed.pass(60_000);
+    assert.deepEqual([only(bed).record.holder, only(bed).record.epoch], [holder, 7]);
+    bed.assertSound();
+  });
+
+  test('not one that is excluded', async () => {
+    const { bed, holder, before } = await resorted();
+    exclude(bed, holder, '');
+    await bed.settle();
+    assert.deepEqual(only(bed).candidates, before);
+  });
+});
+
 describe('externalTrafficPolicy Local', () => {
   const LOCAL = { externalTrafficPolicy: 'Local' };
 
@@ -198,6 +228,7 @@ describe('externalTrafficPolicy Local', () => {
     bed.createService('shop', LOCAL);
     await bed.settle();
     assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n2,n3']);
+    assert.equal(only(bed).services[0]?.local, true, 'no other node is a last resort');
     endpoints(bed, ['n4']);
     await bed.settle();
     assert.deepEqual([only(bed).candidates, only(bed).record.holder], [['n4'], 'n4']);
@@ -207,7 +238,7 @@ describe('externalTrafficPolicy Local', () => {
     bed.changeService('shop', { externalTrafficPolicy: 'Cluster' });
     await bed.settle();
     assert.deepEqual(bed.plan(), ['10.77.0.50 web/shop n1,n2,n3,n4']);
-    assert.equal(only(bed).record.holder, 'n4');
+    assert.deepEqual([only(bed).record.holder, only(bed).services[0]?.local], ['n4', undefined]);
     bed.assertSound();
   });
 

@@ -7,14 +7,14 @@ import type { ElectionOptions, KnownRecord, Probe, WantedElection } from '../../
 import type { Timeout } from '../../src/protocol/machine.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { after, type Instant, instant } from '../../src/time/instant.ts';
-import { electionTimes } from '../../src/wire-worker/election-times.ts';
+import { DEFAULT_HEARTBEAT, electionTimes } from '../../src/wire-worker/election-times.ts';
 import { claimOf } from './fake-segment.ts';
 
 export const ME = 1n;
 export const SEGMENT = 2;
 
 export const OPTIONS: ElectionOptions = {
-  ...electionTimes({ interval: milliseconds(100), multiplier: 3 }),
+  ...electionTimes(DEFAULT_HEARTBEAT),
   me: ME,
 };
 
@@ -28,7 +28,7 @@ export const NOBODY: KnownRecord = { holder: undefined, epoch: 0 };
 /** The address of a number; nodes 1 to 4 are candidates for it in this order. */
 export const wantedOf = (number = 5, changes: Partial<WantedElection> = {}): WantedElection => ({
   ...{ uid: `vip${number}`, shortUid: BigInt(number), createdAt: 0, candidates: [1n, 2n, 3n, 4n] },
-  ...{ record: NOBODY, segment: SEGMENT, moveTo: undefined },
+  ...{ record: NOBODY, segment: SEGMENT, isLastResort: false, moveTo: undefined },
   ...changes,
 });
 
@@ -104,6 +104,11 @@ export class ElectionBed {
     this.hear({ kind: 'offered', nodeId, offers: [{ uid: BigInt(number), epoch, to: ME }] });
   }
 
+  /** A peer calls an address deleted. */
+  revoked(nodeId: bigint, ...numbers: readonly number[]): void {
+    this.hear({ kind: 'revoked', nodeId, uids: numbers.map(BigInt) });
+  }
+
   leases(...alive: readonly bigint[]): void {
     this.give({ kind: 'leases', alive });
   }
@@ -134,6 +139,10 @@ function describe(output: ElectionOutput): string {
       return `offer vip${output.uid}@${output.epoch} to ${output.to}`;
     case 'withdraw':
       return `withdraw ${output.uid}: ${output.reason}`;
+    case 'revoke':
+      return `revoke ${output.uids.map((uid) => `vip${uid}`).join(' ')}`.trimEnd();
+    case 'revoked':
+      return `ask for ${output.uid}`;
     case 'left':
       return 'left';
   }

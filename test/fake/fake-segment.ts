@@ -2,7 +2,8 @@
 // doubled, and what was ever on the wire can be sent again.
 
 import { isDeepStrictEqual } from 'node:util';
-import { Membership, type MembershipOutput } from '../../src/election/membership.ts';
+import { Membership } from '../../src/election/membership.ts';
+import type { MembershipOutput } from '../../src/election/membership-messages.ts';
 import type { PeerView } from '../../src/election/segment.ts';
 import {
   decodeHeartbeat,
@@ -128,6 +129,8 @@ function describe(output: Exclude<MembershipOutput, { readonly kind: 'transmit' 
       return `${nodeId} ${output.peer === undefined ? 'forgotten' : describeView(output.peer)}`;
     case 'offered':
       return `${nodeId} offers ${output.offers.map(({ uid, epoch }) => `${uid}@${epoch}`).join(' ')}`;
+    case 'revoked':
+      return `${nodeId} revokes ${output.uids.join(' ')}`;
     case 'claims': {
       const { changed, gone } = output;
       const claims = changed.map(({ uid, epoch }) => `${uid}@${epoch}`);

@@ -82,6 +82,8 @@ export class Agent {
         this.#held.delete(report.uid);
         this.#writer.drop(report.uid);
         return this.#touch(report.uid);
+      case 'revoked':
+        return this.#ask(report.uid);
       case 'left':
         this.#hasLeft = true;
         this.#options.onLeft();
@@ -134,7 +136,7 @@ export class Agent {
     this.#version = listing.version;
     api.watch(node, (change) => run(() => this.#onChange(change)));
     const uids = new Set(listing.stored.map(({ uid }) => uid));
-    for (const uid of this.#known.keys()) if (!uids.has(uid)) this.#known.delete(uid);
+    for (const uid of this.#known.keys()) if (!uids.has(uid)) this.#delete(uid);
     for (const stored of listing.stored) this.#note(stored);
     for (const lease of listing.leases) this.#leases.see(this.#around.agenda.now, lease);
     if (!this.isSynced) begin();
@@ -152,11 +154,36 @@ export class Agent {
         return this.#leases.see(this.#around.agenda.now, change.lease);
       case 'gone':
         this.#version = Math.max(this.#version, change.version);
-        this.#known.delete(change.uid);
-        return this.#touch(change.uid);
+        return this.#delete(change.uid);
       case 'stored':
         this.#note(change.stored);
     }
+  }
+
+  /** The API has shown that it is not there any more. */
+  #delete(uid: string): void {
+    this.#options.post({ kind: 'deleted', uids: [shortId(uid)] });
+    this.#forget(uid);
+  }
+
+  #forget(uid: string): void {
+    this.#known.delete(uid);
+    this.#touch(uid);
+  }
+
+  /** A peer calls it deleted: the API knows, and where it can not be asked the peer is right. */
+  #ask(uid: string): void {
+    const { api, node, run, post } = this.#options;
+    const judge = (isListed: boolean): void => {
+      post({ kind: 'judged', uid, isListed });
+      if (!isListed) this.#forget(uid);
+    };
+    if (this.#isBehind) return judge(false);
+    api.request(
+      node,
+      () => api.get(uid) !== undefined,
+      (answer) => run(() => judge(answer === true)),
+    );
   }
 
   #note(stored: Stored): void {
@@ -196,10 +223,10 @@ export class Agent {
     const stored = this.#known.get(uid);
     if (stored === undefined) return undefined;
     const { createdAt, candidates, holder, epoch, moveTo } = stored;
-    if (!this.#held.has(uid) && !candidates.includes(node) && holder !== node) return undefined;
     return {
       ...{ uid, shortUid: shortId(uid), createdAt, candidates: candidates.map(idOf), segment: LINK },
       record: { holder: holder === undefined ? undefined : idOf(holder), epoch },
+      isLastResort: !candidates.includes(node),
       moveTo: moveTo === undefined ? undefined : idOf(moveTo),
     };
   }

@@ -1,5 +1,6 @@
 // Faults between the virtual nodes and their API, and what the controller does while faults strike.
 
+import { addressOf } from './api.ts';
 import type { Fault } from './faults.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -127,6 +128,31 @@ const DELETE: Fault = {
   },
 };
 
+/** Deleted while its holder is without the API, and its address given to another VirtualIP. */
+const REPLACE: Fault = {
+  kind: 'replace',
+  weight: 2,
+  effect: PLANNED,
+  draw: (world, random) => {
+    const uid = random.pick(uids(world));
+    const holder = world.nodes.find((node) => node.answers(uid))?.index;
+    if (holder === undefined) return undefined;
+    const next = `${addressOf(uid)}+${random.below(1_000_000)}`;
+    const candidates = drawCandidates(world, random);
+    const begin = (): void => {
+      world.api.cut(holder, true);
+      world.api.delete(uid);
+      world.agenda.after(random.between(0, 500), () =>
+        world.api.plan(next, { candidates, moveTo: undefined }),
+      );
+    };
+    return {
+      ...{ uid: next, duration: random.between(2000, 20_000), text: `takes the place of ${uid}` },
+      ...{ begin, end: () => world.api.cut(holder, false) },
+    };
+  },
+};
+
 /** Two or more nodes in any order. */
 export function drawCandidates({ nodes }: World, random: Random): readonly number[] {
   const all = random.shuffle(nodes.map(({ index }) => index));
@@ -135,5 +161,5 @@ export function drawCandidates({ nodes }: World, random: Random): readonly numbe
 
 export const API_FAULTS: readonly Fault[] = [
   ...[API_DOWN, API_CUT, SLOW_API, STALE_WATCH, FAILED_LISTS],
-  ...[CANDIDATES, MOVE, CREATE, DELETE],
+  ...[CANDIDATES, MOVE, CREATE, DELETE, REPLACE],
 ];

@@ -4,6 +4,9 @@
 import type { Agenda } from './agenda.ts';
 import type { Random } from './random.ts';
 
+/** What a VirtualIP is for: one that takes the place of another has its uid with `+1` and so on behind it. */
+export const addressOf = (uid: string): string => uid.split('+')[0] ?? uid;
+
 /** A VirtualIP as the API shows it. */
 export interface Stored {
   readonly uid: string;

@@ -10,6 +10,8 @@ const ALONE = 250;
 const LEASE_TIME = LEASE + 8000;
 /** How long a node has to be there to have listened, and to know all others. */
 const ACQUAINTANCE = 1500;
+/** How long others wait when all candidates are dead. */
+const LAST_RESORT = 1000;
 /** Frames on their way, and a loop that serves several machines. */
 const SLACK = 5;
 
@@ -26,17 +28,21 @@ export class Coverage {
   readonly #uncovered = new Map<string, number>();
   /** Since when each node could take over, undisturbed. */
   readonly #ableSince: (number | undefined)[];
+  /** Since when each node is off. */
+  readonly #offSince: (number | undefined)[];
   readonly #plannedAt = new Map<string, { readonly candidates: readonly number[]; readonly at: number }>();
 
   constructor(options: JudgeOptions, fail: (invariant: number, text: string) => void) {
     this.#options = options;
     this.#fail = fail;
     this.#ableSince = options.nodes.map(() => undefined);
+    this.#offSince = options.nodes.map(() => 0);
   }
 
   look(): void {
     const { api, now, nodes, network } = this.#options;
     nodes.forEach((node, i) => {
+      this.#offSince[i] = node.isUp ? undefined : (this.#offSince[i] ?? now());
       this.#ableSince[i] = node.isAble && this.#isConnected(i) ? (this.#ableSince[i] ?? now()) : undefined;
     });
     for (const uid of api.uids) {
@@ -44,6 +50,7 @@ export class Coverage {
       const isCovered = nodes.some((node, i) => node.answers(uid) && network.areJoined(i, network.gateway));
       if (!isCovered) this.#uncovered.set(uid, this.#uncovered.get(uid) ?? now());
       else if (this.#uncovered.has(uid)) this.#end(uid);
+      if (!isCovered) this.#judgeLastResort(uid);
     }
     for (const uid of this.#uncovered.keys()) if (api.get(uid) === undefined) this.#uncovered.delete(uid);
   }
@@ -74,6 +81,41 @@ export class Coverage {
       return able <= began - ACQUAINTANCE ? [began] : [strikes.seesFrom(Math.max(able, began)) + LEASE_TIME];
     });
     return since.length === 0 ? undefined : Math.max(strikes.seesFrom(at), Math.min(...since));
+  }
+
+  /** At once, because candidates that are back have more time again. */
+  #judgeLastResort(uid: string): void {
+    const { strikes, nodes, now } = this.#options;
+    const { candidates, at } = this.#plannedAt.get(uid) ?? { candidates: [], at: 0 };
+    const due = this.#lastResortSince(candidates, Math.max(this.#uncovered.get(uid) ?? now(), at));
+    if (due === undefined) return;
+    const start = strikes.countsFrom(due);
+    if (now() - start > gapLimit(nodes.length) + strikes.margin(uid, start, now())) this.#judge(uid, due);
+  }
+
+  /**
+   * All candidates are off: from when on another node should have answered. Two that hear each other do not need the
+   * Leases of candidates that they have heard.
+   */
+  #lastResortSince(candidates: readonly number[], began: number): number | undefined {
+    const { strikes, network } = this.#options;
+    const off = candidates.map((node) => this.#offSince[node]);
+    if (off.length === 0 || off.includes(undefined)) return undefined;
+    const dead = Math.max(began, ...off.map((at) => at ?? 0));
+    const able = this.#ableSince.flatMap((at, node) => (at === undefined ? [] : [{ at, node }]));
+    const isPair = ({ at, node }: { at: number; node: number }): boolean =>
+      at <= began - ACQUAINTANCE &&
+      able.some(
+        (other) =>
+          other.node !== node && other.at <= began - ACQUAINTANCE && network.areJoined(node, other.node),
+      );
+    if (able.length === 0) return undefined;
+    const knownAt = strikes.seesFrom(dead);
+    const haveHeard = able.some(isPair) && strikes.isCalm(began - LEASE_TIME, dead);
+    return (
+      (haveHeard ? knownAt : strikes.seesFrom(Math.max(dead, ...able.map(({ at }) => at))) + LEASE_TIME) +
+      LAST_RESORT
+    );
   }
 
   #end(uid: string): void {

@@ -44,6 +44,27 @@ const POWER_OFF: Fault = {
   },
 };
 
+/** Every candidate of an address loses its power at once, and others are there. */
+const ALL_CANDIDATES_DEAD: Fault = {
+  kind: 'all-candidates-dead',
+  weight: 2,
+  effect: { moves: { aftermath: 1500 }, gap: RETURN_GAP },
+  draw: (world, random) => {
+    const lists = [...world.api.uids].map((uid) => world.api.get(uid)?.candidates ?? []);
+    const few = lists.filter((nodes) => nodes.length < world.nodes.length);
+    if (few.length === 0) return undefined;
+    const nodes = random.pick(few).filter((node) => world.node(node).isUp);
+    if (nodes.length === 0) return undefined;
+    const begin = (): void => {
+      for (const node of nodes) world.node(node).crash('power off');
+    };
+    const end = (): void => {
+      for (const node of nodes) world.node(node).start(true);
+    };
+    return { nodes, duration: random.between(3000, 25_000), begin, end };
+  },
+};
+
 const CRASH: Fault = {
   kind: 'crash',
   weight: 3,
@@ -171,6 +192,7 @@ const COLD_START: Fault = {
 
 export const NODE_FAULTS: readonly Fault[] = [
   POWER_OFF,
+  ALL_CANDIDATES_DEAD,
   CRASH,
   STALL,
   SUSPEND,

@@ -7,6 +7,7 @@ import { Coverage } from './coverage.ts';
 import { Doubles } from './doubles.ts';
 import type { Network } from './network.ts';
 import type { Node } from './node.ts';
+import { RevokedClaims } from './revoked-claims.ts';
 import type { Strikes } from './strikes.ts';
 import { type Counts, count, nodeName, type Witness } from './surroundings.ts';
 import type { Timeline } from './timeline.ts';
@@ -41,6 +42,7 @@ export class Judge implements Witness {
   readonly #options: JudgeOptions;
   readonly #coverage: Coverage;
   readonly #doubles: Doubles;
+  readonly #revoked: RevokedClaims;
   readonly #last = new Map<string, LastAnnouncement>();
   /** What each node announced last, by node and uid. */
   readonly #epochs = new Map<string, number>();
@@ -55,6 +57,7 @@ export class Judge implements Witness {
     const fail = (invariant: number, text: string): void => this.#fail(invariant, text);
     this.#coverage = new Coverage(options, fail);
     this.#doubles = new Doubles(options, fail);
+    this.#revoked = new RevokedClaims(options, fail);
     options.api.onRecord = (before, stored) => this.#recorded(before, stored);
   }
 
@@ -74,8 +77,7 @@ export class Judge implements Witness {
       return count(counts, isResumed ? 'rule: resumed after a restart' : 'rule: raised or resumed');
     }
     this.moves++;
-    const isFirst = this.#options.api.get(uid)?.candidates[0] === node;
-    count(counts, `rule: taken by ${isFirst ? 'the first' : 'a later'} candidate`);
+    count(counts, `rule: taken by ${this.#rankOf(uid, node)}`);
     // Neither has heard the other yet.
     if (now() - last.at < SIMULTANEOUS) return count(counts, 'move: simultaneous');
     const why = this.#reasonToMove(uid, holder, node);
@@ -84,12 +86,22 @@ export class Judge implements Witness {
     else count(counts, `move: ${why}`);
   }
 
+  #rankOf(uid: string, node: number): string {
+    const { api, nodes } = this.#options;
+    const candidates = api.get(uid)?.candidates ?? [];
+    const rank = candidates.indexOf(node);
+    if (rank < 0) return candidates.some((each) => nodes[each]?.isUp) ? 'no candidate' : 'the last resort';
+    return rank === 0 ? 'the first candidate' : 'a later candidate';
+  }
+
   #reasonToMove(uid: string, from: number, to: number): string | undefined {
     const holder = this.#options.nodes[from];
     const reason = this.#options.strikes.reasonToMove(uid, [from, to]);
     if (reason !== undefined) return reason;
     if (holder?.isUp !== true || holder.worker?.isStalled === true) return 'process is away';
     if (holder.isLeaving) return 'leaving';
+    // Some know before others, who take it until they are told (revoked-claims.ts).
+    if (this.#options.api.get(uid) === undefined) return 'deleted';
     if (this.#isRecordedElsewhere(uid, from)) {
       count(this.#options.counts, 'recorded elsewhere');
       return 'recorded elsewhere';
@@ -111,11 +123,13 @@ export class Judge implements Witness {
   }
 
   heard(from: number, to: number, frame: HeartbeatFrame): void {
+    if (frame.body.revoked.length > 0) this.#revoked.heard(to, frame);
     if (this.#doubles.isEmpty || frame.receiverSession !== 0n) return;
     this.#doubles.heard(from, to, frame);
   }
 
   sent(from: number, frame: HeartbeatFrame): void {
+    if (frame.body.revoked.length > 0) this.#revoked.sent(from, frame);
     if (!this.#doubles.isEmpty && frame.receiverSession === 0n) this.#doubles.sent(from, frame);
   }
 
@@ -132,6 +146,7 @@ export class Judge implements Witness {
   look(): void {
     this.#coverage.look();
     this.#doubles.look();
+    this.#revoked.look();
     const { api, nodes } = this.#options;
     for (const uid of api.uids) {
       const [holder, other] = nodes.filter((node) => node.answers(uid));
@@ -155,6 +170,7 @@ export class Judge implements Witness {
     this.look();
     this.#coverage.finish();
     this.#doubles.finish();
+    this.#revoked.finish();
   }
 
   /** Nobody answers any more: the reason for that is the reason for whoever answers next. */

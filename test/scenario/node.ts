@@ -81,6 +81,12 @@ export class Node {
     return this.#life?.worker.answers(uid) ?? false;
   }
 
+  /** The uids of all that is answered now. */
+  get answered(): readonly string[] {
+    const worker = this.#life?.worker;
+    return worker?.isAnswering === true ? [...worker.answered.keys()] : [];
+  }
+
   /** Starts the process, after power was off with a clock that begins anew. */
   start(isBoot = false): void {
     if (this.#life !== undefined) return;

@@ -6,8 +6,12 @@ import { FAULT_KINDS } from './schedule-faults.ts';
 import { type Counts, count } from './surroundings.ts';
 
 /** What one frame says, beside who is heard. */
-export function countRules(counts: Counts, { claims, offers, isClaimsRequest }: HeartbeatBody): void {
+export function countRules(
+  counts: Counts,
+  { claims, offers, revoked, isClaimsRequest }: HeartbeatBody,
+): void {
   if (offers.length > 0) count(counts, 'rule: offer');
+  if (revoked.length > 0) count(counts, 'rule: claim revoked');
   if (isClaimsRequest) count(counts, 'rule: claims asked for');
   if (claims === undefined) return;
   if (claims.pages > 0) count(counts, 'rule: claims told in pages');
@@ -28,6 +32,7 @@ const RULES: readonly string[] = [
   ...['move: hang', 'rule: all hang, nothing moved'],
   // 4: take-over
   ...['rule: taken by the first candidate', 'rule: taken by a later candidate'],
+  'rule: taken by the last resort',
   ...['rule: claim recorded', 'rule: claim refused', 'rule: written on top of the own record'],
   // 5: two claims
   ...['double', 'rule: raised or resumed', 'rule: withdraw TakenOver', 'rule: withdraw LostElection'],
@@ -39,7 +44,7 @@ const RULES: readonly string[] = [
   // 8: leaving
   ...['rule: offer', 'rule: claim told as Leaving', 'rule: left', 'move: leave', 'move: move'],
   // 10: the record
-  'rule: withdraw Released',
+  ...['rule: withdraw Released', 'rule: claim revoked', 'rule: withdraw Revoked'],
 ];
 
 /** What should have been counted and was not, of faults and rules. */

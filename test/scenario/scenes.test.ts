@@ -225,3 +225,74 @@ test('who does not hear the other one but sees it answer takes nothing (ELECTION
     assert.deepEqual(holders(world), before);
   }
 });
+
+test('a holder without the API that does not know of a deletion is told and is silent (ELECTION.md section 10)', () => {
+  for (const seed of SEEDS) {
+    const world = calm({ nodes: 3, seed });
+    const holder = holderOf(world, 'vip0');
+    strike(world, ANYTHING, () => {
+      world.api.cut(holder, true);
+      world.api.delete('vip0');
+      const candidates = [0, 1, 2].filter((node) => node !== holder);
+      world.api.plan('vip0+1', { candidates, moveTo: undefined });
+    });
+    pass(world, 1500);
+    assert.ok(!world.node(holder).answers('vip0'), world.timeline.lines.join('\n'));
+    assert.notEqual(holderOf(world, 'vip0+1'), holder);
+    assert.ok((world.counts.get('rule: withdraw Revoked') ?? 0) > 0);
+    pass(world, 20_000);
+    assert.ok(world.nodes.every((node) => !node.answers('vip0')));
+    world.judge.finish();
+  }
+});
+
+/** Two of `nodes` are the candidates of an address; both lose their power. */
+function withoutCandidates(nodes: number, seed: number): World {
+  const world = calm({ nodes, seed });
+  strike(world, ANYTHING, () => world.api.plan('few', { candidates: [0, 1], moveTo: undefined }));
+  pass(world, 2000);
+  assert.ok(holderOf(world, 'few') < 2);
+  for (const node of [0, 1]) strike(world, ANYTHING, () => world.node(node).crash('power off'));
+  return world;
+}
+
+test('all candidates dead: another node answers a second later, and keeps it when they are back (ELECTION.md section 4)', () => {
+  for (const seed of SEEDS) {
+    const world = withoutCandidates(5, seed);
+    pass(world, 1200);
+    assert.ok(world.nodes.every((node) => !node.answers('few')));
+    pass(world, DETECTION + 1000 + 100 + 50 - 1200);
+    const holder = holderOf(world, 'few');
+    assert.ok(holder >= 2, world.timeline.lines.join('\n'));
+    const { moves } = world.judge;
+    for (const node of [0, 1]) world.node(node).start(true);
+    pass(world, 20_000);
+    assert.deepEqual([holderOf(world, 'few'), world.judge.moves], [holder, moves]);
+    strike(world, ANYTHING, () => world.node(holder).crash('power off'));
+    pass(world, 1000);
+    assert.ok(holderOf(world, 'few') < 2, 'a candidate follows as ever');
+    world.judge.finish();
+  }
+});
+
+test('it gives the address to a candidate when the controller has planned others (ELECTION.md section 8)', () => {
+  for (const seed of SEEDS) {
+    const world = withoutCandidates(5, seed);
+    pass(world, 3000);
+    const holder = holderOf(world, 'few');
+    const candidates = [2, 3, 4].filter((node) => node !== holder);
+    strike(world, ANYTHING, () => world.api.plan('few', { candidates, moveTo: undefined }));
+    pass(world, 1000);
+    assert.equal(holderOf(world, 'few'), candidates[0]);
+  }
+});
+
+test('who hears nobody is the last resort only when the Leases of all candidates have expired (ELECTION.md section 6)', () => {
+  for (const seed of SEEDS) {
+    const world = withoutCandidates(3, seed);
+    pass(world, 6000);
+    assert.ok(!world.node(2).answers('few'), world.timeline.lines.join('\n'));
+    pass(world, 20_000);
+    assert.equal(holderOf(world, 'few'), 2);
+  }
+});

@@ -11,6 +11,8 @@ export const LEASE: Duration = seconds(15);
 export const RENEW_INTERVAL: Duration = seconds(7);
 /** From when on a main thread that does not move is said to hang. */
 export const HANG_TIMEOUT: Duration = seconds(2);
+/** How long the API is asked about an address that a peer calls deleted. */
+export const REVOKE_PATIENCE: Duration = seconds(1);
 /** The one link that each node has. */
 export const LINK = 2;
 
@@ -23,6 +25,8 @@ export const electorOptions = (me: bigint): ElectorOptions => ({
   aloneWait: milliseconds(150),
   offerPatience: milliseconds(300),
   recordTrust: seconds(1),
+  revokePatience: REVOKE_PATIENCE,
+  refutalTrust: seconds(10),
   retryPause: seconds(1),
   keyPatience: seconds(2),
 });

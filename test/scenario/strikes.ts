@@ -16,6 +16,7 @@ export interface Effect {
 export const BLINDING = [
   'api-down',
   'api-cut',
+  'replace',
   'slow-api',
   'stale-watch',
   'failed-lists',
@@ -76,6 +77,11 @@ export class Strikes {
     let from = start;
     for (const { effect, to } of this.all) if (effect.gap.isOpen === true) from = Math.max(from, to);
     return from;
+  }
+
+  /** Nothing has struck from the first instant until shortly before the second. */
+  isCalm(from: number, to: number): boolean {
+    return this.all.every((strike) => strike.to < from || strike.from >= to - 1);
   }
 
   /** Of this kind one lasts now. */

@@ -47,6 +47,7 @@ export const count = (counts: Counts, what: string): void => {
 const encoder = new TextEncoder();
 
 const shortIds = new Map<string, bigint>();
+const longNames = new Map<bigint, string>();
 
 /** As heartbeats name it: any 64 bits that differ. */
 export function shortId(name: string): bigint {
@@ -54,7 +55,11 @@ export function shortId(name: string): bigint {
   if (known !== undefined) return known;
   const made = fnv1a64(encoder.encode(name));
   shortIds.set(name, made);
+  longNames.set(made, name);
   return made;
 }
+
+/** What `shortId` has named so. */
+export const nameOfShort = (short: bigint): string | undefined => longNames.get(short);
 
 export const nodeName = (node: number): string => `node${node + 1}`;

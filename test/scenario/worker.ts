@@ -10,7 +10,10 @@ import { DETECTION, electorOptions, INTERVAL, LINK, MULTIPLIER } from './setting
 import { count, nodeName, type Surroundings } from './surroundings.ts';
 
 /** What comes out of the worker for its main thread. */
-export type Report = Extract<ElectorOutput, { readonly kind: 'claim' | 'withdraw' | 'left' | 'announce' }>;
+export type Report = Extract<
+  ElectorOutput,
+  { readonly kind: 'claim' | 'withdraw' | 'left' | 'announce' | 'revoked' }
+>;
 
 export interface WorkerOptions {
   readonly node: number;

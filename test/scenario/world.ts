@@ -3,7 +3,7 @@
 
 import type { HeartbeatFrame } from '../../src/protocol/heartbeat/heartbeat-frame.ts';
 import { Agenda } from './agenda.ts';
-import { VirtualApi } from './api.ts';
+import { addressOf, VirtualApi } from './api.ts';
 import { Judge } from './judge.ts';
 import { Network } from './network.ts';
 import { Node } from './node.ts';
@@ -119,8 +119,8 @@ export class World implements Lan {
   }
 
   isAnsweredFor(node: number, uid: string): boolean {
-    return this.nodes.some(
-      (other) => other.index !== node && other.answers(uid) && this.network.areJoined(node, other.index),
-    );
+    const address = addressOf(uid);
+    const others = this.nodes.filter(({ index }) => index !== node && this.network.areJoined(node, index));
+    return others.some(({ answered }) => answered.some((each) => addressOf(each) === address));
   }
 }

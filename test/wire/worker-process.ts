@@ -10,8 +10,9 @@ import { runInNewContext } from 'node:vm';
 import type { Worker } from 'node:worker_threads';
 import type { Waker } from '../../src/host/host.ts';
 import { createWaker } from '../../src/host/linux/event-waker.ts';
-import { milliseconds, seconds } from '../../src/time/duration.ts';
+import { seconds } from '../../src/time/duration.ts';
 import { startWireWorker } from '../../src/wire-worker/client.ts';
+import { DEFAULT_HEARTBEAT } from '../../src/wire-worker/election-times.ts';
 import type { HeartbeatSettings } from '../../src/wire-worker/heartbeat-settings.ts';
 import type { FromWorker, ToWorker } from '../../src/wire-worker/messages.ts';
 
@@ -72,7 +73,7 @@ process.on('worker', (started) => {
 const worker = startWireWorker({
   node: process.argv[3] ?? 'node1',
   hangTimeout: seconds(2),
-  heartbeat: { interval: milliseconds(100), multiplier: Number(process.argv[4] ?? 3) },
+  heartbeat: { ...DEFAULT_HEARTBEAT, ...(process.argv[4] && { multiplier: Number(process.argv[4]) }) },
   waker: wakerFor(process.argv[2]),
   atExit: (handler) => process.on('exit', handler),
 });
