@@ -126,7 +126,7 @@ export function addCommonFlags(command: Command, options: { readonly port: numbe
 }
 
 export function addAgentFlags(command: Command): Command {
-  return addCommonFlags(command, { port: 9373 })
+  addCommonFlags(command, { port: 9373 })
     .addOption(
       new Option('--node-name <name>', "this node's name in Kubernetes")
         .env('NODE_NAME')
@@ -145,7 +145,18 @@ export function addAgentFlags(command: Command): Command {
       )
         .argParser(interval)
         .default(seconds(7), '7s'),
-    )
+    );
+  return addElectionFlags(command).addOption(
+    new Option(
+      '--state-file <path>',
+      'where this node keeps what it needs to go on after a restart while the API is away; empty: nowhere',
+    ).default('/var/lib/fairlead/state.json'),
+  );
+}
+
+/** Who is dead, and who may take what it held. */
+function addElectionFlags(command: Command): Command {
+  return command
     .addOption(
       new Option(
         '--heartbeat-interval <duration>',
@@ -182,12 +193,6 @@ export function addAgentFlags(command: Command): Command {
       )
         .argParser(startupGrace)
         .default(seconds(10), '10s'),
-    )
-    .addOption(
-      new Option(
-        '--state-file <path>',
-        'where this node keeps what it needs to go on after a restart while the API is away; empty: nowhere',
-      ).default('/var/lib/fairlead/state.json'),
     );
 }
 
