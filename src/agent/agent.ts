@@ -3,7 +3,7 @@
 
 import type { KubeObject, ListWatch, WatchState } from '../kube/api.ts';
 import { seconds } from '../time/duration.ts';
-import type { FromWorker, ToWorker } from '../wire-worker/messages.ts';
+import type { DataPlaneHealth, FromWorker, ToWorker } from '../wire-worker/messages.ts';
 import type { AgentDeps, AgentOptions } from './agent-deps.ts';
 import { announcerLinks, announcerSegments } from './announcer-links.ts';
 import { type AnnouncerFacts, AnnouncerReporter } from './announcer-reporter.ts';
@@ -86,7 +86,7 @@ export class Agent {
       ...deps,
       mode: options.proxyHealth,
       ask: deps.proxyStatus,
-      onChange: (isHealthy) => this.#proxyChanged(isHealthy),
+      onChange: (health) => this.#proxyChanged(health),
     });
     const watchState = (): WatchState => deps.virtualIPs.state();
     this.#revoked = new Revoked({ ...deps, virtualIPs, send, watchState });
@@ -125,7 +125,7 @@ export class Agent {
     });
     metrics.attach({
       heldCount: () => this.#wire.heldCount(),
-      isProxyHealthy: () => this.#proxyHealth.isHealthy,
+      isProxyHealthy: () => this.#proxyHealth.health !== 'Unhealthy',
       leaseAge: () => this.#feed.renewAge(),
       wireTotals: () => this.#totals.read(),
     });
@@ -151,7 +151,7 @@ export class Agent {
     const { isInUse, problem } = this.#heartbeatKeys.state();
     if (!isInUse) return `no heartbeat key: ${problem?.message ?? 'not read yet'}`;
     if (!this.#feed.isReachable()) return "this node's Lease is not renewed";
-    return this.#proxyHealth.isHealthy ? undefined : 'kube-proxy is not healthy';
+    return this.#proxyHealth.health === 'Unhealthy' ? 'kube-proxy is not healthy' : undefined;
   }
 
   /** Hands over what is held, then ends everything. Takes 27 s at most. */
@@ -278,8 +278,8 @@ export class Agent {
     this.#report();
   }
 
-  #proxyChanged(isHealthy: boolean): void {
-    this.#deps.worker.send({ kind: 'data-plane', isHealthy });
+  #proxyChanged(health: DataPlaneHealth): void {
+    this.#deps.worker.send({ kind: 'data-plane', health });
     this.#report();
   }
 

@@ -4,6 +4,7 @@
 import type { Timer, Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
 import { seconds } from '../time/duration.ts';
+import type { DataPlaneHealth } from '../wire-worker/messages.ts';
 
 /**
  * `Auto`: a kube-proxy that has been healthy since the agent's start has to stay so, because a cluster may have none;
@@ -17,11 +18,16 @@ export interface ProxyHealthDeps {
   readonly ask: () => Promise<number>;
   readonly timers: Timers;
   readonly log: Log;
-  /** Called with every change; at first it counts as healthy. */
-  readonly onChange: (isHealthy: boolean) => void;
+  /** Called with every change; at first it is `Healthy`. */
+  readonly onChange: (health: DataPlaneHealth) => void;
 }
 
 const INTERVAL = seconds(1);
+/**
+ * So many answers in a row until it is trusted: what ended it may have ended the others, and they do not all begin in the
+ * same second. One that begins first would take what its holder is about to keep.
+ */
+const ANSWERS = 3;
 /** So many in a row, because kube-proxy is restarted and updated, and what it has made of its rules stays meanwhile. */
 const MISSES = 3;
 
@@ -31,7 +37,8 @@ const HEALTHY = 200;
 export class ProxyHealth {
   readonly #deps: ProxyHealthDeps;
   #isExpected: boolean;
-  #isHealthy = true;
+  #health: DataPlaneHealth = 'Healthy';
+  #answers = 0;
   #misses = 0;
   #isStopped = false;
   #timer: Timer | undefined;
@@ -50,8 +57,8 @@ export class ProxyHealth {
     this.#timer?.cancel();
   }
 
-  get isHealthy(): boolean {
-    return this.#isHealthy;
+  get health(): DataPlaneHealth {
+    return this.#health;
   }
 
   async #keep(): Promise<void> {
@@ -74,25 +81,29 @@ export class ProxyHealth {
 
   #hit(): void {
     this.#misses = 0;
+    this.#answers++;
     this.#isExpected = true;
-    if (this.#isHealthy) return;
-    this.#deps.log.info('kube-proxy is healthy again', {});
-    this.#become(true);
+    if (this.#health === 'Unhealthy') {
+      this.#deps.log.info('kube-proxy is healthy again', {});
+      this.#become('Recovering');
+    }
+    if (this.#health === 'Recovering' && this.#answers >= ANSWERS) this.#become('Healthy');
   }
 
   #miss(problem: string): void {
     this.#misses++;
-    if (this.#misses < MISSES || !this.#isHealthy) return;
+    this.#answers = 0;
+    if (this.#misses < MISSES || this.#health === 'Unhealthy') return;
     if (this.#isExpected) {
       this.#deps.log.error('kube-proxy is not healthy; addresses go to other nodes', { problem });
-      this.#become(false);
+      this.#become('Unhealthy');
     } else if (this.#misses === MISSES) {
       this.#deps.log.info('no kube-proxy is healthy here; it is not waited for', { problem });
     }
   }
 
-  #become(isHealthy: boolean): void {
-    this.#isHealthy = isHealthy;
-    this.#deps.onChange(isHealthy);
+  #become(health: DataPlaneHealth): void {
+    this.#health = health;
+    this.#deps.onChange(health);
   }
 }

@@ -35,9 +35,20 @@ test('what wins says so with an epoch above the other, once', () => {
   bed.peer({ isLeaving: true }, 2n);
   bed.pass(10_000);
   assert.deepEqual(bed.done(), [], 'the same claim again');
-  bed.peer({}, 2n);
+});
+
+test('a rival that raises as well is not raised above again, until it ends above this one', () => {
+  const bed = holding(2n);
+  bed.claim(2n, 7, { isRecorded: false });
+  bed.done();
   bed.claim(2n, 9, { isRecorded: false });
+  assert.deepEqual(bed.done(), []);
+  bed.unclaim(2n);
   assert.deepEqual(bed.done(), ['announce vip5@10', 'record vip5@10 over 1']);
+  bed.claim(2n, 10, { isRecorded: false });
+  assert.deepEqual(bed.done(), ['announce vip5@11', 'record vip5@11 over 1'], 'a claim that is another one');
+  bed.unclaim(2n);
+  assert.deepEqual(bed.done(), []);
 });
 
 test('the claim of a node that leaves, hangs or hears nobody loses, and is not raised above', () => {

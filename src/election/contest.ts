@@ -5,7 +5,7 @@ import type { PeerClaim } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import { beats, type NodeId, type RankedClaim } from './claim-order.ts';
 import { type ElectionView, isClaimedUnheard, isPassedOver } from './occupancy.ts';
-import { isCurrent, type KnownPeer } from './segment.ts';
+import { isCurrent, type KnownPeer, type Segment } from './segment.ts';
 import { type Entry, type Held, isSameRecord } from './tenure.ts';
 
 /** `Raise`: this node stays, and says so with a higher epoch, because others have heard the other one announce. */
@@ -16,7 +16,11 @@ export type Verdict =
 
 const STAY: Verdict = { kind: 'Stay' };
 
-/** Compares what is held with everything that is known; remembers in `entry.beaten` what was won against. */
+/**
+ * Compares what is held with everything that is known; remembers in `entry.beaten` what was won against. Each rival is
+ * raised above once: of three, two that raise again and again above each other's last claim would never compare the same.
+ * One that has ended above this node, which the record may show, is raised above then.
+ */
 export function contest(
   entry: Entry,
   held: Held,
@@ -24,19 +28,30 @@ export function contest(
 ): Verdict {
   const uid = entry.wanted.shortUid;
   const mine = { ...held, node: options.me, isLeaving };
-  let above: number | undefined;
+  let above = takeEnded(entry, segment, held.epoch);
   for (const [node, claim] of segment.claimsOf(uid)) {
     const peer = segment.peer(node);
     if (peer === undefined || !isCurrent(claim, peer)) continue;
     const theirs = rankedOf(node, claim, peer);
     if (beats(uid, theirs, mine)) return { kind: 'Yield' };
     // One that does not hear this node does not see it raise either; if nobody does, this node will soon know.
-    if (!peer.hearsMe || theirs.isDoubtful || theirs.isLeaving || entry.beaten.get(node) === claim.epoch)
-      continue;
+    if (!peer.hearsMe || theirs.isDoubtful || theirs.isLeaving) continue;
+    if (!entry.beaten.has(node)) above = Math.max(above ?? 0, claim.epoch);
     entry.beaten.set(node, claim.epoch);
-    above = Math.max(above ?? 0, claim.epoch);
   }
   return above === undefined ? STAY : { kind: 'Raise', above };
+}
+
+/** Forgets rivals that claim nothing any more; returns the highest epoch of theirs, if it is above `epoch`. */
+function takeEnded({ wanted, beaten }: Entry, segment: Segment, epoch: number): number | undefined {
+  const claims = segment.claimsOf(wanted.shortUid);
+  let highest: number | undefined;
+  for (const [node, theirs] of beaten) {
+    if (claims.has(node)) continue;
+    beaten.delete(node);
+    if (theirs > epoch) highest = Math.max(highest ?? 0, theirs);
+  }
+  return highest;
 }
 
 const rankedOf = (node: NodeId, { epoch, ...claim }: PeerClaim, peer: KnownPeer): RankedClaim => ({

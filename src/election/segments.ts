@@ -78,9 +78,7 @@ export class Segments {
     }
     for (const uid of gone) {
       known.unclaim(nodeId, uid);
-      const entry = this.#entries.getShort(uid);
-      entry?.beaten.delete(nodeId);
-      this.#entries.touch(entry);
+      this.#entries.touch(this.#entries.getShort(uid));
     }
   }
 

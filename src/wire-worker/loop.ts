@@ -13,7 +13,7 @@ import { DEFAULT_HEARTBEAT, electionTimes, type HeartbeatTimes } from './electio
 import { LinkTable } from './link-table.ts';
 import { type Log, logTo } from './log.ts';
 import { LOOK_INTERVAL, type MainWatch } from './main-watch.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { DataPlaneHealth, FromWorker, ToWorker } from './messages.ts';
 import { Quiet } from './quiet.ts';
 import { Reporter } from './reporter.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
@@ -57,8 +57,7 @@ export class WireLoop {
   #turns = 0;
   #turnedAt: Instant | undefined;
   #isStopped = false;
-  /** The main thread says that the data plane is not healthy. */
-  #isUnable = false;
+  #dataPlane: DataPlaneHealth = 'Healthy';
   #malformedSeen = 0;
 
   constructor(options: WireLoopOptions) {
@@ -206,7 +205,7 @@ export class WireLoop {
       case 'liveness':
         return this.#perform(now, this.#election.setAlive(now, message.alive));
       case 'data-plane':
-        this.#isUnable = !message.isHealthy;
+        this.#dataPlane = message.health;
         return this.#tellSelf(now);
       case 'deleted':
         return this.#perform(now, this.#election.setDeleted(now, message.uids));
@@ -235,11 +234,12 @@ export class WireLoop {
 
   #tellSelf(now: Instant): void {
     const { isAble, isHung } = this.#mainWatch ?? MOVING;
-    const isUnable = this.#isUnable;
-    this.#perform(
-      now,
-      this.#election.step(now, { kind: 'self', isAble: isAble && !isUnable, isHung, isUnable }),
-    );
+    const self = {
+      isAble: isAble && this.#dataPlane === 'Healthy',
+      isHung,
+      isUnable: this.#dataPlane === 'Unhealthy',
+    };
+    this.#perform(now, this.#election.step(now, { kind: 'self', ...self }));
   }
 
   /** The wire first, then the main thread: an address is answered before its claim is written, and silent before that is said. */

@@ -35,6 +35,12 @@ export interface PeerReport {
   readonly state: PeerState;
 }
 
+/**
+ * Whether packets for addresses that are answered here reach their pods. `Recovering`: they do again, and this node keeps
+ * what it holds, but takes nothing yet.
+ */
+export type DataPlaneHealth = 'Healthy' | 'Recovering' | 'Unhealthy';
+
 export type ToWorker =
   /** What is wanted; what is held and dropped is withdrawn. */
   | {
@@ -52,8 +58,8 @@ export type ToWorker =
   | { readonly kind: 'recorded'; readonly uid: string; readonly epoch: number }
   /** The claim was refused: a lost election. The record that won, if it could be read, follows in a `want`. */
   | { readonly kind: 'refused'; readonly uid: string; readonly epoch: number }
-  /** Whether packets for addresses that are answered here reach their pods; they do until the first message. */
-  | { readonly kind: 'data-plane'; readonly isHealthy: boolean }
+  /** `Healthy` until the first message. */
+  | { readonly kind: 'data-plane'; readonly health: DataPlaneHealth }
   /** VirtualIPs that the API has shown to be deleted, by their uids. */
   | { readonly kind: 'deleted'; readonly uids: readonly string[] }
   /** The answer to `revoked`: whether the API lists the VirtualIP; false where it can not be asked. */

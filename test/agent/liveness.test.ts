@@ -228,17 +228,17 @@ test('metrics hold the counters of the worker, and the former ones when it does 
 test('a kube-proxy that is not healthy any more makes the node unable and the agent not ready', async () => {
   const bed = new AgentBed();
   await bed.start();
-  const told = () => bed.worker.last('data-plane')?.isHealthy;
+  const told = () => bed.worker.last('data-plane')?.health;
   await bed.pass(1000);
   assert.deepEqual([told(), bed.agent.notReady()], [undefined, undefined]);
   bed.proxyStatus = 503;
   await bed.pass(4000);
-  assert.deepEqual([told(), bed.agent.notReady()], [false, 'kube-proxy is not healthy']);
+  assert.deepEqual([told(), bed.agent.notReady()], ['Unhealthy', 'kube-proxy is not healthy']);
   const page = bed.metrics.page();
   // The fake worker does not say what it has counted.
   await bed.pass(1000);
   assert.match((await page).body, /^fairlead_proxy_healthy 0$/m);
   bed.proxyStatus = 200;
   await bed.pass(1000);
-  assert.deepEqual([told(), bed.agent.notReady()], [true, undefined]);
+  assert.deepEqual([told(), bed.agent.notReady()], ['Recovering', undefined]);
 });

@@ -10,7 +10,7 @@ import { settle, VirtualTime } from '../fake/virtual-time.ts';
 class Bed {
   readonly time = new VirtualTime();
   readonly log = new FakeLog();
-  readonly changes: boolean[] = [];
+  readonly changes: string[] = [];
   asked = 0;
   /** Undefined: nobody listens. */
   status: number | undefined = 200;
@@ -27,7 +27,7 @@ class Bed {
       },
       timers: this.time,
       log: this.log,
-      onChange: (isHealthy) => this.changes.push(isHealthy),
+      onChange: (health) => this.changes.push(health),
     });
   }
 
@@ -45,19 +45,22 @@ class Bed {
 }
 
 for (const status of [undefined, 503])
-  test(`three misses in a row (${status ?? 'no answer'}) make a node unable, one answer able again`, async () => {
+  test(`three misses in a row (${status ?? 'no answer'}) make a node unable, three answers able again`, async () => {
     const bed = new Bed();
     await bed.start();
     bed.status = status;
     await bed.seconds(2);
     assert.deepEqual(bed.changes, []);
     await bed.seconds(1);
-    assert.deepEqual(bed.changes, [false]);
+    assert.deepEqual(bed.changes, ['Unhealthy']);
     await bed.seconds(5);
     bed.status = 200;
     await bed.seconds(1);
-    assert.deepEqual(bed.changes, [false, true]);
-    assert.equal(bed.health.isHealthy, true);
+    assert.deepEqual(bed.changes, ['Unhealthy', 'Recovering']);
+    await bed.seconds(1);
+    assert.equal(bed.health.health, 'Recovering');
+    await bed.seconds(1);
+    assert.deepEqual(bed.changes, ['Unhealthy', 'Recovering', 'Healthy']);
   });
 
 test('two misses and an answer again and again are no reason', async () => {
@@ -84,7 +87,7 @@ test('where there has never been one, none is missed, and that is said once', as
   await bed.seconds(1);
   bed.status = undefined;
   await bed.seconds(3);
-  assert.deepEqual(bed.changes, [false]);
+  assert.deepEqual(bed.changes, ['Unhealthy']);
 });
 
 test('where it is required it is missed from the start', async () => {
@@ -92,7 +95,7 @@ test('where it is required it is missed from the start', async () => {
   bed.status = undefined;
   await bed.start();
   await bed.seconds(2);
-  assert.deepEqual(bed.changes, [false]);
+  assert.deepEqual(bed.changes, ['Unhealthy']);
 });
 
 test('switched off it is never asked, and after a stop no more', async () => {

@@ -134,6 +134,22 @@ const HANG_ALL: Fault = {
   },
 };
 
+/** kube-proxy does not do its work on some nodes, perhaps on all. */
+const NO_DATA_PLANE: Fault = {
+  kind: 'no-data-plane',
+  weight: 2,
+  effect: { moves: { aftermath: 1500 }, gap: { margin: 0, aftermath: 1500 } },
+  draw: (world, random) => {
+    const share = random.pick([0.3, 1]);
+    const nodes = world.nodes.filter(({ isUp }) => isUp && random.chance(share)).map(({ index }) => index);
+    if (nodes.length === 0) return undefined;
+    const begin = (length: number): void => {
+      for (const node of nodes) world.node(node).loseDataPlane(length);
+    };
+    return { nodes, duration: random.between(500, 12_000), begin };
+  },
+};
+
 /** The CPU is somebody else's: the loop is late, by less than it takes to be dead. */
 const BUSY: Fault = {
   kind: 'busy',
@@ -198,6 +214,7 @@ export const NODE_FAULTS: readonly Fault[] = [
   SUSPEND,
   HANG,
   HANG_ALL,
+  NO_DATA_PLANE,
   BUSY,
   LEAVE,
   COLD_START,

@@ -19,8 +19,13 @@ interface Life {
   hungAt: number;
   ableFrom: number;
   stalls: number;
+  /** What is answered here reaches no pod. */
+  isUnable: boolean;
   readonly tasks: (() => void)[];
 }
+
+/** How long a kube-proxy that is healthy again is not trusted. */
+const RECOVERY = 2000;
 
 /** How long one that leaves waits for others to take over. */
 const LEAVING_LIMIT = 5000;
@@ -72,7 +77,8 @@ export class Node {
   /** Could take an address now, as far as it is up to this node alone. */
   get isAble(): boolean {
     const life = this.#life;
-    if (life === undefined || life.isLeaving || life.hangs > 0 || life.stalls > 0) return false;
+    if (life === undefined || life.isLeaving || life.isUnable || life.hangs > 0 || life.stalls > 0)
+      return false;
     const { now } = this.#around.agenda;
     return this.#isLinkUp && life.agent.isSynced && now >= life.ableFrom;
   }
@@ -121,7 +127,7 @@ export class Node {
     });
     const life: Life = {
       ...{ worker, agent, startedAt: agenda.now, isEnded: false, isLeaving: false },
-      ...{ hangs: 0, hungAt: 0, ableFrom: 0, stalls: 0, tasks: [] },
+      ...{ hangs: 0, hungAt: 0, ableFrom: 0, stalls: 0, isUnable: false, tasks: [] },
     };
     return life;
   }
@@ -185,8 +191,27 @@ export class Node {
     const { now } = this.#around.agenda;
     const age = life.hangs > 0 ? now - life.hungAt : 0;
     const isAble = age < HANG_TIMEOUT / 2 && now >= life.ableFrom;
-    life.worker.take({ kind: 'self', isAble, isHung: age >= HANG_TIMEOUT, isUnable: false });
+    const { isUnable } = life;
+    life.worker.take({ kind: 'self', isAble: isAble && !isUnable, isHung: age >= HANG_TIMEOUT, isUnable });
     this.#around.witness.answersChanged(this.index);
+  }
+
+  /** kube-proxy ends; the agent counts it as healthy again when it is started anew itself. */
+  loseDataPlane(duration: number): void {
+    const life = this.#life;
+    if (life === undefined || life.isUnable) return;
+    this.#setUnable(life, true);
+    this.#around.agenda.after(duration, () => this.#setUnable(life, false));
+  }
+
+  #setUnable(life: Life, isUnable: boolean): void {
+    run(life, () => {
+      life.isUnable = isUnable;
+      const ableFrom = this.#around.agenda.now + RECOVERY;
+      if (!isUnable) life.ableFrom = Math.max(life.ableFrom, ableFrom);
+      this.#watchMain(life);
+      if (!isUnable) this.#around.agenda.after(RECOVERY, () => this.#watchMain(life));
+    });
   }
 
   /** SIGTERM: hands over, and ends. */

@@ -78,6 +78,19 @@ test('one main thread hangs: its addresses are elsewhere after the timeout, with
   assert.equal(longestGap(3, hang), 0);
 });
 
+test('a node without its kube-proxy hands over, with no instant without an answer; where all are, nothing moves', () => {
+  const one = (world: World): void => {
+    const node = holderOf(world, 'vip0');
+    strike(world, ANYTHING, () => world.node(node).loseDataPlane(6000));
+    world.agenda.after(1000, () => assert.notEqual(holderOf(world, 'vip0'), node));
+  };
+  assert.equal(longestGap(3, one), 0);
+  const all = (world: World): void => {
+    for (const node of world.nodes) strike(world, NOTHING, () => node.loseDataPlane(60_000));
+  };
+  assert.equal(longestGap(3, all), 0);
+});
+
 test('all main threads hang, or the API is away: nothing moves, and everything is answered', () => {
   for (const seed of SEEDS) {
     const world = calm({ nodes: 4, seed });
