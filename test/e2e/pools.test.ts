@@ -227,7 +227,7 @@ describe('pools', requirement('cluster'), () => {
 
     test("neither the API server's nor a gateway's is given to a Service", async () => {
       const { router } = bed().lab.network;
-      assert.deepEqual(await gatewaysOf('node1'), [{ link: 'eth0', gateways: [router.ip, router.ip6] }]);
+      assert.deepEqual((await gatewaysOf('node1'))?.[0]?.gateways, [router.ip, router.ip6]);
       await setPool('mixed', [...others().map(([address]) => address), '10.77.0.140']);
       const annotations = { 'fairlead.io/pool': 'mixed' };
       await bed().create({ name: 'm1', annotations });
