@@ -235,7 +235,7 @@ export class HeartbeatLink {
       ...this.#identity,
       hopLimit: udp.ttl,
     });
-    // The buffer is used again for the next frame.
+    // The buffer is used again for the next frame; what was decoded is of its own.
     return frame === undefined ? drop(reason) : { frame, from: { mac, address: udp.source } };
   }
 

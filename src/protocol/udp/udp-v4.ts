@@ -71,7 +71,10 @@ export function encodeUdpV4(datagram: UdpV4): Uint8Array {
   return packet;
 }
 
-/** Decodes the IPv4 packet that `bytes` begin with; what is behind it is the padding of the link, and ignored. */
+/**
+ * Decodes the IPv4 packet that `bytes` begin with; what is behind it is the padding of the link, and ignored.
+ * The payload is a view of the given bytes.
+ */
 export function decodeUdpV4(bytes: Uint8Array): DecodedUdpV4 {
   const packet = readIPv4Packet(bytes);
   if (typeof packet === 'string') return { drop: packet };
@@ -84,7 +87,7 @@ export function decodeUdpV4(bytes: Uint8Array): DecodedUdpV4 {
   const destinationPort = reader.u16();
   if (reader.u16() !== udp.length) return { drop: 'bad-udp-length' };
   if (reader.u16() !== 0 && checksumOf(pseudoSum(header, udp)) !== 0) return { drop: 'bad-udp-checksum' };
-  return { ok: { ...header, sourcePort, destinationPort, payload: reader.bytes(reader.remaining) } };
+  return { ok: { ...header, sourcePort, destinationPort, payload: udp.subarray(UDP_HEADER_LENGTH) } };
 }
 
 /** The sum over pseudo header and datagram. */
