@@ -136,10 +136,9 @@ export class Peer {
   view(state: PeerView['state'], isDeaf: boolean): PeerView {
     const { isLeaving, isUnable, isHung } = this.#flags;
     const hasAllClaims = !this.isStale;
-    return {
-      ...{ state, isLeaving, isUnable, isHung, isDeaf },
-      ...{ hearsMe: this.#hearsMe, hasAllClaims, detection: this.#detection },
-    };
+    const hearsMe = this.#hearsMe;
+    const detection = this.#detection;
+    return { state, isLeaving, isUnable, isHung, isDeaf, hearsMe, hasAllClaims, detection };
   }
 }
 
