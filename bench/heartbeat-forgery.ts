@@ -11,6 +11,7 @@ import {
   encodeHeartbeat,
   HEARTBEAT_HOP_LIMIT,
   HEARTBEAT_PORT,
+  HeardList,
 } from '../src/protocol/heartbeat/heartbeat-frame.ts';
 import { Dscp } from '../src/protocol/ipv4/ipv4-header.ts';
 import { encodeUdpV4 } from '../src/protocol/udp/udp-v4.ts';
@@ -37,7 +38,7 @@ function forgedFrame({ from, to, as }: Forgery, sequence: bigint): Uint8Array {
   const { nodeId, session } = identityOfNode(to.name);
   const listed = { nodeId, session, sequence: 1, age: milliseconds(0) };
   const body = {
-    heard: [listed, { ...listed, nodeId: 1n }],
+    heard: HeardList.of([listed, { ...listed, nodeId: 1n }]),
     isClaimsRequest: false,
     offers: [],
     revoked: [],

@@ -12,6 +12,7 @@ import { parseMac } from '../src/net/mac.ts';
 import {
   HEARTBEAT_PORT,
   type Heard,
+  HeardList,
   type HeartbeatFrame,
   MAX_HEARD,
 } from '../src/protocol/heartbeat/heartbeat-frame.ts';
@@ -107,7 +108,7 @@ function transmit(now: Instant, each: ReturnType<typeof sender>): void {
   each.from += MAX_HEARD;
   each.link.transmit({
     ...{ to: undefined, sequence, multiplier, flags: FLAGS, mainAge: milliseconds(0), claimsDigest: 0n },
-    body: { heard: listed, isClaimsRequest: false, offers: [], revoked: [] },
+    body: { heard: HeardList.of(listed), isClaimsRequest: false, offers: [], revoked: [] },
   });
   heard.set(nodeId, { nodeId, session, sequence: lowBits(sequence), at: now });
 }

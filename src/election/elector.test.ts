@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ME, OPTIONS, wantedOf } from '../../test/fake/election-bed.ts';
 import { claimOf, INTERVAL } from '../../test/fake/fake-segment.ts';
-import type { HeartbeatFrame } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { HeardList, type HeartbeatFrame } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { claimsDigest } from '../protocol/heartbeat/peer-claim.ts';
 import { milliseconds, seconds } from '../time/duration.ts';
 import { after, type Instant, instant } from '../time/instant.ts';
@@ -46,7 +46,7 @@ class Bed {
     changes: Partial<HeartbeatFrame> = {},
   ): void {
     const sequence = Number(BigInt.asUintN(32, this.sent(link).at(-1)?.sequence ?? 0n));
-    const heard = [{ nodeId: ME, session: 11n, sequence, age: milliseconds(0) }];
+    const heard = HeardList.of([{ nodeId: ME, session: 11n, sequence, age: milliseconds(0) }]);
     const frame: HeartbeatFrame = {
       ...{ keyId: 1, clusterId: 7n, nodeId: 2n, session: 22n, sequence: BigInt(Math.floor(this.now)) },
       ...{

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { claimOf, FakeSegment, INTERVAL, type SegmentNode } from '../../test/fake/fake-segment.ts';
-import { MAX_HEARD } from '../protocol/heartbeat/heartbeat-frame.ts';
+import { HeardList, MAX_HEARD } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { milliseconds } from '../time/duration.ts';
 import { Membership } from './membership.ts';
 
@@ -261,7 +261,9 @@ test('a frame for another session is none for this one', () => {
   assert.ok(last);
   const session = 4711n;
   // Of a life that began later, and so has heard more of the other one.
-  const heard = last.frame.body.heard.map((each) => ({ ...each, sequence: each.sequence + 1 }));
+  const heard = HeardList.of(
+    Array.from(last.frame.body.heard, (each) => ({ ...each, sequence: each.sequence + 1 })),
+  );
   const body = { ...last.frame.body, heard };
   const frame = { ...last.frame, body, session, sequence: last.frame.sequence + 1000n };
   const give = (receiverSession: bigint) =>
@@ -297,7 +299,7 @@ test('seventy peers prove each other, each listed in one of two frames', () => {
   const frames = segment.wire.filter(({ from }) => from === 1n).slice(0, 2);
   const listed = frames.map(({ frame }) => frame.body.heard.length);
   assert.deepEqual(listed, [MAX_HEARD, MAX_HEARD]);
-  const ids = new Set(frames.flatMap(({ frame }) => frame.body.heard.map(({ nodeId }) => nodeId)));
+  const ids = new Set(frames.flatMap(({ frame }) => Array.from(frame.body.heard, ({ nodeId }) => nodeId)));
   assert.equal(ids.size, 69, 'nobody is left out');
   for (const node of nodes) node.outputs.length = 0;
   segment.hang(at(nodes, 0), true);

@@ -6,13 +6,16 @@
 
 import {
   type Heard,
+  type HeardKey,
+  HeardList,
   type HeartbeatBody,
   type HeartbeatFrame,
+  heardKey,
   MAX_HEARD,
   type Offer,
 } from '../protocol/heartbeat/heartbeat-frame.ts';
 import type { Machine, Timeout } from '../protocol/machine.ts';
-import { seconds, times } from '../time/duration.ts';
+import { type Duration, milliseconds, seconds, times } from '../time/duration.ts';
 import { after, between, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { Audience, HELLO_INTERVAL, type Recipient, type Recipients } from './audience.ts';
 import type { NodeId } from './claim-order.ts';
@@ -37,6 +40,12 @@ interface Judgement {
   readonly until: Instant | undefined;
 }
 
+interface Received {
+  readonly frame: HeartbeatFrame;
+  /** How it lists this node's present session. */
+  readonly listed: Heard | undefined;
+}
+
 interface Known {
   readonly peer: Peer;
   /** As it was given out last; undefined before it has proven that it lives. */
@@ -53,9 +62,13 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   /** Who has asked for the pages of this node's claims. */
   readonly #askers = new Set<NodeId>();
   readonly #news = new RidingNews();
+  /** How this node's present session is listed. */
+  readonly #me: HeardKey;
   #revoked: readonly bigint[] = [];
   #nextBeat: Instant | undefined;
   #nextDeath: Instant | undefined;
+  /** Of all peers: how long one may be silent. */
+  #longestDetection: Duration = milliseconds(0);
   #heardFrom = 0;
   /** When somebody was answered last that had proven nothing. */
   #greetedAt: Instant | undefined;
@@ -64,6 +77,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#me = heardKey(options.nodeId, options.session);
     this.#patience = new Patience(options);
     this.#audience = new Audience(options.interval);
   }
@@ -109,6 +123,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     const outputs: MembershipOutput[] = [];
     this.#nextDeath = undefined;
     this.#isInDoubt = false;
+    this.#longestDetection = milliseconds(0);
     for (const [nodeId, known] of this.#peers) outputs.push(...this.#look(now, nodeId, known));
     return outputs;
   }
@@ -123,6 +138,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
       return known.view === undefined ? [] : [{ kind: 'peer', nodeId, peer: undefined }];
     }
     if (peer.sessions.session === undefined) return [];
+    if (peer.detection > this.#longestDetection) this.#longestDetection = peer.detection;
     const { state, until } = this.#judge(now, nodeId, known);
     this.#nextDeath = earlier(this.#nextDeath, until);
     const view = peer.view(state, this.#isDeaf(now, nodeId, peer));
@@ -158,10 +174,11 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   /** Until when a silent peer counts as heard by another one: it has heard something newer from it, and lately. */
   #heardUntil(now: Instant, nodeId: NodeId, peer: Peer): Instant | undefined {
     const last = peer.lastHeard();
+    const key = heardKey(nodeId);
     let until: Instant | undefined;
     for (const [other, { peer: witness }] of this.#peers) {
       if (other === nodeId || last === undefined || witness.isSilent(now)) continue;
-      const heardAt = witness.hears(nodeId, last);
+      const heardAt = witness.hears(key, last);
       const end = heardAt && after(heardAt, peer.detection);
       if (end !== undefined && !hasPassed(end, now) && (until === undefined || end > until)) until = end;
     }
@@ -243,7 +260,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   #request(now: Instant, nodeId: NodeId, { peer }: Known): readonly MembershipOutput[] {
     const { session } = peer.sessions;
     if (session === undefined || !peer.isStale || peer.isSilent(now)) return [];
-    const body = { heard: this.#heardOf(now, nodeId), isClaimsRequest: true };
+    const body = { heard: HeardList.of(this.#heardOf(now, nodeId)), isClaimsRequest: true };
     return [this.#transmit(now, body, { nodeId, session })];
   }
 
@@ -261,18 +278,18 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
       sequence,
       multiplier: this.#patience.multiplier(now),
       claimsDigest: this.#offer.digest,
-      body: { heard: [], isClaimsRequest: false, offers: [], revoked: [], ...body },
+      body: { heard: HeardList.EMPTY, isClaimsRequest: false, offers: [], revoked: [], ...body },
       to,
     };
   }
 
   /** Those that a frame has no room for come first in the next one. */
-  #heard(now: Instant, limit: number): readonly Heard[] {
+  #heard(now: Instant, limit: number): HeardList {
     const all = [...this.#peers.keys()].flatMap((nodeId) => this.#heardOf(now, nodeId));
-    if (all.length <= limit) return all;
+    if (all.length <= limit) return HeardList.of(all);
     const start = this.#heardFrom % all.length;
     this.#heardFrom = start + limit;
-    return [...all.slice(start), ...all.slice(0, start)].slice(0, limit);
+    return HeardList.of([...all.slice(start), ...all.slice(0, start)].slice(0, limit));
   }
 
   #heardOf(now: Instant, nodeId: bigint): readonly Heard[] {
@@ -287,7 +304,8 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     // Heard on a second link of the same segment, or another node under our name.
     const known = nodeId === this.#options.nodeId ? undefined : this.#peerOf(now, nodeId);
     if (known === undefined) return [{ kind: 'drop', reason: 'unknown-sender' }];
-    const proof = this.#proofOf(now, frame);
+    const listed = frame.body.heard.find(this.#me);
+    const proof = this.#proofOf(now, frame.receiverSession, listed);
     const isToAll = frame.receiverSession === 0n;
     const verdict = known.peer.sessions.hear(now, { session, sequence, proof, isToAll });
     if (verdict === 'late') return [];
@@ -295,7 +313,7 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     if (verdict === 'replayed') return [{ kind: 'drop', reason: verdict }];
     if (proof !== undefined) this.#audience.listed(nodeId, proof);
     const ended = verdict === 'begins' ? known.peer.begin() : NOTHING;
-    return [...told(nodeId, ended), ...this.#believe(now, known, frame)];
+    return [...told(nodeId, ended), ...this.#believe(now, known, { frame, listed })];
   }
 
   /**
@@ -309,9 +327,9 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     return this.#beat(now, true);
   }
 
-  #believe(now: Instant, known: Known, frame: HeartbeatFrame): readonly MembershipOutput[] {
+  #believe(now: Instant, known: Known, { frame, listed }: Received): readonly MembershipOutput[] {
     const { nodeId, body } = frame;
-    const change = known.peer.believe(now, frame, this.#listener(now));
+    const change = known.peer.believe(now, frame, this.#listener(now, listed));
     if (body.isClaimsRequest) this.#ask(nodeId);
     const offers = body.offers.filter(({ to }) => to === this.#options.nodeId);
     const wasLive = known.view?.state === 'Live';
@@ -333,17 +351,15 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
     this.#askers.add(nodeId);
   }
 
-  #listener(now: Instant): Listener {
-    const { nodeId, session, interval } = this.#options;
-    return { nodeId, session, detection: times(interval, this.#patience.multiplier(now)) };
+  #listener(now: Instant, listed: Heard | undefined): Listener {
+    const detection = times(this.#options.interval, this.#patience.multiplier(now));
+    return { listed, detection, longestDetection: this.#longestDetection };
   }
 
   /** The frame is for us if for one peer alone, and lists a number given out lately, and since this machine began. */
-  #proofOf(now: Instant, { receiverSession, body }: HeartbeatFrame): bigint | undefined {
-    const { nodeId, session } = this.#options;
-    if (receiverSession !== 0n && receiverSession !== session) return undefined;
-    const mine = body.heard.find((each) => each.nodeId === nodeId && each.session === session);
-    return mine && this.#numbers.recent(now, mine.sequence);
+  #proofOf(now: Instant, receiverSession: bigint, listed: Heard | undefined): bigint | undefined {
+    if (receiverSession !== 0n && receiverSession !== this.#options.session) return undefined;
+    return listed && this.#numbers.recent(now, listed.sequence);
   }
 
   #peerOf(now: Instant, nodeId: NodeId): Known | undefined {

@@ -1,31 +1,27 @@
 // One peer of a segment as its heartbeats show it: whether it lives, what it says of itself and of the others, and what
 // it claims. ELECTION.md sections 1 and 2.
 
-import type { Heard, HeartbeatFlags, HeartbeatFrame } from '../protocol/heartbeat/heartbeat-frame.ts';
+import type {
+  Heard,
+  HeardKey,
+  HeartbeatFlags,
+  HeartbeatFrame,
+} from '../protocol/heartbeat/heartbeat-frame.ts';
 import { type Duration, milliseconds, times } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
-import type { NodeId } from './claim-order.ts';
 import { ClaimsMirror, type MirrorChange } from './claims-mirror.ts';
 import { PeerSessions } from './peer-sessions.ts';
 import type { PeerView } from './segment.ts';
+import { WitnessLists } from './witness-lists.ts';
 
-/**
- * That a peer has heard another one. Changed in place: a hundred peers tell of sixty others each ten times a second, and
- * objects that live until the next time are what costs the collector most.
- */
-interface Witness {
-  readonly session: bigint;
-  /** The low 32 bits. */
-  sequence: number;
-  heardAt: Instant;
-}
-
-/** This node, as its peers should list it. */
+/** Who has received a frame. */
 export interface Listener {
-  readonly nodeId: NodeId;
-  readonly session: bigint;
+  /** How the frame lists its present session; undefined if it does not. */
+  readonly listed: Heard | undefined;
   /** How long it may be silent. */
   readonly detection: Duration;
+  /** How long any of its peers may be. */
+  readonly longestDetection: Duration;
 }
 
 const SILENT_FLAGS: HeartbeatFlags = {
@@ -49,7 +45,7 @@ export class Peer {
   /** When it last heard anybody, by what it said; undefined before its first list. */
   #heardAnybodyAt: Instant | undefined;
   #saidAt: Instant | undefined;
-  readonly #witnesses = new Map<NodeId, Witness>();
+  readonly #witnesses = new WitnessLists();
 
   get isStale(): boolean {
     return this.#claims.isStale;
@@ -87,30 +83,26 @@ export class Peer {
     return this.#claims.take(frame.claimsDigest, frame.body.claims);
   }
 
-  #takeHeard(now: Instant, { body }: HeartbeatFrame, { nodeId, session, detection }: Listener): void {
+  #takeHeard(
+    now: Instant,
+    { body }: HeartbeatFrame,
+    { listed, detection, longestDetection }: Listener,
+  ): void {
     this.#saidAt = now;
-    for (const heard of body.heard) {
-      const heardAt = after(now, milliseconds(-heard.age));
-      this.#takeWitness(heard, heardAt);
+    const youngest = body.heard.youngest();
+    if (youngest !== undefined) {
+      this.#witnesses.take(now, body.heard, longestDetection);
+      const heardAt = after(now, milliseconds(-youngest));
       if (this.#heardAnybodyAt === undefined || heardAt > this.#heardAnybodyAt)
         this.#heardAnybodyAt = heardAt;
     }
-    const mine = body.heard.find((each) => each.nodeId === nodeId && each.session === session);
-    if (mine !== undefined) this.#hearsMe = mine.age < detection;
+    if (listed !== undefined) this.#hearsMe = listed.age < detection;
     else if (body.heard.length < HEARD_BESIDE_NEWS) this.#hearsMe = false;
   }
 
-  #takeWitness({ nodeId, session, sequence }: Heard, heardAt: Instant): void {
-    const known = this.#witnesses.get(nodeId);
-    if (known?.session === session) {
-      known.sequence = sequence;
-      known.heardAt = heardAt;
-    } else this.#witnesses.set(nodeId, { session, sequence, heardAt });
-  }
-
   /** Until when this peer, which is heard, counts as hearing the other one, and something that `sequence` is older than. */
-  hears(node: NodeId, than: { readonly session: bigint; readonly sequence: number }): Instant | undefined {
-    const witness = this.#witnesses.get(node);
+  hears(node: HeardKey, than: { readonly session: bigint; readonly sequence: number }): Instant | undefined {
+    const witness = this.#witnesses.find(node);
     if (witness === undefined) return undefined;
     const isNewer = witness.session !== than.session || ((witness.sequence - than.sequence) | 0) > 0;
     return isNewer ? witness.heardAt : undefined;
@@ -144,10 +136,9 @@ export class Peer {
   view(state: PeerView['state'], isDeaf: boolean): PeerView {
     const { isLeaving, isUnable, isHung } = this.#flags;
     const hasAllClaims = !this.isStale;
-    return {
-      ...{ state, isLeaving, isUnable, isHung, isDeaf },
-      ...{ hearsMe: this.#hearsMe, hasAllClaims, detection: this.#detection },
-    };
+    const hearsMe = this.#hearsMe;
+    const detection = this.#detection;
+    return { state, isLeaving, isUnable, isHung, isDeaf, hearsMe, hasAllClaims, detection };
   }
 }
 

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { FakeLinkSocket } from '../../test/fake/fake-link-socket.ts';
 import { linkOf } from '../../test/fake/fake-wire.ts';
 import { digests } from '../host/linux/digests.ts';
+import { HeardList } from '../protocol/heartbeat/heartbeat-frame.ts';
 import { milliseconds } from '../time/duration.ts';
 import { instant } from '../time/instant.ts';
 import { HeartbeatCounters } from './heartbeat-counters.ts';
@@ -17,7 +18,7 @@ const SETTINGS: HeartbeatSettings = {
   keys: [{ id: 1, secret: new Uint8Array(32) }],
 };
 const NOBODY = { isLeaving: false, isUnable: false, isHung: false, hasNoApi: false, isAlone: false };
-const HELLO = { heard: [], isClaimsRequest: false, offers: [], revoked: [] };
+const HELLO = { heard: HeardList.EMPTY, isClaimsRequest: false, offers: [], revoked: [] };
 const [KNOWN, STRANGERS] = [10, 11];
 
 function linkWith(node: string, peers: number) {

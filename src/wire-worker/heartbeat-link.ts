@@ -92,7 +92,8 @@ export interface PeerAddress {
 }
 
 interface KnownAddress extends PeerAddress {
-  readonly until: Instant;
+  /** Changed in place: nearly every heartbeat changes nothing else. */
+  until: Instant;
 }
 
 export interface ReceivedHeartbeat {
@@ -171,6 +172,11 @@ export class HeartbeatLink {
   /** Where a peer was heard from that has proven itself. */
   learn(now: Instant, nodeId: bigint, address: PeerAddress): void {
     const before = this.#peers.get(nodeId) ?? [];
+    const [only, another] = before;
+    if (only !== undefined && another === undefined && isSameAddress(only, address)) {
+      only.until = after(now, ADDRESS_MEMORY);
+      return;
+    }
     const others = before.filter(({ mac, until }) => !hasPassed(until, now) && !isSameMac(mac, address.mac));
     const known = { ...address, until: after(now, ADDRESS_MEMORY) };
     const addresses = [known, ...others.slice(0, MAX_ADDRESSES - 1)];
@@ -226,16 +232,15 @@ export class HeartbeatLink {
   #read(now: Instant, bytes: Uint8Array): ReceivedHeartbeat | undefined {
     const ethernet = decodeEthernetHeader(bytes);
     const { ok: udp } = decodeUdpV4(bytes.subarray(ETHERNET_HEADER_LENGTH));
-    const mac = ethernet instanceof Error ? undefined : ethernet.source.slice();
+    const mac = ethernet instanceof Error ? undefined : ethernet.source;
     const drop = (reason: HeartbeatDropReason): undefined => {
       this.#drops.take(now, { reason, link: this.#link.name, mac, address: udp?.source });
     };
     if (ethernet instanceof Error || mac === undefined || udp === undefined) return drop('malformed-packet');
-    const { ok: frame, drop: reason } = decodeHeartbeat(udp.payload, {
-      ...this.#identity,
-      hopLimit: udp.ttl,
-    });
-    // The buffer is used again for the next frame.
+    const { clusterId, authenticate } = this.#identity;
+    const context = { clusterId, authenticate, hopLimit: udp.ttl };
+    const { ok: frame, drop: reason } = decodeHeartbeat(udp.payload, context);
+    // The buffer is used again for the next frame; what was decoded is of its own.
     return frame === undefined ? drop(reason) : { frame, from: { mac, address: udp.source } };
   }
 
@@ -304,4 +309,10 @@ export class HeartbeatLink {
 
 const GROUP: PeerAddress = { mac: HEARTBEAT_GROUP_MAC, address: HEARTBEAT_GROUP };
 
-const isSameMac = (a: Mac, b: Mac): boolean => a.every((byte, i) => byte === b[i]);
+function isSameMac(a: Mac, b: Mac): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+const isSameAddress = (a: PeerAddress, b: PeerAddress): boolean =>
+  a.address === b.address && isSameMac(a.mac, b.mac);

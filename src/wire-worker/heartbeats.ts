@@ -147,7 +147,7 @@ export class Heartbeats {
     let hasChanged = false;
     for (const [index, link] of this.#links) {
       const before = link.fds.length;
-      for (const each of link.receive(now, ready)) received.push({ ...each, link: index });
+      for (const { frame, from } of link.receive(now, ready)) received.push({ frame, from, link: index });
       hasChanged ||= link.fds.length !== before || link.deadline() !== undefined;
     }
     if (hasChanged) this.#collectFds();

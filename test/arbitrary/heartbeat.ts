@@ -2,14 +2,15 @@
 
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import type {
-  Authenticate,
-  ClaimsPage,
-  Heard,
-  HeartbeatBody,
-  HeartbeatFrame,
-  Offer,
-  PeerClaim,
+import {
+  type Authenticate,
+  type ClaimsPage,
+  type Heard,
+  HeardList,
+  type HeartbeatBody,
+  type HeartbeatFrame,
+  type Offer,
+  type PeerClaim,
 } from '../../src/protocol/heartbeat/heartbeat-frame.ts';
 import { type Duration, milliseconds } from '../../src/time/duration.ts';
 import { uint32 } from './net.ts';
@@ -41,7 +42,7 @@ export const peerClaim = (): fc.Arbitrary<PeerClaim> =>
     isAlone: fc.boolean(),
   });
 
-const heard = (): fc.Arbitrary<Heard> =>
+export const heard = (): fc.Arbitrary<Heard> =>
   record<Heard>({ nodeId: uint64(), session: uint64(), sequence: uint32(), age: duration(0, 0xffff) });
 
 const offer = (): fc.Arbitrary<Offer> => record<Offer>({ uid: uint64(), epoch: uint32(), to: uint64() });
@@ -57,7 +58,7 @@ const claimsPage = (): fc.Arbitrary<ClaimsPage> => {
 export const heartbeatBody = (): fc.Arbitrary<HeartbeatBody> =>
   fc.record(
     {
-      heard: fc.array(heard(), { maxLength: 20 }),
+      heard: fc.array(heard(), { maxLength: 20 }).map(HeardList.of),
       claims: claimsPage(),
       isClaimsRequest: fc.boolean(),
       offers: fc.array(offer(), { maxLength: 10 }),

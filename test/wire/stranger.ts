@@ -9,6 +9,7 @@ import { type Mac, parseMac } from '../../src/net/mac.ts';
 import { encodeEthernetHeader } from '../../src/protocol/ethernet/ethernet-header.ts';
 import {
   encodeHeartbeat,
+  HeardList,
   type HeartbeatFrame,
   HMAC_LENGTH,
 } from '../../src/protocol/heartbeat/heartbeat-frame.ts';
@@ -36,7 +37,7 @@ export interface Forgery {
   readonly isCorrupt?: boolean;
 }
 
-export const EMPTY_BODY = { heard: [], isClaimsRequest: false, offers: [], revoked: [] };
+export const EMPTY_BODY = { heard: HeardList.EMPTY, isClaimsRequest: false, offers: [], revoked: [] };
 
 export function macOf(text: string): Mac {
   const mac = parseMac(text);

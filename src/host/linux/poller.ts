@@ -8,6 +8,7 @@ const POLLNVAL = 0x20;
 
 /** struct pollfd: int fd, short events, short revents. */
 const ENTRY = 8;
+const EVENTS = 4;
 const REVENTS = 6;
 
 /** poll takes an int of milliseconds; a longer wait ends early, and the loop asks again. */
@@ -20,15 +21,18 @@ export function createPoller(): Poller {
   let entries = stableBytes(0);
   let view = viewOf(entries);
 
-  // The loop passes the same list until its sockets change, so the array is rarely written.
+  // The loop passes the same list until it waits for others: written two hundred times a second while many peers are
+  // heard, whose socket is left alone in between. So the array is used again, and grows only.
   function prepare(fds: readonly number[]): void {
     if (fds === polled) return;
     polled = fds;
-    entries = stableBytes(fds.length * ENTRY);
-    view = viewOf(entries);
-    for (const [i, fd] of fds.entries()) {
-      view.setInt32(i * ENTRY, fd, LITTLE_ENDIAN);
-      view.setInt16(i * ENTRY + 4, POLLIN, LITTLE_ENDIAN);
+    if (entries.length < fds.length * ENTRY) {
+      entries = stableBytes(fds.length * ENTRY);
+      view = viewOf(entries);
+    }
+    for (let i = 0; i < fds.length; i++) {
+      view.setInt32(i * ENTRY, fds[i] ?? -1, LITTLE_ENDIAN);
+      view.setInt16(i * ENTRY + EVENTS, POLLIN, LITTLE_ENDIAN);
     }
   }
 

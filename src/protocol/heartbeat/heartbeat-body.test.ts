@@ -21,6 +21,7 @@ import {
   type DecodedHeartbeat,
   decodeHeartbeat,
   encodeHeartbeat,
+  HeardList,
   type HeartbeatBody,
 } from './heartbeat-frame.ts';
 
@@ -39,7 +40,7 @@ const decode = (bytes: Uint8Array): DecodedHeartbeat =>
 
 const bodyOf = (hex: string): HeartbeatBody | undefined => decode(sealed(fromHex(hex))).ok?.body;
 
-const NOTHING: HeartbeatBody = { heard: [], isClaimsRequest: false, offers: [], revoked: [] };
+const NOTHING: HeartbeatBody = { heard: HeardList.EMPTY, isClaimsRequest: false, offers: [], revoked: [] };
 const CLAIM = '0000000000000001 00000002 00000003 01 01 0000';
 const OFFER = '04000014 0000000000000001 00000002 0000000000000003';
 

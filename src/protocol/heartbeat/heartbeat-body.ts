@@ -2,7 +2,7 @@
 //
 //   u8 type, u8 reserved, u16 length of the value, value                                    big-endian
 //
-//   1 HEARD           n times: u64 node id, u64 session, u32 sequence (low bits), u16 age in ms
+//   1 HEARD           n times: u64 node id, u64 session, u32 sequence (low bits), u16 age in ms (heard-list.ts)
 //   2 CLAIMS          u16 page, u16 pages, n times: a claim (peer-claim.ts)
 //   3 CLAIMS_REQUEST  nothing
 //   4 OFFER           u64 uid, u32 epoch, u64 node id of who shall take it
@@ -14,18 +14,8 @@
 
 import type { Reader } from '../../bytes/reader.ts';
 import type { Writer } from '../../bytes/writer.ts';
-import { type Duration, milliseconds } from '../../time/duration.ts';
+import { HEARD_LENGTH, HeardList } from './heard-list.ts';
 import { CLAIM_LENGTH, type PeerClaim, readClaim, writeClaim } from './peer-claim.ts';
-
-/** What was heard last from one peer of the segment. */
-export interface Heard {
-  readonly nodeId: bigint;
-  readonly session: bigint;
-  /** The low 32 bits of the sequence. */
-  readonly sequence: number;
-  /** How long ago; above 65,535 ms it is written as that. */
-  readonly age: Duration;
-}
 
 /**
  * A page of the sender's claims: `page` counts from 0 and is below `pages`. With `pages` 0 (and `page` 0) the claims are
@@ -45,7 +35,7 @@ export interface Offer {
 }
 
 export interface HeartbeatBody {
-  readonly heard: readonly Heard[];
+  readonly heard: HeardList;
   readonly claims?: ClaimsPage;
   /** Send me all pages of your claims. */
   readonly isClaimsRequest: boolean;
@@ -61,9 +51,6 @@ const Tlv = { Heard: 1, Claims: 2, ClaimsRequest: 3, Offer: 4, Revoked: 5, Unabl
 /** Bytes before the value of a TLV. */
 export const TLV_HEADER_LENGTH = 4;
 
-/** Bytes of one entry of HEARD. */
-export const HEARD_LENGTH = 22;
-
 /** Bytes of page and pages before the claims of CLAIMS. */
 export const CLAIMS_HEADER_LENGTH = 4;
 
@@ -78,7 +65,7 @@ const HEARD_LIMIT = 60;
 export function bodyLength(body: HeartbeatBody): number {
   const { heard, claims, isClaimsRequest, offers, revoked, unableReason } = body;
   const values = [
-    ...(heard.length === 0 ? [] : [heard.length * HEARD_LENGTH]),
+    ...(heard.length === 0 ? [] : [heard.bytes.length]),
     ...(claims === undefined ? [] : [CLAIMS_HEADER_LENGTH + claims.claims.length * CLAIM_LENGTH]),
     ...(isClaimsRequest ? [0] : []),
     ...(unableReason === undefined ? [] : [UNABLE_LENGTH]),
@@ -115,14 +102,9 @@ function writeTlvHeader(writer: Writer, type: number, length: number): void {
   writer.u16(length);
 }
 
-function writeHeard(writer: Writer, heard: readonly Heard[]): void {
-  writeTlvHeader(writer, Tlv.Heard, heard.length * HEARD_LENGTH);
-  for (const { nodeId, session, sequence, age } of heard) {
-    writer.u64(nodeId);
-    writer.u64(session);
-    writer.u32(sequence);
-    writer.u16(Math.min(Math.round(age), 0xffff));
-  }
+function writeHeard(writer: Writer, { bytes }: HeardList): void {
+  writeTlvHeader(writer, Tlv.Heard, bytes.length);
+  writer.bytes(bytes);
 }
 
 function writeClaims(writer: Writer, { page, pages, claims }: ClaimsPage): void {
@@ -134,7 +116,7 @@ function writeClaims(writer: Writer, { page, pages, claims }: ClaimsPage): void 
 }
 
 interface MutableBody {
-  heard: readonly Heard[];
+  heard: HeardList;
   claims?: ClaimsPage;
   isClaimsRequest: boolean;
   readonly offers: Offer[];
@@ -144,7 +126,7 @@ interface MutableBody {
 
 /** Reads TLVs to the end. Throws DecodeError. */
 export function readBody(reader: Reader): HeartbeatBody {
-  const body: MutableBody = { heard: [], isClaimsRequest: false, offers: [], revoked: [] };
+  const body: MutableBody = { heard: HeardList.EMPTY, isClaimsRequest: false, offers: [], revoked: [] };
   const seen = new Set<number>();
   while (reader.remaining > 0) {
     const type = reader.u8();
@@ -201,15 +183,10 @@ function countOf(value: Reader, length: number): number {
   return value.remaining / length;
 }
 
-function readHeard(value: Reader): readonly Heard[] {
-  const count = countOf(value, HEARD_LENGTH);
-  if (count > HEARD_LIMIT) throw value.error('bad-length', `at most ${HEARD_LIMIT} heard`);
-  return Array.from({ length: count }, () => ({
-    nodeId: value.u64(),
-    session: value.u64(),
-    sequence: value.u32(),
-    age: milliseconds(value.u16()),
-  }));
+function readHeard(value: Reader): HeardList {
+  if (countOf(value, HEARD_LENGTH) > HEARD_LIMIT)
+    throw value.error('bad-length', `at most ${HEARD_LIMIT} heard`);
+  return new HeardList(value.bytes(value.remaining));
 }
 
 function readClaims(value: Reader): ClaimsPage {

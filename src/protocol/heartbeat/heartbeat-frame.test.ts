@@ -20,6 +20,7 @@ import {
   decodeHeartbeat,
   encodeHeartbeat,
   HEARTBEAT_DROPS,
+  HeardList,
   type HeartbeatContext,
   type HeartbeatFrame,
   MAX_CLAIMS,
@@ -44,7 +45,7 @@ const SIGN_OF_LIFE: HeartbeatFrame = {
   multiplier: 3,
   mainAge: milliseconds(0),
   claimsDigest: 0n,
-  body: { heard: [], isClaimsRequest: false, offers: [], revoked: [] },
+  body: { heard: HeardList.EMPTY, isClaimsRequest: false, offers: [], revoked: [] },
 };
 
 const UID = 0x1111_1111_2222_2222n;
@@ -70,10 +71,10 @@ const EVERYTHING: HeartbeatFrame = {
   mainAge: milliseconds(1_234_567),
   claimsDigest: FULL_DIGEST,
   body: {
-    heard: [
+    heard: HeardList.of([
       { nodeId: NODE_2, session: 0x9f3c_0a11_d2e4_7b60n, sequence: 0xffff_fffe, age: milliseconds(7) },
       { nodeId: NODE_3, session: 1n, sequence: 0, age: milliseconds(65_535) },
-    ],
+    ]),
     claims: { page: 1, pages: 3, claims: CLAIMS },
     isClaimsRequest: true,
     offers: [
@@ -237,14 +238,15 @@ test('an HMAC of another length is none, whatever the bytes are', () => {
 });
 
 test('ages beyond their field are the longest that it holds, fractions are rounded', () => {
+  const OLD = { nodeId: 1n, session: 2n, sequence: 3, age: milliseconds(1e9) };
   const frame: HeartbeatFrame = {
     ...EVERYTHING,
     interval: milliseconds(99.6),
     mainAge: milliseconds(2 ** 40),
-    body: { ...EVERYTHING.body, heard: [{ nodeId: 1n, session: 2n, sequence: 3, age: milliseconds(1e9) }] },
+    body: { ...EVERYTHING.body, heard: HeardList.of([OLD]) },
   };
   const { ok } = decodeHeartbeat(encodeHeartbeat(frame, authenticate), CONTEXT);
-  assert.deepEqual([ok?.interval, ok?.mainAge, ok?.body.heard[0]?.age], [100, 0xffff_ffff, 0xffff]);
+  assert.deepEqual([ok?.interval, ok?.mainAge, ok?.body.heard.youngest()], [100, 0xffff_ffff, 0xffff]);
 });
 
 test('a frame is filled up to its bound and no further', () => {
@@ -255,7 +257,7 @@ test('a frame is filled up to its bound and no further', () => {
     ...SIGN_OF_LIFE,
     body: {
       ...SIGN_OF_LIFE.body,
-      heard: Array(heardCount).fill(heard),
+      heard: HeardList.of(Array(heardCount).fill(heard)),
       claims: { page: 0, pages: 1, claims: Array(claimCount).fill(claim) },
     },
   });

@@ -28,10 +28,10 @@ import { DecodeError, decoding } from '../../bytes/decode-error.ts';
 import { Reader } from '../../bytes/reader.ts';
 import { Writer } from '../../bytes/writer.ts';
 import { type Duration, milliseconds } from '../../time/duration.ts';
+import { HEARD_LENGTH } from './heard-list.ts';
 import {
   bodyLength,
   CLAIMS_HEADER_LENGTH,
-  HEARD_LENGTH,
   type HeartbeatBody,
   readBody,
   TLV_HEADER_LENGTH,
@@ -39,7 +39,8 @@ import {
 } from './heartbeat-body.ts';
 import { CLAIM_LENGTH } from './peer-claim.ts';
 
-export type { ClaimsPage, Heard, HeartbeatBody, Offer } from './heartbeat-body.ts';
+export { findLastHeard, type Heard, type HeardKey, HeardList, heardKey } from './heard-list.ts';
+export type { ClaimsPage, HeartbeatBody, Offer } from './heartbeat-body.ts';
 export type { PeerClaim, PeerClaimState } from './peer-claim.ts';
 
 export const HEARTBEAT_PORT = 7373;
