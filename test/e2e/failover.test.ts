@@ -3,6 +3,7 @@
 // it does not, nothing may happen; and when the fault is over, one node answers.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { describeStretches, type Verdict } from '../../lab/answer-record.ts';
 import { FAULT_CASES, type FaultBed, type FaultCase, playFault, TAKE_OVER } from '../../lab/fault-cases.ts';
@@ -43,13 +44,23 @@ describe('failover', requirement('cluster', 'program:tcpdump'), () => {
 });
 
 async function play(t: TestContext, each: FaultCase, bed: FaultBed): Promise<void> {
+  const logs = agentLogs(bed);
   const { holder, next, during, afterwards } = await playFault(bed, each);
   t.diagnostic(`during the fault: ${tell(bed.witness, during)}`);
   t.diagnostic(`afterwards: ${tell(bed.witness, afterwards)}`);
+  if ((next === holder) !== (each.address === 'stays')) t.diagnostic(logs());
   assertDuring(each, during);
   assert.equal(next === holder, each.address === 'stays', `${next} holds what ${holder} held`);
   assert.ok(afterwards.longestNobody < HARDLY, 'nobody answered when the fault was over');
   assert.ok(afterwards.several < TOGETHER, 'two answered for too long');
+}
+
+/** Returns what tells all that the agents have logged since now. */
+function agentLogs({ lab: { processes, network } }: FaultBed): () => string {
+  const files = network.nodes.map(({ name }) => processes.logFileOf(`agent/${name}`));
+  const lengths = files.map((file) => readFileSync(file).length);
+  return () =>
+    files.map((file, i) => `${file}:\n${readFileSync(file).toString('utf8', lengths[i])}`).join('\n');
 }
 
 function assertDuring({ address, isSplit }: FaultCase, { longestNobody, several }: Verdict): void {
