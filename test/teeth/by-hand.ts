@@ -33,7 +33,7 @@ const HAND_MADE: readonly HandMade[] = [
   },
   {
     says: 'who takes an address over does not raise its epoch',
-    file: 'src/election/election.ts',
+    file: 'src/election/transitions.ts',
     snippet: "tenure.state === 'Asking' ? tenure.epoch : ++entry.highest",
     replacement: "tenure.state === 'Asking' ? tenure.epoch : entry.highest",
   },
@@ -58,13 +58,13 @@ const HAND_MADE: readonly HandMade[] = [
   {
     says: 'a node whose heartbeats reach nobody takes addresses',
     file: 'src/election/election.ts',
-    snippet: 'return !segment.isMute && wanted.candidates.includes(this.#options.me);',
-    replacement: 'return wanted.candidates.includes(this.#options.me);',
+    snippet: 'return !segment.isMute && (wanted.isLastResort',
+    replacement: 'return (wanted.isLastResort',
   },
   {
     says: 'a node that hears nobody does not ask the wire',
     file: 'src/election/election.ts',
-    snippet: 'if (segment.isAlone && isOthers) this.#beginToProbe(entry, now);\n    else ',
+    snippet: 'if (segment.isAlone && isOthers) this.#steps.beginToProbe(entry, now);\n    else ',
     replacement: '',
   },
   {

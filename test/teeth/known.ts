@@ -46,7 +46,7 @@ export const OUT_OF_REACH: readonly KnownEdit[] = [
   {
     file: 'src/election/membership.ts',
     before:
-      'if (isForgettable && peer.sessions.heard(now).length === 0) { this.#peers.delete(nodeId); ' +
+      'if (isForgettable && peer.sessions.heard(now).length === 0) { this.#peers.delete(nodeId); this.#audience.forget(nodeId); ' +
       "return known.view === undefined ? [] : [{ kind: 'peer', nodeId, peer: undefined }]; }",
     after: ';',
     why: 'saves memory after a minute of silence, and a schedule lasts one minute',
@@ -74,6 +74,26 @@ export const OUT_OF_REACH: readonly KnownEdit[] = [
     before: 'between(heardAt, now) < MEMORY;',
     after: 'between(heardAt, now) <= MEMORY;',
     why: 'a frame that lists who was heard exactly ten seconds ago; nothing else changes with it',
+  },
+  {
+    file: 'src/election/revocations.ts',
+    before: "isConcerned ||= isNews || each.kind === 'peer';",
+    after: "isConcerned ||= isNews && each.kind === 'peer';",
+    why: 'the judge asks what becomes of a claim that was revoked, not whether each is that should be',
+  },
+  {
+    file: 'src/election/revocations.ts',
+    before:
+      "(revocation.state === 'Refuted' && hasPassed(after(revocation.since, options.refutalTrust), now));",
+    after:
+      "(revocation.state === 'Refuted' || hasPassed(after(revocation.since, options.refutalTrust), now));",
+    why: 'asks the API more often, and gets the same answer',
+  },
+  {
+    file: 'src/election/sequence-numbers.ts',
+    before: 'const listed = latest - BigInt.asUintN(32, latest - BigInt(low));',
+    after: 'const listed = latest - BigInt.asUintN(3.2, latest - BigInt(low));',
+    why: 'believes frames of former lives, which somebody would have to send again: the virtual network does not',
   },
 ];
 
