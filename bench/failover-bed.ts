@@ -67,7 +67,11 @@ export async function createFailoverBed(
     kubeProxy: options.isSpread === true,
     agents: false,
     hangable: true,
-    agentArguments: interval === INTERVAL ? [] : ['--heartbeat-interval', `${interval}ms`],
+    agentArguments: [
+      // A node that was cut is back when it has renewed its Lease; nothing that is measured waits for one.
+      ...['--lease-renew-interval', '1s'],
+      ...(interval === INTERVAL ? [] : ['--heartbeat-interval', `${interval}ms`]),
+    ],
     signal,
     onProgress,
   });
