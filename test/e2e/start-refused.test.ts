@@ -2,6 +2,7 @@
 // and the exit code that says whose turn it is. Many at a time, each with an identity and a namespace of its own.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -14,6 +15,12 @@ import { type Access, writeKubeconfig } from '../../lab/kubeconfig.ts';
 import type { ProcessExit } from '../../lab/process-table.ts';
 import { requestToken } from '../../lab/service-accounts.ts';
 import { ensureNamespace } from '../../lab/workload.ts';
+import { SECRET } from '../../src/kube/kinds.ts';
+import {
+  HEARTBEAT_KEY_LENGTH,
+  HEARTBEAT_SECRET,
+  heartbeatSecretData,
+} from '../../src/resource/heartbeat-secret.ts';
 import { seconds } from '../../src/time/duration.ts';
 import { CERTIFICATE } from '../kube/certificate.ts';
 import { requirement } from '../requirements.ts';
@@ -106,6 +113,13 @@ class StartBed {
     const listen = more.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
     const flags = ['--log-format', 'json', ...listen, ...more];
     await processes.start({ target: id, netns: host.netns, argv: [...argv, ...flags] });
+  }
+
+  /** The key that the controller would make. */
+  async createKey({ id: namespace }: Trial): Promise<void> {
+    const metadata = { name: HEARTBEAT_SECRET, namespace };
+    const data = heartbeatSecretData(randomBytes(HEARTBEAT_KEY_LENGTH));
+    await this.lab.api.create(SECRET, namespace, { apiVersion: 'v1', kind: 'Secret', metadata, data });
   }
 
   said(id: string): string {
@@ -217,6 +231,8 @@ describe('a program that the API refuses from the start', requirement('cluster')
     test(`${component}: roles that are loaded after it are soon enough`, async () => {
       const trial = await bed.identity(component);
       const name = component === 'agent' ? ['--node-name', 'node1'] : [];
+      // No controller is here that would have made it.
+      if (component === 'agent') await bed.createKey(trial);
       await bed.start(trial, '--listen', `0.0.0.0:${PORT}`, ...name);
       await bed.until(trial.id, /"level":"warn".*cannot \w+ resource/);
       await trial.grant();
