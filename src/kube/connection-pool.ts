@@ -18,6 +18,12 @@ export interface HttpRequest {
   readonly body: string | undefined;
   /** Ends the request, and its answer as long as that is being read. */
   readonly signal: AbortSignal;
+  /**
+   * Asked once there is a connection, just before the request goes out on it: what took so long may have been this
+   * process itself (SIGSTOP), and then the timer behind `signal` has not fired yet. If true, nothing is sent, and the
+   * request ends by its signal.
+   */
+  readonly isLate: () => boolean;
 }
 
 export interface PoolOptions {
@@ -41,11 +47,13 @@ export class ConnectionPool {
   /** These still carry what was in flight when they were given up. */
   #retired: readonly ApiAgent[] = [];
   #isDestroyed = false;
+  /** What is written to a socket before it is open leaves whenever it opens, so nothing is. */
+  readonly #opened = new WeakSet<Socket>();
 
   constructor(credentials: Pick<Credentials, 'server' | 'tls'>, { connect, time }: PoolOptions = {}) {
     this.#server = new URL(credentials.server);
     const open = connect ?? connectTo(this.#server, credentials.tls);
-    this.#connect = () => openInTime(open, time ?? processTime);
+    this.#connect = () => openInTime(open, time ?? processTime, (socket) => this.#opened.add(socket));
     this.#agent = new ApiAgent(this.#connect);
   }
 
@@ -77,11 +85,17 @@ export class ConnectionPool {
     for (const agent of [this.#agent, ...this.#retired]) agent.destroy();
   }
 
-  #begin({ method, path, headers, body, signal }: HttpRequest): ClientRequest {
+  #begin({ method, path, headers, body, signal, isLate }: HttpRequest): ClientRequest {
     if (this.#isDestroyed) throw new Error('the connection to the API server was closed');
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const all = { host: this.#server.host, ...headers, ...length };
-    return sendRequest({ method, path, headers: all, agent: this.#agent, signal }).end(body);
+    const request = sendRequest({ method, path, headers: all, agent: this.#agent, signal });
+    request.once('socket', (socket) => {
+      const send = (): void => void (isLate() || request.end(body));
+      if (this.#opened.has(socket)) send();
+      else socket.once(openEvent(socket), send);
+    });
+    return request;
   }
 }
 
@@ -125,13 +139,16 @@ class ApiAgent extends Agent {
   }
 }
 
-function openInTime(open: Connect, time: Time): Socket {
+const openEvent = (socket: Socket): string => ('encrypted' in socket ? 'secureConnect' : 'connect');
+
+function openInTime(open: Connect, time: Time, onOpen: (socket: Socket) => void): Socket {
   const socket = open();
   const late = new Error(`no connection within ${CONNECT_TIMEOUT / 1000} s`);
   const limit = time.after(CONNECT_TIMEOUT, 'connect limit', () => socket.destroy(late));
   socket.once('close', () => limit.cancel());
-  socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => {
+  socket.once(openEvent(socket), () => {
     limit.cancel();
+    onOpen(socket);
     // Not before: TLS sockets and libuv forget what is asked of a socket that is not open yet.
     socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_DELAY);
   });

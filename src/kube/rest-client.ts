@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { milliseconds } from '../time/duration.ts';
+import { after, hasPassed, type Instant } from '../time/instant.ts';
 import { ApiError, codeOf, unreachable } from './api-error.ts';
 import { type Connect, ConnectionPool } from './connection-pool.ts';
 import type { Credentials } from './credentials.ts';
@@ -66,7 +67,7 @@ export class RestClient {
   async #read(request: Request, parse: (response: IncomingMessage) => Promise<unknown>): Promise<unknown> {
     const limit = new TimeLimit(request, this.#options.time ?? processTime);
     try {
-      return await parse(await this.#send(request, limit.signal));
+      return await parse(await this.#send(request, limit));
     } catch (error) {
       throw this.#explain(request, limit, error);
     } finally {
@@ -78,7 +79,7 @@ export class RestClient {
   async stream(request: Request): Promise<AsyncIterable<Uint8Array>> {
     const limit = new TimeLimit(request, this.#options.time ?? processTime);
     try {
-      return await this.#send(request, limit.signal);
+      return await this.#send(request, limit);
     } catch (error) {
       throw this.#explain(request, limit, error);
     } finally {
@@ -91,18 +92,18 @@ export class RestClient {
     this.#pool.destroy();
   }
 
-  async #send(request: Request, signal: AbortSignal): Promise<IncomingMessage> {
-    const response = await this.#dispatch(request, signal, false);
+  async #send(request: Request, limit: TimeLimit): Promise<IncomingMessage> {
+    const response = await this.#dispatch(request, limit, false);
     if (isGood(response)) return response;
     if (response.statusCode !== 401) throw await refusal(request, response);
     // The token may have been replaced a moment ago: read it anew, once.
     await textOf(response);
-    const second = await this.#dispatch(request, signal, true);
+    const second = await this.#dispatch(request, limit, true);
     if (isGood(second)) return second;
     throw await refusal(request, second);
   }
 
-  async #dispatch(request: Request, signal: AbortSignal, isTokenRefused: boolean): Promise<IncomingMessage> {
+  async #dispatch(request: Request, limit: TimeLimit, isTokenRefused: boolean): Promise<IncomingMessage> {
     const { body, contentType = 'application/json', acceptEncoding } = request;
     return await this.#pool.send({
       path: this.#basePath + withQuery(request.path, request.query ?? {}),
@@ -115,7 +116,8 @@ export class RestClient {
         ...(await this.#credentials.headers(isTokenRefused)),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal,
+      signal: limit.signal,
+      isLate: () => limit.isOver(),
     });
   }
 
@@ -155,15 +157,28 @@ function bodyOf(response: IncomingMessage): Readable {
 class TimeLimit {
   readonly signal: AbortSignal;
   hasPassed = false;
+  readonly #controller = new AbortController();
+  readonly #time: Time;
+  readonly #end: Instant;
   readonly #timer: Timer;
 
   constructor({ timeoutMs, signal }: Request, time: Time) {
-    const controller = new AbortController();
-    this.signal = signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]);
-    this.#timer = time.after(milliseconds(timeoutMs), 'request limit', () => {
-      this.hasPassed = true;
-      controller.abort();
-    });
+    const own = this.#controller.signal;
+    this.signal = signal === undefined ? own : AbortSignal.any([signal, own]);
+    this.#time = time;
+    this.#end = after(time.now(), milliseconds(timeoutMs));
+    this.#timer = time.after(milliseconds(timeoutMs), 'request limit', () => this.#pass());
+  }
+
+  /** By the clock, as the timer may be late. */
+  isOver(): boolean {
+    if (!this.hasPassed && hasPassed(this.#end, this.#time.now())) this.#pass();
+    return this.hasPassed;
+  }
+
+  #pass(): void {
+    this.hasPassed = true;
+    this.#controller.abort();
   }
 
   lift(): void {

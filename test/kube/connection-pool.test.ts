@@ -48,6 +48,7 @@ const requestOf = (change: Partial<HttpRequest> = {}): HttpRequest => ({
   headers: {},
   body: undefined,
   signal: new AbortController().signal,
+  isLate: () => false,
   ...change,
 });
 

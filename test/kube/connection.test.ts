@@ -1,6 +1,7 @@
 // The connection: one socket for many requests, tokens, time limits, and what each failure becomes.
 
 import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { type Connection, type ConnectionOptions, createConnection } from '../../src/kube/connection.ts';
@@ -201,6 +202,24 @@ test('after an answer that did not come in time, idle sockets are not trusted ei
   assert.equal(`${error.code} ${error.message}`, 'Unreachable get services "web/a": no answer within 4 s');
   await connection.get(SERVICE, REF);
   assert.equal(server.connections, 3);
+  assert.deepEqual(time.pending(), []);
+});
+
+test('a limit that passed while the connection opened holds although its timer is late', LIMIT, async (t) => {
+  const time = new VirtualTime();
+  let url = new URL('http://127.0.0.1');
+  const stopped = (): Socket => {
+    time.skip(seconds(4));
+    return connect(Number(url.port), url.hostname);
+  };
+  const seen = (server: string): object => {
+    url = new URL(server);
+    return {};
+  };
+  const { server, connection } = await open(t, seen, { time, connect: stopped });
+  const error = await errorOf(connection.within(seconds(4)).create(SERVICE, 'web', { metadata: {} }));
+  assert.equal(`${error.code} ${error.message}`, 'Unreachable create services "web/": no answer within 4 s');
+  assert.equal(server.requests.length, 0);
   assert.deepEqual(time.pending(), []);
 });
 
