@@ -5,13 +5,15 @@
 import type { Clock } from '../host/host.ts';
 import type { KubeApi, KubeObject } from '../kube/api.ts';
 import { NAMESPACE, SECRET } from '../kube/kinds.ts';
-import type { Timer, Timers } from '../kube/time.ts';
+import type { Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
+import { Poller } from '../observe/poller.ts';
 import { HEARTBEAT_SECRET, readHeartbeatKeys } from '../resource/heartbeat-secret.ts';
 import { formatProblems } from '../resource/parsed.ts';
 import { type Duration, seconds } from '../time/duration.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import type { HeartbeatSettings } from '../wire-worker/heartbeat-settings.ts';
+import { reasonOf } from '../wire-worker/log.ts';
 import { apiErrorCode } from './api-errors.ts';
 import { KeyRing, type Keys } from './key-ring.ts';
 import type { SavedKeys } from './saved-state.ts';
@@ -52,6 +54,7 @@ interface Secret extends KubeObject {
 
 export class HeartbeatKeys {
   readonly #deps: HeartbeatKeysDeps;
+  readonly #poller: Poller;
   #clusterUid: string | undefined;
   /** What was read last and could be used, as it is saved. */
   #used: SavedKeys | undefined;
@@ -65,20 +68,18 @@ export class HeartbeatKeys {
   /** What was sent last, as text. */
   #sent = '';
   #attempts = 0;
-  #timer: Timer | undefined;
-  #isStopped = false;
 
   constructor(deps: HeartbeatKeysDeps) {
     this.#deps = deps;
+    this.#poller = new Poller({ timers: deps.timers, name: 'heartbeat-keys', poll: () => this.#poll() });
   }
 
   start(): void {
-    void this.#keep();
+    this.#poller.start();
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#timer?.cancel();
+    this.#poller.stop();
   }
 
   /** What heartbeats are made with now. */
@@ -96,11 +97,11 @@ export class HeartbeatKeys {
     if (this.#used === undefined) this.#use(clusterUid, data);
   }
 
-  async #keep(): Promise<void> {
+  async #poll(): Promise<Duration> {
     const pause = await this.#look();
-    if (!this.#isStopped) this.#send();
-    if (this.#isStopped) return;
-    this.#timer = this.#deps.timers.after(pause, 'heartbeat-keys', () => void this.#keep());
+    // A key that was read before may be old enough to be used now.
+    if (!this.#poller.isStopped) this.#send();
+    return pause;
   }
 
   /** Resolves with the pause until the next look. */
@@ -112,15 +113,14 @@ export class HeartbeatKeys {
       this.#take(this.#clusterUid, secret);
       return CHECK_INTERVAL;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#tell('heartbeat key not read', { reason: reasonOf(error), message });
+      this.#tell('heartbeat key not read', { reason: problemOf(error), message: reasonOf(error) });
       if (this.#seen !== undefined) return CHECK_INTERVAL;
       return retryDelay(WAIT, this.#attempts++, this.#deps.random());
     }
   }
 
   #take(clusterUid: string, { metadata, data = {} }: Secret): void {
-    if (this.#isStopped) return;
+    if (this.#poller.isStopped) return;
     // It may have been away, and be what it was.
     if (this.#problem !== undefined && this.#problem.reason !== 'KeyMalformed') this.#setProblem(undefined);
     if (this.#seen === metadata.resourceVersion) return;
@@ -172,7 +172,7 @@ export class HeartbeatKeys {
   }
 }
 
-function reasonOf(error: unknown): KeyProblem {
+function problemOf(error: unknown): KeyProblem {
   const code = apiErrorCode(error);
   if (code === 'NotFound') return 'KeyMissing';
   return code === 'Forbidden' ? 'KeyForbidden' : 'KeyNotRead';

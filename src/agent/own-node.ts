@@ -3,8 +3,9 @@
 
 import type { KubeApi, KubeObject } from '../kube/api.ts';
 import { NODE } from '../kube/kinds.ts';
-import type { Timer, Timers } from '../kube/time.ts';
+import type { Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
+import { Poller } from '../observe/poller.ts';
 import { type Duration, minutes, seconds } from '../time/duration.ts';
 import { type RetrySchedule, retryDelay } from '../time/retry-schedule.ts';
 import { apiErrorCode } from './api-errors.ts';
@@ -27,13 +28,13 @@ const RETRIES: RetrySchedule = { first: seconds(1), factor: 2, limit: CHECK_INTE
 
 export class OwnNode {
   readonly #deps: OwnNodeDeps;
+  readonly #poller: Poller;
   #isAble = false;
   #failures = 0;
-  #timer: Timer | undefined;
-  #isStopped = false;
 
   constructor(deps: OwnNodeDeps) {
     this.#deps = deps;
+    this.#poller = new Poller({ timers: deps.timers, name: 'own-node', poll: () => this.#read() });
   }
 
   /** It is there and not excluded, as far as is known. */
@@ -42,17 +43,11 @@ export class OwnNode {
   }
 
   start(): void {
-    void this.#keep();
+    this.#poller.start();
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-  }
-
-  async #keep(): Promise<void> {
-    const pause = await this.#read();
-    if (!this.#isStopped) this.#timer = this.#deps.timers.after(pause, 'own-node', () => void this.#keep());
+    this.#poller.stop();
   }
 
   /** Resolves with the pause until the next look. */
@@ -73,7 +68,7 @@ export class OwnNode {
   }
 
   #become(isAble: boolean): void {
-    if (isAble === this.#isAble || this.#isStopped) return;
+    if (isAble === this.#isAble || this.#poller.isStopped) return;
     this.#isAble = isAble;
     this.#deps.onChange();
   }

@@ -1,9 +1,11 @@
 // Whether this node's kube-proxy does its work, by its own health check: an address whose packets nobody translates is
 // of no use here, and another node takes it. ELECTION.md section 3.
 
-import type { Timer, Timers } from '../kube/time.ts';
+import type { Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
-import { seconds } from '../time/duration.ts';
+import { Poller } from '../observe/poller.ts';
+import { type Duration, seconds } from '../time/duration.ts';
+import { reasonOf } from '../wire-worker/log.ts';
 import type { DataPlaneHealth } from '../wire-worker/messages.ts';
 
 /**
@@ -36,37 +38,36 @@ const HEALTHY = 200;
 
 export class ProxyHealth {
   readonly #deps: ProxyHealthDeps;
+  readonly #poller: Poller;
   #isExpected: boolean;
   #health: DataPlaneHealth = 'Healthy';
   #answers = 0;
   #misses = 0;
-  #isStopped = false;
-  #timer: Timer | undefined;
 
   constructor(deps: ProxyHealthDeps) {
     this.#deps = deps;
+    this.#poller = new Poller({ timers: deps.timers, name: 'proxy-health', poll: () => this.#poll() });
     this.#isExpected = deps.mode === 'Required';
   }
 
   start(): void {
-    if (this.#deps.mode !== 'Off') void this.#keep();
+    if (this.#deps.mode !== 'Off') this.#poller.start();
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#timer?.cancel();
+    this.#poller.stop();
   }
 
   get health(): DataPlaneHealth {
     return this.#health;
   }
 
-  async #keep(): Promise<void> {
+  async #poll(): Promise<Duration> {
     const problem = await this.#problem();
-    if (this.#isStopped) return;
+    if (this.#poller.isStopped) return INTERVAL;
     if (problem === undefined) this.#hit();
     else this.#miss(problem);
-    this.#timer = this.#deps.timers.after(INTERVAL, 'proxy-health', () => void this.#keep());
+    return INTERVAL;
   }
 
   /** Undefined if it is healthy. */
@@ -75,7 +76,7 @@ export class ProxyHealth {
       const status = await this.#deps.ask();
       return status === HEALTHY ? undefined : `status ${status}`;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return reasonOf(error);
     }
   }
 

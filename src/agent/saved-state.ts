@@ -19,6 +19,7 @@ import {
   text,
 } from '../resource/reader.ts';
 import { type Duration, milliseconds, seconds } from '../time/duration.ts';
+import { reasonOf } from '../wire-worker/log.ts';
 import type { KnownVirtualIP } from './virtual-ips.ts';
 
 /** At most one write in so long. */
@@ -141,7 +142,7 @@ export class SavedState {
       this.#written = content;
       this.#problem = undefined;
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = reasonOf(error);
       this.#deps.log[problem === this.#problem ? 'debug' : 'warn']('state not saved', { error });
       this.#problem = problem;
     }

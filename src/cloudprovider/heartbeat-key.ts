@@ -4,10 +4,11 @@
 import type { ApiErrorCode, KubeApi, KubeObject } from '../kube/api.ts';
 import { hasCode } from '../kube/api-error.ts';
 import { SECRET } from '../kube/kinds.ts';
-import type { Timer, Timers } from '../kube/time.ts';
+import type { Timers } from '../kube/time.ts';
 import type { Log } from '../observe/log.ts';
+import { Poller } from '../observe/poller.ts';
 import { HEARTBEAT_KEY_LENGTH, HEARTBEAT_SECRET, heartbeatSecretData } from '../resource/heartbeat-secret.ts';
-import { seconds } from '../time/duration.ts';
+import { type Duration, seconds } from '../time/duration.ts';
 
 export interface HeartbeatKeyDeps {
   readonly api: KubeApi;
@@ -27,34 +28,27 @@ interface Secret extends KubeObject {
 
 export class HeartbeatKey {
   readonly #deps: HeartbeatKeyDeps;
-  #timer: Timer | undefined;
-  #isStopped = false;
+  readonly #poller: Poller;
   #isFailing = false;
   /** The highest id that was seen in the Secret: another key under the same id would be taken for a forgery. */
   #lastId = 0;
 
   constructor(deps: HeartbeatKeyDeps) {
     this.#deps = deps;
+    this.#poller = new Poller({ timers: deps.timers, name: 'heartbeat-key', poll: () => this.#ensure() });
   }
 
   /** Looks now and from then on. */
   start(): void {
-    void this.#keep();
+    this.#poller.start();
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#timer?.cancel();
+    this.#poller.stop();
   }
 
-  async #keep(): Promise<void> {
-    const isThere = await this.#ensure();
-    if (this.#isStopped) return;
-    const pause = isThere ? CHECK_INTERVAL : RETRY_INTERVAL;
-    this.#timer = this.#deps.timers.after(pause, 'heartbeat-key', () => void this.#keep());
-  }
-
-  async #ensure(): Promise<boolean> {
+  /** Resolves with the pause until the next look. */
+  async #ensure(): Promise<Duration> {
     const { api, namespace, log } = this.#deps;
     try {
       const ref = { namespace, name: HEARTBEAT_SECRET };
@@ -63,11 +57,11 @@ export class HeartbeatKey {
       else
         this.#lastId = Math.max(0, ...Object.keys(secret.data ?? {}).flatMap((name) => Number(name) || []));
       this.#isFailing = false;
-      return true;
+      return CHECK_INTERVAL;
     } catch (error) {
       log[this.#isFailing ? 'debug' : 'warn']('heartbeat key not read or made', { error });
       this.#isFailing = true;
-      return false;
+      return RETRY_INTERVAL;
     }
   }
 
