@@ -4,7 +4,6 @@
 // Usage, inside a namespace with one link: node bench/arp-host.ts FIRST_ADDRESS COUNT. Prints `ready` when all are held.
 
 import { createInterface } from 'node:readline';
-import { WireState } from '../src/agent/wire-state.ts';
 import { keepSmall } from '../src/bin/memory.ts';
 import { formatAddress, parseAddress } from '../src/net/address.ts';
 import type { FromWorker, WantedAddress } from '../src/wire-worker/messages.ts';
@@ -16,10 +15,9 @@ const PERIOD_MS = 100;
 
 keepSmall();
 const [first = '', count = ''] = process.argv.slice(2);
-const send = startBundledWorker(NODE, take);
+const { send, wire } = startBundledWorker(NODE, take);
 createInterface({ input: process.stdin }).on('line', obey);
 
-const wire = new WireState();
 let isReady = false;
 
 function take(message: FromWorker): void {
@@ -28,11 +26,7 @@ function take(message: FromWorker): void {
       send({ kind: 'liveness', alive: [NODE] });
       send({ kind: 'want', isWhole: true, addresses: wanted(), dropped: [] });
       return;
-    case 'claim':
-      send({ kind: 'recorded', uid: message.uid, epoch: message.epoch });
-      return;
     case 'held':
-      wire.setHeld(message);
       if (isReady || linked() < Number(count)) return;
       isReady = true;
       console.log('ready');

@@ -5,7 +5,6 @@
 // addresses, with commas between. Prints `ready`; each line on stdin is answered with a line of JSON (HostReport).
 
 import { createInterface } from 'node:readline';
-import { WireState } from '../src/agent/wire-state.ts';
 import { keepSmall } from '../src/bin/memory.ts';
 import type { HeartbeatTotals } from '../src/wire-worker/heartbeat-counters.ts';
 import type { FromWorker } from '../src/wire-worker/messages.ts';
@@ -26,10 +25,9 @@ export interface HostReport {
 keepSmall();
 const [node = '', nodes = '', count = ''] = process.argv.slice(2);
 const all = nodes.split(',').filter((name) => name !== '');
-const send = startBundledWorker(node, take);
+const { send, wire } = startBundledWorker(node, take);
 createInterface({ input: process.stdin }).on('line', () => send({ kind: 'count' }));
 
-const wire = new WireState();
 const peers = new Map<string, string>();
 const said = new Map<string, number>();
 
@@ -40,12 +38,6 @@ function take(message: FromWorker): void {
       send({ kind: 'heartbeats', settings: settingsOf(node) });
       send({ kind: 'want', isWhole: true, addresses: sharedAddresses(all, Number(count)), dropped: [] });
       console.log('ready');
-      return;
-    case 'claim':
-      send({ kind: 'recorded', uid: message.uid, epoch: message.epoch });
-      return;
-    case 'held':
-      wire.setHeld(message);
       return;
     case 'log':
       if (/\bpeer\b/.test(message.message)) hear(`${message.values.node}`, message.message);
