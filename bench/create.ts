@@ -4,6 +4,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { createLab, type Lab, type LabOptions } from '../lab/cluster.ts';
 import { mustExec } from '../lab/exec.ts';
+import { poolManifest } from '../lab/pool-manifest.ts';
 import { POD_PORTS } from '../lab/workload.ts';
 import type { KubeApi, KubeObject } from '../src/kube/api.ts';
 import { SERVICE } from '../src/kube/kinds.ts';
@@ -104,7 +105,7 @@ async function measureCase(lab: Lab, wanted: CreateCase, options: RunOptions): P
   const queue = `net.ipv4.neigh.eth0.unres_qlen=${UNRESOLVED_QUEUE}`;
   await mustExec(['ip', 'netns', 'exec', netns, 'sysctl', '-qw', queue]);
   const pods = await lab.runWorkload({ namespace: NAMESPACE, name: APP, replicas: wanted.nodes });
-  await lab.apply(addressPool());
+  await lab.apply(poolManifest('bench', [`${POOL.first}-${POOL.last}`]));
   if (wanted.kubeProxy === false) {
     const ports = { service: PORT, pod: POD_PORTS.udp };
     await translateStatically(lab.network.nodes, pods, { addresses: `${POOL.first}-${POOL.last}`, ...ports });
@@ -158,13 +159,6 @@ async function hasAddress(api: KubeApi, name: string, address: string): Promise<
   const ingress = service.status.loadBalancer.ingress ?? [];
   return ingress.length === 1 && ingress[0]?.ip === address;
 }
-
-const addressPool = () => ({
-  apiVersion: 'fairlead.io/v1alpha1',
-  kind: 'AddressPool',
-  metadata: { name: 'bench' },
-  spec: { addresses: [`${POOL.first}-${POOL.last}`] },
-});
 
 const serviceObject = (name: string): unknown => ({
   apiVersion: 'v1',

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createLab, type Lab, type LabOptions } from '../lab/cluster.ts';
 import { mustExec } from '../lab/exec.ts';
 import type { LabNode } from '../lab/network.ts';
+import { poolManifest } from '../lab/pool-manifest.ts';
 import { ensureNamespace } from '../lab/workload.ts';
 import type { KubeObject } from '../src/kube/api.ts';
 import { ANNOUNCER, SERVICE, VIRTUAL_IP } from '../src/kube/kinds.ts';
@@ -69,15 +70,8 @@ export async function makeRoom(lab: Lab, nodes: readonly LabNode[]): Promise<voi
   await Promise.all(nodes.map((node, index) => addSubnet(node.netns, index)));
   await lab.waitFor('all agents to report the second subnet', () => haveSubnet(lab, nodes), seconds(30));
   await ensureNamespace(lab.api, NAMESPACE);
-  await lab.apply(addressPool());
+  await lab.apply(poolManifest('mass', [SUBNET.pool]));
 }
-
-const addressPool = () => ({
-  apiVersion: 'fairlead.io/v1alpha1',
-  kind: 'AddressPool',
-  metadata: { name: 'mass' },
-  spec: { addresses: [SUBNET.pool] },
-});
 
 const addSubnet = (netns: string, index: number): Promise<string> =>
   mustExec(['ip', '-n', netns, 'address', 'add', SUBNET.node(index), 'dev', 'eth0']);

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLab, type Lab } from '../lab/cluster.ts';
 import type { LabNode } from '../lab/network.ts';
+import { poolManifest } from '../lab/pool-manifest.ts';
 import { startWitness, type Witness } from '../lab/witness.ts';
 import { type LabPod, POD_PORTS } from '../lab/workload.ts';
 import { NODE, SERVICE } from '../src/kube/kinds.ts';
@@ -92,7 +93,7 @@ async function furnish(
   const candidates = lab.network.nodes.slice(0, options.candidates);
   const backend = await placeBackend(lab, options);
   await Promise.all([lab.startAgents(candidates), sleep(ESTABLISHING, undefined, { signal })]);
-  await lab.apply(addressPool());
+  await lab.apply(poolManifest('bench', [POOL]));
   await lab.api.create(SERVICE, NAMESPACE, serviceObject());
   if (options.isSpread === true) await lab.api.create(SERVICE, NAMESPACE, externalService());
   await startKeepalived(lab, { nodes: candidates, addresses: [ADDRESSES.keepalived], interval });
@@ -139,13 +140,6 @@ async function placeBackend(lab: Lab, options: FailoverBedOptions): Promise<LabP
   });
   return pod;
 }
-
-const addressPool = () => ({
-  apiVersion: 'fairlead.io/v1alpha1',
-  kind: 'AddressPool',
-  metadata: { name: 'bench' },
-  spec: { addresses: [POOL] },
-});
 
 const PORTS = [
   { name: 'udp', protocol: 'UDP', port: SERVICE_PORTS.udp, targetPort: POD_PORTS.udp },

@@ -4,6 +4,7 @@
 import type { Verdict } from '../lab/answer-record.ts';
 import { createLab, type Lab } from '../lab/cluster.ts';
 import { FAULT_CASES, type FaultBed, type FaultCase, playFault } from '../lab/fault-cases.ts';
+import { poolManifest } from '../lab/pool-manifest.ts';
 import { startWitness } from '../lab/witness.ts';
 import { SERVICE } from '../src/kube/kinds.ts';
 import { milliseconds } from '../src/time/duration.ts';
@@ -38,7 +39,7 @@ export const faults: Bench = {
 };
 
 async function run(options: RunOptions): Promise<Outcome> {
-  const { runs, signal, onProgress } = options;
+  const { signal, onProgress } = options;
   const wanted = FAULT_CASES.filter((fault) =>
     figures.some((figure) => options.cases.includes(caseOf(fault, figure))),
   );
@@ -51,7 +52,7 @@ async function run(options: RunOptions): Promise<Outcome> {
     const witness = await startWitness(lab.network, { addresses: [ADDRESS], interval: ASKING });
     try {
       const bed = { lab, witness, address: ADDRESS };
-      const measured = await playAll(bed, wanted, { ...options, runs });
+      const measured = await playAll(bed, wanted, options);
       return {
         apiserver: { kind: 'kube-apiserver', version: lab.apiserverVersion },
         measurements: measured.filter((each) => options.cases.includes(each.case)),
@@ -69,7 +70,9 @@ async function playAll(
   wanted: readonly FaultCase[],
   { runs, signal, onProgress }: RunOptions,
 ): Promise<readonly Measurement[]> {
-  const samples = new Map<string, number[]>();
+  const samples = new Map(
+    wanted.flatMap((fault) => figures.map((figure) => [caseOf(fault, figure), [] as number[]])),
+  );
   for (let index = 0; index < runs; index++) {
     for (const fault of wanted) {
       signal.throwIfAborted();
@@ -77,7 +80,7 @@ async function playAll(
       const values = figures.map((figure) => {
         const { of } = FIGURES[figure];
         const value = Math.round(of(during) + of(afterwards));
-        samples.set(caseOf(fault, figure), [...(samples.get(caseOf(fault, figure)) ?? []), value]);
+        samples.get(caseOf(fault, figure))?.push(value);
         return `${figure} ${value} ms`;
       });
       onProgress(`${fault.name}: run ${index + 1} of ${runs}: ${values.join(', ')}`);
@@ -90,16 +93,9 @@ async function playAll(
 
 /** One Service with an address; nothing stands behind it, as ARP is what is asked. */
 async function furnish(lab: Lab): Promise<void> {
-  await lab.apply(POOL);
+  await lab.apply(poolManifest('bench', [`${ADDRESS}-${ADDRESS}`]));
   await lab.api.create(SERVICE, SERVICE_OBJECT.metadata.namespace, SERVICE_OBJECT);
 }
-
-const POOL = {
-  apiVersion: 'fairlead.io/v1alpha1',
-  kind: 'AddressPool',
-  metadata: { name: 'bench' },
-  spec: { addresses: [`${ADDRESS}-${ADDRESS}`] },
-};
 
 const SERVICE_OBJECT = {
   apiVersion: 'v1',

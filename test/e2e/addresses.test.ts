@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LabApiError } from '../../lab/kube-client.ts';
+import { poolManifest } from '../../lab/pool-manifest.ts';
 import type { KubeObject } from '../../src/kube/api.ts';
 import { ADDRESS_POOL, NAMESPACE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { requirement } from '../requirements.ts';
-import { type Condition, poolManifest, SOON, useBed, WEB } from './bed.ts';
+import { type Condition, SOON, useBed, WEB } from './bed.ts';
 
 interface PoolObject extends KubeObject {
   readonly spec: Readonly<Record<string, unknown>>;

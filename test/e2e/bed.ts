@@ -5,6 +5,7 @@ import { after, before } from 'node:test';
 import { createLab, type Lab, type LabOptions } from '../../lab/cluster.ts';
 import { LabApiError } from '../../lab/kube-client.ts';
 import type { PodAnswer } from '../../lab/pod-server.ts';
+import { poolManifest } from '../../lab/pool-manifest.ts';
 import type { KubeObject } from '../../src/kube/api.ts';
 import { EVENT, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { type Duration, milliseconds, seconds } from '../../src/time/duration.ts';
@@ -240,13 +241,6 @@ const serviceSpec = {
     { name: 'udp', protocol: 'UDP', port: 7, targetPort: 'udp' },
   ],
 };
-
-export const poolManifest = (name: string, addresses: readonly string[], rules: object = {}) => ({
-  apiVersion: 'fairlead.io/v1alpha1',
-  kind: 'AddressPool',
-  metadata: { name },
-  spec: { ...rules, addresses },
-});
 
 /** True once reading the object is answered with NotFound; any other refusal is an error. */
 async function isGone(read: Promise<unknown>): Promise<boolean> {

@@ -9,11 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../../lab/cluster.ts';
 import { mustExec } from '../../lab/exec.ts';
 import { PORTS, SYSTEM_NAMESPACE } from '../../lab/installation.ts';
+import { poolManifest } from '../../lab/pool-manifest.ts';
 import type { KubeObject } from '../../src/kube/api.ts';
 import { ANNOUNCER, LEASE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { type Duration, minutes, seconds } from '../../src/time/duration.ts';
 import { requirement } from '../requirements.ts';
-import { poolManifest, SOON, useBed, type VirtualIPObject } from './bed.ts';
+import { SOON, useBed, type VirtualIPObject } from './bed.ts';
 import { ChaosCrowd } from './chaos-crowd.ts';
 import { seededRandom } from './seeded-random.ts';
 

@@ -6,21 +6,14 @@ import { readdirSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
 import { SYSTEM_NAMESPACE } from '../../lab/installation.ts';
 import { LabApiError } from '../../lab/kube-client.ts';
+import { poolManifest } from '../../lab/pool-manifest.ts';
 import type { LabProcess } from '../../lab/process-table.ts';
 import { leaseName } from '../../src/agent/liveness-feed.ts';
 import type { KubeObject, ResourceKind } from '../../src/kube/api.ts';
 import { ADDRESS_POOL, ANNOUNCER, LEASE, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { minutes } from '../../src/time/duration.ts';
 import { requirement } from '../requirements.ts';
-import {
-  type Bed,
-  poolManifest,
-  type ServiceObject,
-  SOON,
-  useBed,
-  type VirtualIPObject,
-  WEB,
-} from './bed.ts';
+import { type Bed, type ServiceObject, SOON, useBed, type VirtualIPObject, WEB } from './bed.ts';
 
 const SERVICES = 100;
 /** Of these many addresses. */

@@ -6,10 +6,11 @@ import { before, describe, test } from 'node:test';
 import { CUSTOM_RESOURCE_DEFINITION } from '../../lab/kinds.ts';
 import type { LabApi } from '../../lab/kube-client.ts';
 import { LabApiError } from '../../lab/kube-client.ts';
+import { poolManifest } from '../../lab/pool-manifest.ts';
 import type { KubeObject } from '../../src/kube/api.ts';
 import { ADDRESS_POOL, ANNOUNCER, EVENT, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { requirement } from '../requirements.ts';
-import { type Condition, poolManifest, SOON, useBed, WEB } from './bed.ts';
+import { type Condition, SOON, useBed, WEB } from './bed.ts';
 
 const ADDRESS = /is no address: write four decimal parts without leading zeros/;
 const CIDR = /is no CIDR: write an address .* prefix length of at most 32 \(IPv4\) or 128 \(IPv6\)/;

@@ -3,11 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { poolManifest } from '../../lab/pool-manifest.ts';
 import type { Prober } from '../../lab/prober.ts';
 import { ADDRESS_POOL, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { milliseconds } from '../../src/time/duration.ts';
 import { requirement } from '../requirements.ts';
-import { poolManifest, SOON, useBed, type VirtualIPObject } from './bed.ts';
+import { SOON, useBed, type VirtualIPObject } from './bed.ts';
 
 const OLD = '10.77.0.50';
 /** No node has a link in its subnet. */

@@ -3,9 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { poolManifest } from '../../lab/pool-manifest.ts';
 import { ADDRESS_POOL, SECRET, SERVICE, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { requirement } from '../requirements.ts';
-import { poolManifest, SOON, useBed, WEB } from './bed.ts';
+import { SOON, useBed, WEB } from './bed.ts';
 import { LEADER_RIGHTS, type Right, rightsOf, titleOf } from './rights.ts';
 import {
   conflictOn,
