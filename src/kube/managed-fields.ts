@@ -23,6 +23,23 @@ export function withoutManagedFields(json: string): string {
 
 /** The end of the array in which `from` is; that of the text if it has none. */
 function endOfArray(json: string, from: number): number {
+  const end = json.indexOf(']', from) + 1;
+  const inner = json.indexOf('[', from);
+  const hasNone = end > 0 && (inner < 0 || inner > end);
+  return hasNone && isBeforeKey(json, end) ? end : searchEndOfArray(json, from);
+}
+
+/**
+ * A key begins here, maybe after the end of metadata, so this is not within a string: there the quote would be escaped,
+ * or end the string, and then no letter would come after it.
+ */
+function isBeforeKey(json: string, at: number): boolean {
+  const comma = json[at] === '}' ? at + 1 : at;
+  return json.startsWith(',"', comma) && /[a-z]/.test(json[comma + 2] ?? '');
+}
+
+/** Looks at each character, which takes much longer, above all in an agent, whose loops are not compiled (bin/memory.ts). */
+function searchEndOfArray(json: string, from: number): number {
   let depth = 1;
   let i = from;
   while (depth > 0 && i < json.length) {
