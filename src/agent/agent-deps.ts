@@ -1,7 +1,7 @@
 // What the agent is made of: the host, the API, the wire worker, and its settings.
 
 import type { LeaseLiveness } from '../election/lease-liveness.ts';
-import type { Clock, StateStore, WallClock } from '../host/host.ts';
+import type { Clock, Digests, StateStore, WallClock } from '../host/host.ts';
 import type { KubeApi, KubeObject, ListWatch, WorkQueue } from '../kube/api.ts';
 import type { Timers } from '../kube/time.ts';
 import type { AgentMetrics } from '../observe/agent-metrics.ts';
@@ -46,6 +46,7 @@ export interface AgentDeps {
   readonly worker: AgentWorker;
   readonly clock: Clock;
   readonly wallClock: WallClock;
+  readonly digests: Pick<Digests, 'sha256'>;
   readonly timers: Timers;
   /** At least 0, below 1. */
   readonly random: () => number;

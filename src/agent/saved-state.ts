@@ -1,7 +1,7 @@
 // What an agent needs to go on after a restart while the API is away: the VirtualIPs that concern its node and the keys
 // of heartbeats, in a file on the node. ELECTION.md section 7.
 
-import type { StateStore } from '../host/host.ts';
+import type { Digests, StateStore } from '../host/host.ts';
 import type { KubeObject } from '../kube/api.ts';
 import type { Timer, Timers } from '../kube/time.ts';
 import { formatAddress } from '../net/address.ts';
@@ -68,6 +68,7 @@ export function savedObject(
 
 export interface SavedStateDeps {
   readonly store: StateStore;
+  readonly digests: Pick<Digests, 'sha256'>;
   readonly timers: Timers;
   readonly log: Log;
   /** What there is to save now. */
@@ -77,7 +78,8 @@ export interface SavedStateDeps {
 export class SavedState {
   readonly #deps: SavedStateDeps;
   #timer: Timer | undefined;
-  #written: string | undefined;
+  /** The digest of it: the text itself is megabytes where there are thousands of addresses. */
+  #written: Uint8Array | undefined;
   #isDirty = false;
   #isWriting = false;
   #isStopped = false;
@@ -123,9 +125,10 @@ export class SavedState {
     this.#isDirty = false;
     const { keys, virtualIPs } = this.#deps.collect();
     const content = JSON.stringify({ version: VERSION, ...(keys && { keys }), virtualIPs });
-    if (content !== this.#written) {
+    const digest = this.#deps.digests.sha256(content);
+    if (!isSame(digest, this.#written)) {
       this.#isWriting = true;
-      await this.#store(content);
+      await this.#store(content, digest);
       this.#isWriting = false;
     }
     // What changes meanwhile waits for the end of the interval.
@@ -136,10 +139,10 @@ export class SavedState {
     if (this.#isStopped) this.#timer.cancel();
   }
 
-  async #store(content: string): Promise<void> {
+  async #store(content: string, digest: Uint8Array): Promise<void> {
     try {
       await this.#deps.store.write(content);
-      this.#written = content;
+      this.#written = digest;
       this.#problem = undefined;
     } catch (error) {
       const problem = reasonOf(error);
@@ -148,6 +151,9 @@ export class SavedState {
     }
   }
 }
+
+const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
+  b !== undefined && a.every((byte, i) => byte === b[i]);
 
 function parseSaved(written: string): Parsed<Saved> {
   let value: unknown;

@@ -3,21 +3,27 @@
 
 import type { KubeObject, ListWatch, ObjectChange } from '../kube/api.ts';
 import type { Log } from '../observe/log.ts';
+import type { Condition } from '../resource/condition.ts';
 import { formatProblems } from '../resource/parsed.ts';
-import { parseVirtualIP, type VirtualIP } from '../resource/virtual-ip.ts';
+import { SharedValues } from '../resource/shared-values.ts';
+import { parseVirtualIP, type ServiceRef, type VirtualIP } from '../resource/virtual-ip.ts';
 
-export interface KnownVirtualIP extends VirtualIP {
+/** A VirtualIP without what no agent asks for. */
+export interface KnownVirtualIP extends Omit<VirtualIP, 'reservedFor' | 'since' | 'isLastResort'> {
   /** metadata.generation, for status.observedGeneration. */
   readonly generation: number;
 }
 
 /** `saved`: from before this start, and not seen in the API since. */
-type Source = 'watch' | 'answer' | 'saved';
+type Source = 'answer' | 'saved';
 
 export class VirtualIPs {
   readonly #watch: ListWatch<KubeObject>;
   readonly #log: Log;
-  readonly #known = new Map<string, { readonly virtualIP: KnownVirtualIP; readonly source: Source }>();
+  readonly #known = new Map<string, KnownVirtualIP>();
+  /** By name, where it is not the watch. */
+  readonly #sources = new Map<string, Source>();
+  readonly #shared = new SharedValues();
   #handler: (name: string) => void = () => {};
   #onDeleted: (uid: string) => void = () => {};
 
@@ -38,11 +44,11 @@ export class VirtualIPs {
   }
 
   get(name: string): KnownVirtualIP | undefined {
-    return this.#known.get(name)?.virtualIP;
+    return this.#known.get(name);
   }
 
   all(): Iterable<KnownVirtualIP> {
-    return Array.from(this.#known.values(), ({ virtualIP }) => virtualIP);
+    return Array.from(this.#known.values());
   }
 
   /** Takes what was known before this start, while the API can not be asked. */
@@ -52,18 +58,21 @@ export class VirtualIPs {
 
   /** The API has been asked: what it did not show is not there any more. */
   forgetSaved(): void {
-    for (const [name, { source, virtualIP }] of this.#known) {
-      if (source !== 'saved') continue;
-      this.#known.delete(name);
-      this.#onDeleted(virtualIP.uid);
-      this.#handler(name);
+    for (const [name, { uid }] of this.#known) {
+      if (this.#sources.get(name) !== 'saved') continue;
+      this.#onDeleted(uid);
+      this.#delete(name);
     }
   }
 
   /** It is deleted, although the watch has not shown that. */
   forget({ name, uid }: Pick<VirtualIP, 'name' | 'uid'>): void {
-    if (this.get(name)?.uid !== uid) return;
+    if (this.get(name)?.uid === uid) this.#delete(name);
+  }
+
+  #delete(name: string): void {
     this.#known.delete(name);
+    this.#sources.delete(name);
     this.#handler(name);
   }
 
@@ -92,13 +101,13 @@ export class VirtualIPs {
     const { name, uid, resourceVersion } = object.metadata;
     const known = this.#known.get(name);
     const isLate =
-      known?.source === 'answer' &&
-      known.virtualIP.uid === uid &&
-      isOlder(resourceVersion, known.virtualIP.resourceVersion);
-    if (!isLate) this.#put(object, 'watch');
+      this.#sources.get(name) === 'answer' &&
+      known?.uid === uid &&
+      isOlder(resourceVersion, known.resourceVersion);
+    if (!isLate) this.#put(object, undefined);
   }
 
-  #put(object: KubeObject, source: Source): void {
+  #put(object: KubeObject, source: Source | undefined): void {
     const { name, generation = 0 } = object.metadata;
     const parsed = parseVirtualIP(object);
     if (parsed.kind === 'problems') {
@@ -106,8 +115,50 @@ export class VirtualIPs {
       this.#log.warn('VirtualIP not understood', { name, problems: formatProblems(parsed.problems) });
       return;
     }
-    this.#known.set(name, { virtualIP: { ...parsed.value, generation }, source });
+    this.#known.set(name, this.#compact(parsed.value, generation));
+    if (source === undefined) this.#sources.delete(name);
+    else this.#sources.set(name, source);
     this.#handler(name);
+  }
+
+  /**
+   * There are thousands on every node. What many of them say alike is kept once, and an object that is written down as a
+   * whole takes less than one that has grown field by field.
+   */
+  #compact(virtualIP: VirtualIP, generation: number): KnownVirtualIP {
+    const shared = this.#shared;
+    const { name, uid, resourceVersion, isDeleting, address, family, phase, moveTo } = virtualIP;
+    const compact = {
+      name,
+      uid,
+      resourceVersion,
+      generation,
+      createdAt: virtualIP.createdAt,
+      isDeleting,
+      finalizers: shared.share(virtualIP.finalizers),
+      address,
+      family,
+      pool: shared.share(virtualIP.pool),
+      services: virtualIP.services.map((service) => this.#compactService(service)),
+      candidates: shared.share(virtualIP.candidates),
+      advertisements: shared.share(virtualIP.advertisements),
+      record: shared.share(virtualIP.record),
+      phase,
+      conditions: virtualIP.conditions.map((condition) => this.#compactCondition(condition)),
+    };
+    return moveTo === undefined ? compact : { ...compact, moveTo };
+  }
+
+  #compactService({ namespace, name, uid, ports, ...flags }: ServiceRef): ServiceRef {
+    const service = { namespace: this.#shared.share(namespace), name, uid, ports: this.#shared.share(ports) };
+    return flags.retain === undefined && flags.local === undefined ? service : { ...service, ...flags };
+  }
+
+  #compactCondition({ observedGeneration, ...condition }: Condition): Condition {
+    const { type, status, reason, lastTransitionTime } = condition;
+    const message = this.#shared.share(condition.message);
+    const compact = { type, status, reason, message, lastTransitionTime };
+    return observedGeneration === undefined ? compact : { ...compact, observedGeneration };
   }
 }
 

@@ -7,6 +7,7 @@ import { leaseName } from '../agent/liveness-feed.ts';
 import { LeaseLiveness } from '../election/lease-liveness.ts';
 import { createBootClock } from '../host/linux/boot-clock.ts';
 import { hasCapability } from '../host/linux/capabilities.ts';
+import { digests } from '../host/linux/digests.ts';
 import { createWaker } from '../host/linux/event-waker.ts';
 import { httpStatus } from '../host/linux/http-status.ts';
 import { createRandom } from '../host/linux/random.ts';
@@ -156,6 +157,7 @@ function createDeps(flags: AgentFlags, parts: Parts): AgentDeps {
     }),
     clock: createBootClock(),
     wallClock: createWallClock(),
+    digests,
     timers: processTime,
     random,
     log,

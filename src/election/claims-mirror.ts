@@ -81,7 +81,8 @@ export class ClaimsMirror {
   #give(told: readonly PeerClaim[]): MirrorChange {
     const changed = told.filter((claim) => !isGone(claim) && !isSameClaim(this.#given.get(claim.uid), claim));
     const gone = told.filter((claim) => isGone(claim) && this.#given.has(claim.uid)).map(({ uid }) => uid);
-    for (const claim of changed) this.#given.set(claim.uid, claim);
+    // Also what says the same, so that the copy and this have one object between them.
+    for (const claim of told) if (!isGone(claim)) this.#given.set(claim.uid, claim);
     for (const uid of gone) this.#given.delete(uid);
     return { changed, gone };
   }

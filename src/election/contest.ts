@@ -36,6 +36,7 @@ export function contest(
     if (beats(uid, theirs, mine)) return { kind: 'Yield' };
     // One that does not hear this node does not see it raise either; if nobody does, this node will soon know.
     if (!peer.hearsMe || theirs.isDoubtful || theirs.isLeaving) continue;
+    entry.beaten ??= new Map();
     if (!entry.beaten.has(node)) above = Math.max(above ?? 0, claim.epoch);
     entry.beaten.set(node, claim.epoch);
   }
@@ -44,6 +45,7 @@ export function contest(
 
 /** Forgets rivals that claim nothing any more; returns the highest epoch of theirs, if it is above `epoch`. */
 function takeEnded({ wanted, beaten }: Entry, segment: Segment, epoch: number): number | undefined {
+  if (beaten === undefined) return undefined;
   const claims = segment.claimsOf(wanted.shortUid);
   let highest: number | undefined;
   for (const [node, theirs] of beaten) {

@@ -93,7 +93,7 @@ export class Entries {
         offer: undefined,
         offeredBy: undefined,
         refusedAt: undefined,
-        beaten: new Map(),
+        beaten: undefined,
       },
     };
     this.#entries.set(uid, entry);

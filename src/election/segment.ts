@@ -120,7 +120,9 @@ export class Segment {
 
   claim(now: Instant, node: NodeId, claim: PeerClaim): void {
     const known = this.#claims.get(claim.uid) ?? new Map<NodeId, KnownClaim>();
-    this.#claims.set(claim.uid, known.set(node, { ...claim, toldAt: now }));
+    const { uid, createdAt, epoch, state, isRecorded, isAlone } = claim;
+    known.set(node, { uid, createdAt, epoch, state, isRecorded, isAlone, toldAt: now });
+    this.#claims.set(uid, known);
   }
 
   unclaim(node: NodeId, uid: bigint): void {

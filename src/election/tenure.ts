@@ -121,8 +121,8 @@ export interface Entry {
   offeredBy: NodeId | undefined;
   /** When it has to be looked at again even if nothing happens. */
   due: Instant | undefined;
-  /** Claims that this one has won against, by node, with their epochs. */
-  readonly beaten: Map<NodeId, number>;
+  /** Claims that this one has won against, by node, with their epochs; an empty map would take more than the rest here. */
+  beaten: Map<NodeId, number> | undefined;
 }
 
 export const WATCHING: Tenure = { state: 'Watching' };

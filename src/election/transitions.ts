@@ -62,7 +62,7 @@ export class Transitions {
     entry.tenure = { state: 'Held', epoch, isRecorded, isAlone: segment.isAlone, isDoubtful: false };
     const { candidates } = entry.wanted;
     entry.resortOf = candidates.includes(options.me) ? undefined : candidates;
-    entry.beaten.clear();
+    entry.beaten = undefined;
     this.heldCount++;
     this.#parts.held.note(entry);
     this.outputs.push({ kind: 'announce', uid: entry.wanted.uid, epoch });

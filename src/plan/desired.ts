@@ -26,6 +26,9 @@ export interface WantedAddress {
   readonly moveTo?: string;
 }
 
+/** Of a VirtualIP all that decides. */
+type PlannedVirtualIP = Omit<VirtualIP, 'reservedFor' | 'since' | 'isLastResort'>;
+
 /** What else there is to know of the node. */
 export interface NodeFacts {
   /** It answers for the address now. */
@@ -43,7 +46,7 @@ export interface NodeFacts {
  * to hold it.
  */
 export function desiredAddress(
-  virtualIP: VirtualIP,
+  virtualIP: PlannedVirtualIP,
   node: string,
   { isHeld, isAble }: NodeFacts,
 ): WantedAddress | undefined {
@@ -57,19 +60,29 @@ export function desiredAddress(
   const interfaces = wantedInterfaces(virtualIP);
   if (interfaces === undefined) return undefined;
   const createdAt = Math.floor((parseTimestamp(virtualIP.createdAt) ?? 0) / 1000);
+  const text = formatAddress(address);
   return {
-    ...{ uid, name, address: formatAddress(address), createdAt, candidates, record, interfaces },
+    uid,
+    name,
+    // The same text twice, of thousands, is half too many.
+    address: text === name ? name : text,
+    createdAt,
+    candidates,
+    record,
+    interfaces,
     ...(isLastResort && { isLastResort }),
     ...(moveTo !== undefined && { moveTo }),
   };
 }
 
-const hasLastResort = ({ candidates, services }: VirtualIP): boolean =>
+const hasLastResort = ({ candidates, services }: PlannedVirtualIP): boolean =>
   candidates.length > 0 && !services.some(({ local }) => local === true);
 
 /** The union over all L2 advertisements, where one without patterns allows every link; undefined without any. */
-function wantedInterfaces(virtualIP: VirtualIP): readonly string[] | undefined {
+function wantedInterfaces(virtualIP: PlannedVirtualIP): readonly string[] | undefined {
   if (virtualIP.advertisements.length === 0) return undefined;
   const patterns = virtualIP.advertisements.map((advertisement) => advertisement.l2.interfaces);
+  const [first, ...others] = patterns;
+  if (first !== undefined && others.length === 0) return first;
   return patterns.some((each) => each.length === 0) ? [] : [...new Set(patterns.flat())];
 }

@@ -12,7 +12,9 @@ import { milliseconds } from '../time/duration.ts';
 import { after } from '../time/instant.ts';
 import { type Decision, ElectionDriver } from './election-driver.ts';
 import { DEFAULT_HEARTBEAT, electionTimes } from './election-times.ts';
+import { shortId } from './heartbeat-settings.ts';
 import type { ToWorker, WantedAddress } from './messages.ts';
+import { NodeIds } from './node-ids.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
 
 const VIP = '10.77.0.50';
@@ -26,8 +28,10 @@ class Bed {
   readonly host = new FakeWireHost();
   readonly logs: string[] = [];
   readonly #log = (_level: string, message: string): void => void this.logs.push(message);
+  readonly #ids = new NodeIds((name) => shortId(name, this.host.digests));
+  readonly #wanted = new WantedAddresses(this.#log, (name) => this.#ids.idOf(name));
   readonly driver = new ElectionDriver({
-    ...{ node: NODE, host: this.host, wanted: new WantedAddresses(this.#log), log: this.#log },
+    ...{ node: NODE, host: this.host, ids: this.#ids, wanted: this.#wanted, log: this.#log },
     options: { ...electionTimes(DEFAULT_HEARTBEAT), keyPatience: milliseconds(0) },
     reportPeers: () => {},
     mainAge: () => milliseconds(0),

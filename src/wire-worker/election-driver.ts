@@ -4,17 +4,18 @@
 import { LinkChoice } from '../announce/l2/link-choice.ts';
 import type { HeldElection } from '../election/election-messages.ts';
 import { Elector, type ElectorInput, type ElectorOptions, type ElectorOutput } from '../election/elector.ts';
+import type { WantedElection } from '../election/tenure.ts';
 import type { Link, WireHost } from '../host/host.ts';
 import type { Address } from '../net/address.ts';
 import type { Timeout } from '../protocol/machine.ts';
 import type { Duration } from '../time/duration.ts';
 import { earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { HeartbeatCounters, type HeartbeatTotals } from './heartbeat-counters.ts';
-import { type HeartbeatSettings, identityOf, shortId, shortUid } from './heartbeat-settings.ts';
+import { type HeartbeatSettings, identityOf, shortUid } from './heartbeat-settings.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { Log } from './log.ts';
 import type { ToWorker } from './messages.ts';
-import { NodeIds } from './node-ids.ts';
+import type { NodeIds } from './node-ids.ts';
 import { PeerReports, type PeerReportsDeps } from './peer-reports.ts';
 import { Prober } from './prober.ts';
 import type { WantedAddresses } from './wanted-addresses.ts';
@@ -22,6 +23,7 @@ import type { WantedAddresses } from './wanted-addresses.ts';
 export interface ElectionDriverDeps {
   readonly node: string;
   readonly host: WireHost;
+  readonly ids: NodeIds;
   readonly wanted: WantedAddresses;
   readonly options: Omit<ElectorOptions, 'me'>;
   /** Of the main thread's last tick. */
@@ -54,8 +56,8 @@ export class ElectionDriver {
 
   constructor(deps: ElectionDriverDeps) {
     this.#deps = deps;
-    const { node, host, options, log } = deps;
-    this.#ids = new NodeIds((name) => shortId(name, host.digests));
+    const { node, host, ids, options, log } = deps;
+    this.#ids = ids;
     this.#elector = new Elector({ ...options, me: this.#ids.idOf(node) });
     this.#heartbeats = new Heartbeats({ host, log, counters: this.#counters });
     this.#prober = new Prober({ host, log });
@@ -94,8 +96,7 @@ export class ElectionDriver {
 
   /** The name of the link that would answer for an address; undefined while none fits. */
   linkOf(uid: string): string | undefined {
-    const { wanted, address } = this.#deps.wanted.get(uid);
-    return this.#choice.choose(address, wanted.interfaces)?.name;
+    return this.#linkOf(uid)?.name;
   }
 
   /** Heartbeats begin, or go on with other keys. */
@@ -135,18 +136,13 @@ export class ElectionDriver {
     return this.step(now, { kind: 'want', isWhole: message.isWhole, addresses: wanted, dropped });
   }
 
-  #wantedOf(uid: string): Extract<ElectorInput, { readonly kind: 'want' }>['addresses'][number] {
-    const { wanted, address, shortUid } = this.#deps.wanted.get(uid);
-    const { createdAt, candidates, record, interfaces, isLastResort = false, moveTo } = wanted;
-    const idOf = (name: string): bigint => this.#ids.idOf(name);
-    const holder = record.holder === undefined ? undefined : idOf(record.holder);
-    return {
-      ...{ uid, shortUid, createdAt, isLastResort },
-      candidates: candidates.map(idOf),
-      record: { holder, epoch: record.epoch },
-      segment: this.#choice.choose(address, interfaces)?.index,
-      moveTo: moveTo === undefined ? undefined : idOf(moveTo),
-    };
+  #wantedOf(uid: string): WantedElection {
+    return this.#deps.wanted.place(uid, this.#linkOf(uid)?.index);
+  }
+
+  #linkOf(uid: string): Link | undefined {
+    const { address, interfaces } = this.#deps.wanted.get(uid);
+    return this.#choice.choose(address, interfaces);
   }
 
   /** The nodes whose Leases live. */
@@ -220,8 +216,8 @@ export class ElectionDriver {
   }
 
   #probe(now: Instant, uid: string): void {
-    const { wanted, address } = this.#deps.wanted.get(uid);
-    const link = this.#choice.choose(address, wanted.interfaces);
+    const { address } = this.#deps.wanted.get(uid);
+    const link = this.#linkOf(uid);
     if (link !== undefined) this.#prober.probe(now, { uid, address, link, gateway: this.#gatewayOf(link) });
   }
 

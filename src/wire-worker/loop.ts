@@ -10,10 +10,12 @@ import { type Duration, milliseconds, times } from '../time/duration.ts';
 import { between, earlier, hasPassed, type Instant } from '../time/instant.ts';
 import { type Decision, ElectionDriver } from './election-driver.ts';
 import { DEFAULT_HEARTBEAT, electionTimes, type HeartbeatTimes } from './election-times.ts';
+import { shortId } from './heartbeat-settings.ts';
 import { LinkTable } from './link-table.ts';
 import { type Log, logTo } from './log.ts';
 import { LOOK_INTERVAL, type MainWatch } from './main-watch.ts';
 import type { DataPlaneHealth, FromWorker, ToWorker } from './messages.ts';
+import { NodeIds } from './node-ids.ts';
 import { Quiet } from './quiet.ts';
 import { Reporter } from './reporter.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
@@ -72,14 +74,15 @@ export class WireLoop {
       counters: this.#counters,
       log: this.#log,
     });
-    this.#wanted = new WantedAddresses(this.#log);
+    const ids = new NodeIds((name) => shortId(name, host.digests));
+    this.#wanted = new WantedAddresses(this.#log, (name) => ids.idOf(name));
     this.#reporter = new Reporter(post);
     this.#mainWatch = options.mainWatch;
     const { heartbeat = DEFAULT_HEARTBEAT, election } = options;
     this.#detection = times(heartbeat.interval, heartbeat.multiplier);
     this.#quiet = new Quiet(heartbeat.interval);
     this.#election = new ElectionDriver({
-      ...{ node, host, wanted: this.#wanted, log: this.#log },
+      ...{ node, host, ids, wanted: this.#wanted, log: this.#log },
       options: { ...electionTimes(heartbeat), ...election },
       reportPeers: (link, peers) => post({ kind: 'peers', link, peers }),
       mainAge: () => this.#mainWatch?.age ?? milliseconds(0),

@@ -1,32 +1,44 @@
-// The addresses that the main thread wants, with their text read once.
+// The addresses that the main thread wants, as the election knows them. There are thousands on every node, so nothing else
+// is kept of them, and what many say alike is kept once.
 
 import type { HeldIPv4Address } from '../announce/l2/l2-announcer.ts';
+import type { NodeId } from '../election/claim-order.ts';
 import type { HeldElection } from '../election/election-messages.ts';
+import type { KnownRecord, WantedElection } from '../election/tenure.ts';
 import { parseAddress } from '../net/address.ts';
+import { SharedValues } from '../resource/shared-values.ts';
 import { shortUid } from './heartbeat-settings.ts';
 import type { Log } from './log.ts';
 import type { ToWorker, WantedAddress } from './messages.ts';
 
 type WantMessage = Extract<ToWorker, { readonly kind: 'want' }>;
 
-export interface KnownAddress {
-  readonly wanted: WantedAddress;
-  /** The uid as heartbeats carry it. */
-  readonly shortUid: bigint;
+/** What the election is told of it, and what only the wire has to know. */
+export interface KnownAddress extends WantedElection {
+  /** Of the VirtualIP. */
+  readonly name: string;
   /** As an unsigned 32-bit number. */
   readonly address: number;
+  /** Glob patterns of link names; empty = any link that fits. */
+  readonly interfaces: readonly string[];
 }
 
 export class WantedAddresses {
   readonly #log: Log;
+  readonly #idOf: (node: string) => NodeId;
   readonly #known = new Map<string, KnownAddress>();
   /** Names, by uid, of what the last message has dropped. */
   readonly #dropped = new Map<string, string>();
   /** Uids that could not be used, so that each is logged once. */
   readonly #refused = new Set<string>();
+  readonly #candidates = new SharedValues();
+  readonly #records = new SharedValues();
+  readonly #interfaces = new SharedValues();
 
-  constructor(log: Log) {
+  /** `idOf`: what heartbeats call a node. */
+  constructor(log: Log, idOf: (node: string) => NodeId) {
     this.#log = log;
+    this.#idOf = idOf;
   }
 
   /** Takes what changed, or all; returns what this node can answer for of it, and what is not wanted any more. */
@@ -48,21 +60,47 @@ export class WantedAddresses {
     this.#refused.delete(uid);
     const known = this.#known.get(uid);
     if (known === undefined) return;
-    this.#dropped.set(uid, known.wanted.name);
+    this.#dropped.set(uid, known.name);
     this.#known.delete(uid);
   }
 
   /** False for what is no IPv4 address. */
   #learn(wanted: WantedAddress): boolean {
-    const { uid } = wanted;
-    const known = this.#known.get(uid);
-    const address = known?.wanted.address === wanted.address ? known.address : numberOf(wanted);
+    const { uid, name, createdAt, candidates, record, interfaces, isLastResort = false, moveTo } = wanted;
+    const address = numberOf(wanted);
     if (address === undefined) {
       this.#refuse(wanted);
       return false;
     }
-    this.#known.set(uid, { wanted, address, shortUid: known?.shortUid ?? shortUid(uid) });
+    const known = this.#known.get(uid);
+    this.#known.set(uid, {
+      // The text that is there already, and not the message's.
+      uid: known?.uid ?? uid,
+      name: known?.name ?? name,
+      shortUid: known?.shortUid ?? shortUid(uid),
+      createdAt,
+      candidates: this.#candidates.made(candidates, () => candidates.map(this.#idOf)),
+      record: this.#records.made(record, () => this.#recordOf(record)),
+      address,
+      interfaces: this.#interfaces.share(interfaces),
+      segment: known?.segment,
+      isLastResort,
+      moveTo: moveTo === undefined ? undefined : this.#idOf(moveTo),
+    });
     return true;
+  }
+
+  #recordOf({ holder, epoch }: WantedAddress['record']): KnownRecord {
+    return { holder: holder === undefined ? undefined : this.#idOf(holder), epoch };
+  }
+
+  /** One that is wanted now, answered on the link of this index from now on; undefined: on none. */
+  place(uid: string, segment: number | undefined): KnownAddress {
+    const known = this.get(uid);
+    if (known.segment === segment) return known;
+    const placed = { ...known, segment };
+    this.#known.set(uid, placed);
+    return placed;
   }
 
   #refuse({ uid, name, address }: WantedAddress): void {
@@ -74,7 +112,7 @@ export class WantedAddresses {
 
   /** The VirtualIP's name, also if the last message has dropped it. */
   nameOf(uid: string): string {
-    const name = this.#known.get(uid)?.wanted.name ?? this.#dropped.get(uid);
+    const name = this.#known.get(uid)?.name ?? this.#dropped.get(uid);
     if (name === undefined) throw new Error(`name VirtualIP ${uid}: never wanted`);
     return name;
   }
@@ -92,8 +130,8 @@ export class WantedAddresses {
 
   /** What is held, as the announcer needs it. */
   announced({ uid, epoch }: HeldElection): HeldIPv4Address {
-    const { wanted, address } = this.get(uid);
-    return { uid, epoch, address, interfaces: wanted.interfaces };
+    const { address, interfaces } = this.get(uid);
+    return { uid, epoch, address, interfaces };
   }
 }
 

@@ -5,6 +5,7 @@ import { Agent } from '../../src/agent/agent.ts';
 import type { AgentWorker, OwnLease } from '../../src/agent/agent-deps.ts';
 import { LeaseLiveness } from '../../src/election/lease-liveness.ts';
 import type { StateStore } from '../../src/host/host.ts';
+import { digests } from '../../src/host/linux/digests.ts';
 import { LEASE, NAMESPACE, NODE, SECRET, VIRTUAL_IP } from '../../src/kube/kinds.ts';
 import { translateNode } from '../../src/kube/translate.ts';
 import { AgentMetrics } from '../../src/observe/agent-metrics.ts';
@@ -167,6 +168,7 @@ export class AgentBed {
         worker: this.worker,
         clock: this.time,
         wallClock: this.time,
+        digests,
         timers: this.time,
         random: () => 0.5,
         log: this.log,
