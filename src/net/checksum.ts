@@ -6,7 +6,8 @@
  */
 export function addToSum(sum: number, bytes: Uint8Array): number {
   let total = sum;
-  for (let i = 0; i < bytes.length; i += 2) total += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
+  const { length } = bytes;
+  for (let i = 0; i < length; i += 2) total += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
   return total;
 }
 

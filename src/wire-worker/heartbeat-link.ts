@@ -66,7 +66,7 @@ const STRANGERS_PAUSE = milliseconds(8);
  * wait for this part of an interval, after the queue was empty.
  */
 const MANY_PEERS = 20;
-const PAUSE_SHARE = 1 / 20;
+const PAUSE_SHARE = 1 / 10;
 
 export interface HeartbeatSockets {
   /** Of the peers; everything is transmitted through it. */

@@ -69,7 +69,8 @@ export class HeardList implements Iterable<Heard> {
   /** The first entry with this key. */
   find(key: HeardKey): Heard | undefined {
     const { bytes } = this;
-    for (let start = 0; start < bytes.length; start += HEARD_LENGTH)
+    const { length } = bytes;
+    for (let start = 0; start < length; start += HEARD_LENGTH)
       if (isAt(bytes, start, key)) return readHeard(bytes, start);
     return undefined;
   }
@@ -77,9 +78,10 @@ export class HeardList implements Iterable<Heard> {
   /** The age of the one that was heard last; undefined if nobody was heard. */
   youngest(): Duration | undefined {
     const { bytes } = this;
-    if (bytes.length === 0) return undefined;
+    const { length } = bytes;
+    if (length === 0) return undefined;
     let youngest = MAX_AGE;
-    for (let at = AGE_OFFSET; at < bytes.length; at += HEARD_LENGTH) {
+    for (let at = AGE_OFFSET; at < length; at += HEARD_LENGTH) {
       const age = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
       if (age < youngest) youngest = age;
     }
@@ -95,7 +97,8 @@ export function findLastHeard(bytes: Uint8Array, length: number, key: HeardKey):
 }
 
 function isAt(bytes: Uint8Array, start: number, key: HeardKey): boolean {
-  for (let i = 0; i < key.length; i++) if (bytes[start + i] !== key[i]) return false;
+  const { length } = key;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== key[i]) return false;
   return true;
 }
 
