@@ -1,4 +1,4 @@
-// When a link's heartbeats are read: each at once among few peers, those of a twentieth of an interval together among many.
+// When a link's heartbeats are read: each at once among few peers, those of a tenth of an interval together among many.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
