@@ -2,7 +2,7 @@
 // addresses that it adds to the nodes' own kernels.
 
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Lab } from '../lab/cluster.ts';
 import type { LabNode } from '../lab/network.ts';
@@ -27,17 +27,25 @@ export const keepalivedOn = (node: string): string => `keepalived/${node}`;
 export async function startKeepalived(lab: Lab, options: KeepalivedOptions): Promise<void> {
   await Promise.all(
     options.nodes.map(async (node, index) => {
-      const base = join(lab.network.stateDir, `keepalived-${node.name}`);
+      const base = baseOf(lab, node.name);
       await writeFile(`${base}.conf`, configuration(options, HIGHEST - index * STEP));
       // VRRP alone, in the foreground. Without details: a line for each of a thousand announcements makes it late for its
       // own advertisements.
       const how = ['-P', '-n', '-l'];
-      const files = ['-f', `${base}.conf`, '-p', `${base}.pid`, '-r', `${base}.vrrp.pid`];
+      const [parent, child] = pidFilesOf(lab, node.name);
+      const files = ['-f', `${base}.conf`, '-p', parent, '-r', child];
       const argv = ['keepalived', ...how, ...files];
       await lab.processes.start({ target: keepalivedOn(node.name), netns: node.netns, argv });
     }),
   );
 }
+
+const baseOf = (lab: Lab, node: string): string => join(lab.network.stateDir, `keepalived-${node}`);
+
+const pidFilesOf = (lab: Lab, node: string): readonly [parent: string, child: string] => [
+  `${baseOf(lab, node)}.pid`,
+  `${baseOf(lab, node)}.vrrp.pid`,
+];
 
 const configuration = ({ addresses, interval }: KeepalivedOptions, priority: number): string => `
 global_defs {
@@ -83,6 +91,8 @@ export async function killKeepalived(lab: Lab, node: string): Promise<Duration> 
   process.kill(speaker, 'SIGKILL');
   lab.processes.signal(keepalivedOn(node), 'SIGKILL');
   await lab.processes.exited(keepalivedOn(node));
+  // While the child is a zombie of whom init has not heard yet, the next one would take it for one that runs, and end.
+  await Promise.all(pidFilesOf(lab, node).map((file) => rm(file, { force: true })));
   return at;
 }
 
