@@ -2,6 +2,7 @@
 // a check interval apart, so whatever is done to it: a new key is accepted at once and made use of only when all others
 // have had the time to read it, and one that is gone is accepted until nobody makes use of it any more.
 
+import { equalBytes } from '../bytes/equal-bytes.ts';
 import { minutes } from '../time/duration.ts';
 import { after, hasPassed, type Instant } from '../time/instant.ts';
 import type { HeartbeatKey } from '../wire-worker/heartbeat-settings.ts';
@@ -52,5 +53,4 @@ export class KeyRing {
   }
 }
 
-const isSameKey = (a: HeartbeatKey, b: HeartbeatKey): boolean =>
-  a.secret.length === b.secret.length && a.secret.every((byte, i) => byte === b.secret[i]);
+const isSameKey = (a: HeartbeatKey, b: HeartbeatKey): boolean => equalBytes(a.secret, b.secret);

@@ -1,6 +1,7 @@
 // What an agent needs to go on after a restart while the API is away: the VirtualIPs that concern its node and the keys
 // of heartbeats, in a file on the node. ELECTION.md section 7.
 
+import { equalBytes } from '../bytes/equal-bytes.ts';
 import type { Digests, StateStore } from '../host/host.ts';
 import type { KubeObject } from '../kube/api.ts';
 import type { Timer, Timers } from '../kube/time.ts';
@@ -126,7 +127,7 @@ export class SavedState {
     const { keys, virtualIPs } = this.#deps.collect();
     const content = JSON.stringify({ version: VERSION, ...(keys && { keys }), virtualIPs });
     const digest = this.#deps.digests.sha256(content);
-    if (!isSame(digest, this.#written)) {
+    if (this.#written === undefined || !equalBytes(digest, this.#written)) {
       this.#isWriting = true;
       await this.#store(content, digest);
       this.#isWriting = false;
@@ -151,9 +152,6 @@ export class SavedState {
     }
   }
 }
-
-const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
-  b !== undefined && a.every((byte, i) => byte === b[i]);
 
 function parseSaved(written: string): Parsed<Saved> {
   let value: unknown;

@@ -4,6 +4,7 @@
 // Two sockets: one for frames from the MACs of peers that have proven themselves, one for those of everybody else. However
 // many frames a stranger sends, they take no room from those of the peers, and few of them are looked at.
 
+import { equalBytes } from '../bytes/equal-bytes.ts';
 import type { ElectorOutput } from '../election/elector.ts';
 import type { FilteredSocket, Link } from '../host/host.ts';
 import type { Mac } from '../net/mac.ts';
@@ -177,11 +178,11 @@ export class HeartbeatLink {
       only.until = after(now, ADDRESS_MEMORY);
       return;
     }
-    const others = before.filter(({ mac, until }) => !hasPassed(until, now) && !isSameMac(mac, address.mac));
+    const others = before.filter(({ mac, until }) => !hasPassed(until, now) && !equalBytes(mac, address.mac));
     const known = { ...address, until: after(now, ADDRESS_MEMORY) };
     const addresses = [known, ...others.slice(0, MAX_ADDRESSES - 1)];
     this.#peers.set(nodeId, addresses);
-    const isNew = !before.some(({ mac }) => isSameMac(mac, address.mac));
+    const isNew = !before.some(({ mac }) => equalBytes(mac, address.mac));
     if (isNew || addresses.length !== before.length) this.#filter();
   }
 
@@ -309,10 +310,5 @@ export class HeartbeatLink {
 
 const GROUP: PeerAddress = { mac: HEARTBEAT_GROUP_MAC, address: HEARTBEAT_GROUP };
 
-function isSameMac(a: Mac, b: Mac): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
 const isSameAddress = (a: PeerAddress, b: PeerAddress): boolean =>
-  a.address === b.address && isSameMac(a.mac, b.mac);
+  a.address === b.address && equalBytes(a.mac, b.mac);

@@ -1,5 +1,6 @@
 // One link's socket with what it answers and announces: drives protocol/arp (RFC 826, RFC 5227) on a LinkSocket.
 
+import { equalBytes } from '../../bytes/equal-bytes.ts';
 import type { Link, LinkSocket } from '../../host/host.ts';
 import type { Mac } from '../../net/mac.ts';
 import { type AnnouncerInput, ArpAnnouncer } from '../../protocol/arp/announcer.ts';
@@ -70,7 +71,7 @@ export class ArpLink {
    * again; not this call, because the change may have taken some of them off the link.
    */
   update(link: Link, wasInterrupted: boolean): void {
-    const isOtherMac = link.mac.some((byte, i) => byte !== this.#link.mac[i]);
+    const isOtherMac = !equalBytes(link.mac, this.#link.mac);
     this.#link = link;
     this.#counts = this.#counters.of(link.name);
     this.#held.mac = link.mac;
