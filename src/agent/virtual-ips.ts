@@ -3,13 +3,13 @@
 
 import type { KubeObject, ListWatch, ObjectChange } from '../kube/api.ts';
 import type { Log } from '../observe/log.ts';
+import type { PlannedVirtualIP } from '../plan/desired.ts';
 import type { Condition } from '../resource/condition.ts';
 import { formatProblems } from '../resource/parsed.ts';
 import { SharedValues } from '../resource/shared-values.ts';
 import { parseVirtualIP, type ServiceRef, type VirtualIP } from '../resource/virtual-ip.ts';
 
-/** A VirtualIP without what no agent asks for. */
-export interface KnownVirtualIP extends Omit<VirtualIP, 'reservedFor' | 'since' | 'isLastResort'> {
+export interface KnownVirtualIP extends PlannedVirtualIP {
   /** metadata.generation, for status.observedGeneration. */
   readonly generation: number;
 }

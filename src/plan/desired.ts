@@ -26,8 +26,8 @@ export interface WantedAddress {
   readonly moveTo?: string;
 }
 
-/** Of a VirtualIP all that decides. */
-type PlannedVirtualIP = Omit<VirtualIP, 'reservedFor' | 'since' | 'isLastResort'>;
+/** A VirtualIP without what no agent asks for. */
+export type PlannedVirtualIP = Omit<VirtualIP, 'reservedFor' | 'since' | 'isLastResort'>;
 
 /** What else there is to know of the node. */
 export interface NodeFacts {
