@@ -156,29 +156,29 @@ function bodyOf(response: IncomingMessage): Readable {
 /** Aborts a request when its time is over or its caller does. */
 class TimeLimit {
   readonly signal: AbortSignal;
-  hasPassed = false;
   readonly #controller = new AbortController();
   readonly #time: Time;
   readonly #end: Instant;
   readonly #timer: Timer;
 
   constructor({ timeoutMs, signal }: Request, time: Time) {
+    const duration = milliseconds(timeoutMs);
     const own = this.#controller.signal;
     this.signal = signal === undefined ? own : AbortSignal.any([signal, own]);
     this.#time = time;
-    this.#end = after(time.now(), milliseconds(timeoutMs));
-    this.#timer = time.after(milliseconds(timeoutMs), 'request limit', () => this.#pass());
+    this.#end = after(time.now(), duration);
+    this.#timer = time.after(duration, 'request limit', () => this.#controller.abort());
   }
 
-  /** By the clock, as the timer may be late. */
+  /** The request was ended for it. */
+  get hasPassed(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  /** By the clock, as the timer may be late; ends the request then. */
   isOver(): boolean {
-    if (!this.hasPassed && hasPassed(this.#end, this.#time.now())) this.#pass();
+    if (hasPassed(this.#end, this.#time.now())) this.#controller.abort();
     return this.hasPassed;
-  }
-
-  #pass(): void {
-    this.hasPassed = true;
-    this.#controller.abort();
   }
 
   lift(): void {
